@@ -1,0 +1,38 @@
+"""cbnet: strongly coupled networks of spiking neurons, simulated and solved from the same strings.
+
+The public names are imported when first used: importing Brian2 takes seconds, and reading a
+parameter table should not.
+"""
+
+import importlib
+import importlib.util
+from pathlib import Path
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "Coupling": "model",
+    "Derived": "model",
+    "Entry": "parameters",
+    "Model": "model",
+    "Parameters": "parameters",
+    "load": "library",
+}
+
+__all__ = ["__version__", *_PUBLIC]
+
+# In a checkout `models/` and `figures/` stand beside this folder; setuptools maps them to
+# cbnet.models and cbnet.figures. Python started inside the checkout imports this folder rather
+# than an installed wheel, and would miss them.
+if importlib.util.find_spec("cbnet.models") is None:
+    __path__.append(str(Path(__file__).resolve().parent.parent))
+
+
+def __getattr__(name):
+    if name in _PUBLIC:
+        return getattr(importlib.import_module(f"cbnet.{_PUBLIC[name]}"), name)
+    raise AttributeError(f"module 'cbnet' has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted(__all__)

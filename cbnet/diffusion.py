@@ -1,0 +1,348 @@
+"""From the strings Brian2 simulates to the functions the theory needs.
+
+A population of presynaptic neurons that fires as Poisson trains of total rate R moves v by h(v) at
+every arrival. With leak f(v) the first two Kramers–Moyal coefficients are, in the sense of Itô,
+
+    A(v) = f(v) + Σ R h(v),    B²(v) = Σ R h(v)²,    dv = A dt + B dW
+
+(Sanzeni, Histed & Brunel 2022, Sec. II). For synapses that are filtered with a time constant τ the
+limit τ → 0 is taken: a spike of charge q moves v along dv/dq = h(v), which leaves the Stratonovich
+term in the drift,
+
+    A(v) = f(v) + Σ R [q h + ½ q² h h'],    B²(v) = Σ R q² h².
+
+This module is the only one that uses Brian2's parsers and sympy.
+"""
+
+import ast
+import functools
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import sympy as sp
+from brian2 import Equations
+from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
+from brian2.core.namespace import DEFAULT_UNITS
+from brian2.core.variables import Constant, Variable
+from brian2.equations.unitcheck import check_dimensions
+from brian2.parsing.sympytools import str_to_sympy
+from brian2.units.fundamentalunits import (
+    DimensionMismatchError,
+    get_or_create_dimension,
+)
+from brian2.utils.stringtools import get_identifiers
+
+from .errors import ModelError
+from .parameters import unit
+
+V = sp.Symbol("v", real=True)
+RATES = {"E": sp.Symbol("R_E", real=True), "I": sp.Symbol("R_I", real=True)}
+_OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_SECOND = get_or_create_dimension(unit("s")[1])
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """A model's membrane in one dimension, as expressions in ``v``, ``R_E``, ``R_I`` and parameters.
+
+    Attributes
+    ----------
+    A, B2 : sympy.Expr
+        Drift (V/s) and squared noise (V²/s), Itô.
+    leak : sympy.Expr
+        f(v), what is left of the drift without arrivals.
+    jumps : dict of str to sympy.Expr
+        h(v) for ``"E"`` and ``"I"``; for filtered synapses q h(v), to first order in the charge q.
+    threshold, reset : sympy.Expr
+        Where a spike is fired and where v restarts.
+    filtered : bool
+        Whether synaptic time constants were taken to zero.
+    """
+
+    A: sp.Expr
+    B2: sp.Expr
+    leak: sp.Expr
+    jumps: dict
+    threshold: sp.Expr
+    reset: sp.Expr
+    filtered: bool
+
+    @functools.cached_property
+    def affine(self):
+        """Whether the drift is a straight line in v, so that τ and μ are defined everywhere."""
+        return sp.simplify(sp.diff(self.A, V, 2)) == 0
+
+    @functools.cached_property
+    def affine_leak(self):
+        """Whether the leak is a straight line in v, so that its flow is an exponential."""
+        return sp.simplify(sp.diff(self.leak, V, 2)) == 0
+
+    @functools.cached_property
+    def _compiled(self):
+        expressions = {
+            "A": self.A,
+            "dA": sp.diff(self.A, V),
+            "B2": self.B2,
+            "leak": self.leak,
+            "dleak": sp.diff(self.leak, V),
+            "jump_E": self.jumps["E"],
+            "jump_I": self.jumps["I"],
+            "threshold": self.threshold,
+            "reset": self.reset,
+        }
+        compiled = {}
+        for name, expression in expressions.items():
+            names = sorted(s.name for s in expression.free_symbols - {V})
+            arguments = [V, *(_symbol(n) for n in names)]
+            compiled[name] = (names, sp.lambdify(arguments, expression, "numpy", cse=True))
+        return compiled
+
+    def function(self, name, values):
+        """One of the expressions as a function of v, in SI units.
+
+        Parameters
+        ----------
+        name : {"A", "dA", "B2", "leak", "dleak", "jump_E", "jump_I", "threshold", "reset"}
+            Which; ``dA`` and ``dleak`` are derivatives with respect to v.
+        values : dict of str to float or ndarray
+            Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast against v.
+
+        Returns
+        -------
+        callable
+            ``v -> ndarray`` of the broadcast shape.
+        """
+        names, compiled = self._compiled[name]
+        bound = [values[n] for n in names]
+
+        def evaluate(v):
+            return np.asarray(compiled(v, *bound), float) + np.zeros(np.shape(v))
+
+        return evaluate
+
+    def constant(self, name, values):
+        """The threshold or the reset, which do not depend on v."""
+        return self.function(name, values)(
+            np.zeros(np.broadcast_shapes(*map(np.shape, values.values())))
+        )
+
+
+def _symbol(name):
+    return {"R_E": RATES["E"], "R_I": RATES["I"]}.get(name) or sp.Symbol(name, real=True)
+
+
+def of_model(model, values):
+    """The one-dimensional reduction of a model.
+
+    Parameters
+    ----------
+    model : Model
+        The strings.
+    values : dict
+        Resolved parameters of one population; they choose the coupling, and nothing else.
+
+    Returns
+    -------
+    Diffusion
+
+    Raises
+    ------
+    ModelError
+        If the strings do not reduce to one dimension; the message names the identifier or the
+        statement.
+    """
+    units = {name: entry.unit for name, entry in model.entries.items() if not entry.choices}
+    units |= {derived.name: derived.unit for derived in model.derived}
+    coupling = model.coupling(values)
+    return _reduce(coupling, model.threshold, model.reset, tuple(sorted(units.items())))
+
+
+@functools.lru_cache(maxsize=64)
+def _reduce(coupling, threshold, reset, units):
+    equations, variables = _variables(coupling.equations, dict(units))
+    rates_of_change = {}
+    for name, expression in equations.get_substituted_expressions(variables):
+        if name in equations.diff_eq_names:
+            dim = equations[name].dim / _SECOND
+            rates_of_change[name] = _membrane_rhs(expression, variables, name, dim)
+    if "unless refractory" not in equations["v"].flags:
+        raise ModelError(
+            "equation of 'v': got no '(unless refractory)'; the theory holds v at the reset while "
+            "refractory: add it"
+        )
+    decays = {
+        s: _decay_rate(s, rhs, rates_of_change) for s, rhs in rates_of_change.items() if s != "v"
+    }
+    filters = {sp.Symbol(s, real=True): s for s in decays}
+    v_rhs = rates_of_change["v"]
+    leak = v_rhs.subs(dict.fromkeys(filters, 0))
+    A, B2, jumps = leak, sp.Integer(0), {}
+    for population, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory)):
+        target, displacement = _on_pre(on_pre, variables, equations)
+        R = RATES[population]
+        if target == "v":
+            jumps[population] = displacement
+            A, B2 = A + R * displacement, B2 + R * displacement**2
+            continue
+        if displacement.has(V, *filters):
+            raise ModelError(
+                f"on_pre {on_pre.strip()!r}: got a jump of {target!r} that depends on the state; "
+                "expected a constant jump of a synaptic variable"
+            )
+        s = sp.Symbol(target, real=True)
+        direction = sp.diff(v_rhs, s)
+        if direction.has(*filters):
+            raise ModelError(f"equation of 'v': got {target!r} not linearly; expected s*h(v)")
+        qh = sp.simplify(displacement / decays[target] * direction)
+        jumps[population] = qh
+        A = A + R * (qh + qh * sp.diff(qh, V) / 2)
+        B2 = B2 + R * qh**2
+    unused = [s for s in decays if v_rhs.has(sp.Symbol(s, real=True)) is False]
+    if unused:
+        raise ModelError(f"equation of {unused[0]!r}: got a variable that never reaches 'v'")
+    return Diffusion(
+        A=A,
+        B2=B2,
+        leak=leak,
+        jumps=jumps,
+        threshold=_boundary(threshold, ">", variables, equations["v"].dim),
+        reset=_boundary(reset, "=", variables, equations["v"].dim),
+        filtered=bool(decays),
+    )
+
+
+def _variables(text, units):
+    try:
+        equations = Equations(text)
+    except Exception as error:
+        raise ModelError(f"equations: {' '.join(str(error).split())}") from error
+    if "v" not in equations.diff_eq_names:
+        raise ModelError(
+            f"equations: got differential equations for {sorted(equations.diff_eq_names)}; expected "
+            "one for the membrane potential 'v'"
+        )
+    taken = set(equations.names) & (set(units) | {"R_E", "R_I"})
+    if taken:
+        raise ModelError(f"equations: got {sorted(taken)}, which are names of parameters")
+    if equations.is_stochastic:
+        raise ModelError(
+            "equations: got 'xi'; noise comes from the arrivals alone: give it as input, or drop it"
+        )
+    variables = {**DEFAULT_FUNCTIONS, **DEFAULT_CONSTANTS}
+    for name, value in DEFAULT_UNITS.items():
+        variables[name] = Constant(name, float(value), dimensions=value.dim)
+    for name, unit_name in units.items():
+        dim = get_or_create_dimension(unit(unit_name)[1])
+        variables[name] = Constant(name, 1.0, dimensions=dim)
+    variables |= {n: Variable(n, dimensions=e.dim) for n, e in equations.items()}
+    return equations, variables
+
+
+def _parse(code, variables, dim, where):
+    """Brian2 code as a sympy expression of the given dimensions."""
+    statement = " ".join(code.split())
+    try:
+        identifiers = get_identifiers(code)
+        for name in sorted(identifiers - set(variables)):
+            raise ModelError(
+                f"{where}: got {name!r} in {statement!r}, which has no value; add it to the model's "
+                "parameters"
+            )
+        for name in sorted(identifiers):
+            if not getattr(variables[name], "stateless", True):
+                raise ModelError(
+                    f"{where}: got the random function {name!r} in {statement!r}; a diffusion needs "
+                    "its mean and variance instead"
+                )
+        check_dimensions(code, dim, variables)
+        expression = str_to_sympy(code, variables)
+    except DimensionMismatchError as error:
+        raise ModelError(f"{where}: {statement!r}: {' '.join(str(error).split())}") from error
+    except (SyntaxError, ValueError, TypeError, NotImplementedError, KeyError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"{where}: {statement!r}: {' '.join(str(error).split())}") from error
+    units = {
+        s: float(DEFAULT_UNITS[s.name]) for s in expression.free_symbols if s.name in DEFAULT_UNITS
+    }
+    return expression.subs(units).subs({s: _symbol(s.name) for s in expression.free_symbols})
+
+
+def _membrane_rhs(expression, variables, name, dim):
+    return _parse(expression.code, variables, dim, f"equation of {name!r}")
+
+
+def _decay_rate(name, rhs, all_rhs):
+    """k of ds/dt = -k s, the only auxiliary equation that a short time constant removes."""
+    s = sp.Symbol(name, real=True)
+    states = [V, *(sp.Symbol(n, real=True) for n in all_rhs if n != "v")]
+    k = sp.simplify(-sp.diff(rhs, s))
+    if k.has(*states) or sp.simplify(rhs + k * s) != 0 or k == 0:
+        raise ModelError(
+            f"equation of {name!r}: got ds/dt = {rhs}; a one-dimensional theory needs a synaptic "
+            f"variable that decays, d{name}/dt = -{name}/tau"
+        )
+    return k
+
+
+def _on_pre(statements, variables, equations):
+    """(target, displacement) of the one variable that a presynaptic spike moves."""
+    where = f"on_pre {' '.join(statements.split())!r}"
+    text = re.sub(r"\b(\w+)_post\b", r"\1", statements)
+    try:
+        body = ast.parse("\n".join(line.strip() for line in text.splitlines())).body
+    except SyntaxError as error:
+        raise ModelError(f"{where}: {error.msg}") from error
+    target, after = None, None
+    for line in body:
+        if not isinstance(line, ast.Assign | ast.AugAssign):
+            raise ModelError(f"{where}: got {ast.unparse(line)!r}; expected an assignment")
+        name = ast.unparse(line.targets[0] if isinstance(line, ast.Assign) else line.target)
+        if name not in equations.diff_eq_names or name not in (
+            target,
+            name if target is None else target,
+        ):
+            raise ModelError(
+                f"{where}: got a jump of {name!r}; expected all jumps in 'v' or in one synaptic "
+                "variable"
+            )
+        target = name
+        symbol = V if name == "v" else sp.Symbol(name, real=True)
+        value = ast.unparse(line.value)
+        if isinstance(line, ast.AugAssign):
+            operator = _OPERATORS.get(type(line.op))
+            if operator is None:
+                raise ModelError(
+                    f"{where}: got {ast.unparse(line)!r}; expected =, +=, -=, *= or /="
+                )
+            value = f"{name} {operator} ({value})"
+        parsed = _parse(value, variables, equations[name].dim, where)
+        after = parsed if after is None else parsed.subs(symbol, after)
+    if target is None:
+        raise ModelError(f"{where}: got no statement; expected an assignment to v_post")
+    symbol = V if target == "v" else sp.Symbol(target, real=True)
+    displacement = sp.factor(after - symbol)
+    others = {n for n in equations.diff_eq_names if n != target}
+    foreign = {s.name for s in displacement.free_symbols} & others
+    if foreign:
+        raise ModelError(
+            f"{where}: got {sorted(foreign)[0]!r}; expected parameters and {target!r} only"
+        )
+    return target, displacement
+
+
+def _boundary(statement, separator, variables, dim):
+    """The constant x of ``v > x`` or ``v = x``."""
+    kind = "threshold" if separator == ">" else "reset"
+    found = re.fullmatch(rf"\s*v\s*{separator}=?\s*(?!=)(.+?)\s*", statement, flags=re.DOTALL)
+    if not found:
+        raise ModelError(f"{kind}: got {statement!r}; expected 'v {separator} ...'")
+    expression = _parse(found[1], variables, dim, kind)
+    if expression.has(V) or any(
+        isinstance(variables.get(s.name), Variable)
+        and not isinstance(variables.get(s.name), Constant)
+        for s in expression.free_symbols
+    ):
+        raise ModelError(f"{kind}: got {statement!r}; expected parameters only after {separator!r}")
+    return expression

@@ -1,0 +1,35 @@
+"""What cbnet raises and warns, for callers who want to tell the cases apart."""
+
+
+class CbnetError(Exception):
+    """Base of every error that cbnet raises on purpose."""
+
+
+class ParameterError(CbnetError, ValueError):
+    """A parameter or option cannot be used: the message says what was got and what is expected."""
+
+
+class ModelError(CbnetError, ValueError):
+    """The strings of a model do not say what cbnet needs: the message names the string."""
+
+
+class ConvergenceError(CbnetError, RuntimeError):
+    """A computation stopped short of the accuracy asked for.
+
+    Attributes
+    ----------
+    best : object
+        The best estimate so far, of the type the function returns.
+    """
+
+    def __init__(self, message, best=None):
+        super().__init__(message)
+        self.best = best
+
+
+class SimulationError(CbnetError, RuntimeError):
+    """A simulation could not be compiled or run; the message carries the compiler's or program's own."""
+
+
+class CbnetWarning(UserWarning):
+    """The answer stands, but something about it should be known."""

@@ -1,0 +1,78 @@
+"""Find a model by name, or in a user's own file."""
+
+import importlib
+import importlib.util
+import pkgutil
+from pathlib import Path
+
+from .errors import ModelError, ParameterError
+from .model import Model
+from .parameters import Parameters, nearest
+
+
+def model_names():
+    """Names of the models that come with cbnet."""
+    package = importlib.import_module("cbnet.models")
+    return sorted(module.name for module in pkgutil.iter_modules(package.__path__))
+
+
+def find_model(name):
+    """The model called `name`, or the one in ``"FILE.py:OBJECT"``.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such model or file.
+    ModelError
+        If the file cannot be run, or the object is not a :class:`~cbnet.model.Model`.
+    """
+    if ":" in name or name.endswith(".py"):
+        path, _, attribute = name.rpartition(":") if ":" in name else (name, "", "model")
+        return _from_file(Path(path), attribute)
+    if name not in model_names():
+        raise ParameterError(
+            f"MODEL: got {name!r}; expected one of {', '.join(model_names())} or FILE.py:OBJECT "
+            f"({nearest(name, model_names())})"
+        )
+    return importlib.import_module(f"cbnet.models.{name}").model
+
+
+def _from_file(path, attribute):
+    if not path.is_file():
+        raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing Python file")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise ModelError(f"{path}: {type(error).__name__}: {error}") from error
+    found = getattr(module, attribute, None)
+    if isinstance(found, Parameters):
+        return found.model
+    if not isinstance(found, Model):
+        models = [n for n, v in vars(module).items() if isinstance(v, Model)]
+        raise ModelError(
+            f"{path}: got no Model called {attribute!r}; expected one of {models or 'none there'}"
+        )
+    return found
+
+
+def load(name):
+    """Parameters of a model at its reference values.
+
+    Parameters
+    ----------
+    name : str or Model
+        ``"current"``, ``"conductance"``, ``"FILE.py:OBJECT"``, or a model.
+
+    Returns
+    -------
+    Parameters
+
+    Examples
+    --------
+    >>> import cbnet
+    >>> cbnet.load("conductance").K
+    1000
+    """
+    return Parameters(name if isinstance(name, Model) else find_model(name))

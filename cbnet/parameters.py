@@ -1,0 +1,353 @@
+"""Parameters: what a value means, whether it may be used, and where it came from.
+
+Values are kept in SI base units and become Brian2 quantities only when somebody reads them, so
+that reading a table or checking a command line does not import Brian2 (which takes seconds).
+"""
+
+import difflib
+import functools
+import hashlib
+import importlib.resources
+import json
+import math
+import re
+import tomllib
+from dataclasses import dataclass, field
+
+from .errors import ParameterError
+
+POPULATIONS = ("E", "I")
+
+# Exponents of (metre, kilogram, second, ampere, kelvin, mole, candela), as Brian2 stores them.
+_VOLT = (2, 1, -3, -1, 0, 0, 0)
+_SECOND = (0, 0, 1, 0, 0, 0, 0)
+_HERTZ = (0, 0, -1, 0, 0, 0, 0)
+_ONE = (0,) * 7
+
+_UNITS = {
+    "1": (1.0, _ONE),
+    **{p + u: (x, _VOLT) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6)) for u in ("V", "volt")},
+    **{p + "s": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
+    **{p + "second": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
+    **{p + u: (x, _HERTZ) for p, x in (("", 1.0), ("k", 1e3)) for u in ("Hz", "hertz")},
+}
+
+
+def unit(name):
+    """Factor to SI and dimension exponents of a unit, such as ``(0.001, ...)`` for ``"mV"``."""
+    if name in _UNITS:
+        return _UNITS[name]
+    import brian2.units.allunits
+
+    found = getattr(brian2.units.allunits, name, None)
+    if found is None or not hasattr(found, "dim"):
+        raise KeyError(name)
+    return float(found), tuple(found.dim._dims)
+
+
+def to_quantity(value, unit_name):
+    """A float in SI as a Brian2 quantity with the dimensions of `unit_name`; plain if it has none."""
+    _, dims = unit(unit_name)
+    if dims == _ONE:
+        return value
+    from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
+
+    return Quantity(value, dim=get_or_create_dimension(dims))
+
+
+def nearest(name, known):
+    """A hint at the known name closest to a mistyped one."""
+    folded = {k.lower(): k for k in sorted(known, reverse=True)}
+    close = difflib.get_close_matches(name.lower(), folded, n=1, cutoff=0.4)
+    return f"did you mean {folded[close[0]]!r}?" if close else f"known: {', '.join(sorted(known))}"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One row of a parameter table.
+
+    Attributes
+    ----------
+    name, symbol, meaning, source : str
+        How it is typed, written, understood, and where its default comes from.
+    value : float, int or str
+        Default, in `unit`.
+    unit : str
+        Unit in which the value is given and shown; ``"1"`` for none.
+    integer : bool
+        Whether only whole numbers make sense.
+    choices : tuple of str
+        The allowed words, for a parameter that is not a number.
+    above, at_least : float, optional
+        Bounds, exclusive and inclusive, in `unit`.
+    follows : str, optional
+        Another parameter whose value this one takes until it is set.
+    """
+
+    name: str
+    value: object
+    unit: str = "1"
+    symbol: str = ""
+    meaning: str = ""
+    source: str = ""
+    integer: bool = False
+    choices: tuple = ()
+    above: float | None = None
+    at_least: float | None = None
+    follows: str | None = None
+
+    @property
+    def expected(self):
+        """What may be given, in words for an error message."""
+        if self.choices:
+            return " or ".join(repr(c) for c in self.choices)
+        bound = ""
+        if self.above is not None:
+            bound = f" above {self.above:g}"
+        elif self.at_least is not None:
+            bound = f" of at least {self.at_least:g}"
+        kind = "a whole number" if self.integer else "a finite number"
+        return f"{kind}{bound}" + (f", in {self.unit} (as in 20{self.unit})" * (self.unit != "1"))
+
+    def parse(self, given, label):
+        """The given value in SI (or as int or str); raises ParameterError in one line."""
+
+        def refuse(reason=""):
+            text = str(given).replace("\n", " ")
+            why = f" ({reason})" if reason else ""
+            return ParameterError(f"{label}: got {text}{why}; expected {self.expected}")
+
+        if self.choices:
+            if given not in self.choices:
+                raise refuse(nearest(str(given), self.choices))
+            return given
+        factor, dims = unit(self.unit)
+        if isinstance(given, str):
+            number, _, got = _split_quantity(given)
+            if number is None:
+                raise refuse("not a number")
+            if got == "":
+                if dims != _ONE:
+                    raise refuse("no unit")
+                value = number
+            else:
+                try:
+                    got_factor, got_dims = unit(got)
+                except KeyError:
+                    raise refuse(f"{got!r} is not a unit") from None
+                if got_dims != dims:
+                    raise refuse(f"{got!r} is the wrong unit")
+                value = number * got_factor
+        else:
+            got_dims = tuple(given.dim._dims) if hasattr(given, "dim") else _ONE
+            if isinstance(given, bool) or got_dims != dims:
+                raise refuse("wrong unit" if hasattr(given, "dim") else "no unit")
+            try:
+                value = float(given)
+            except (TypeError, ValueError):
+                raise refuse("not a number") from None
+        if not math.isfinite(value):
+            raise refuse("not finite")
+        if self.integer:
+            if value != round(value):
+                raise refuse("not whole")
+            value = int(value)
+        shown = value / factor
+        if self.above is not None and not shown > self.above:
+            raise refuse()
+        if self.at_least is not None and not shown >= self.at_least:
+            raise refuse()
+        return value
+
+    def show(self, value):
+        """The value in its unit, as a person writes it."""
+        if self.choices:
+            return str(value)
+        shown = value / unit(self.unit)[0]
+        text = str(int(shown)) if self.integer else f"{shown:.8g}"
+        return text + (f" {self.unit}" if self.unit != "1" else "")
+
+
+def _split_quantity(text):
+    """``"20 ms"`` as (20.0, " ", "ms"); the number is None where there is none."""
+    found = re.fullmatch(
+        r"\s*([-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|infinity))"
+        r"(\s*)([A-Za-zµ]*)\s*",
+        text,
+        flags=re.IGNORECASE,
+    )
+    if not found:
+        return None, "", ""
+    return float(found[1].replace("_", "")), found[2], found[3].replace("µ", "u")
+
+
+def _read_table(text):
+    table = tomllib.loads(text)
+    aliases = {k: tuple(v) for k, v in table.pop("aliases", {}).items()}
+    entries = {}
+    for name, row in table.items():
+        row["choices"] = tuple(row.get("choices", ()))
+        entries[name] = Entry(name=name, **row)
+    return entries, aliases
+
+
+@functools.cache
+def reference_table():
+    """The reference set: ``(entries, aliases)``, read from ``models/params/reference.toml``."""
+    source = importlib.resources.files("cbnet.models") / "params" / "reference.toml"
+    return _read_table(source.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, eq=False)
+class Parameters:
+    """Values for a model, frozen; everything not set has the default of the model's table.
+
+    Read a value as an attribute (``params.tau_L``, a quantity); make a changed copy with
+    :meth:`replace`; `changes` holds what differs from the table, in SI base units, with keys such
+    as ``"E.tau_L"`` for one population.
+
+    Attributes
+    ----------
+    model : Model
+        The strings these values go with.
+    changes : dict
+        What was set, in SI base units.
+    """
+
+    model: object
+    changes: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        for population in POPULATIONS:
+            self.model.check(self.resolve(population), population)
+
+    def replace(self, **changes):
+        """A copy with other values; a value for one population is ``**{"I.tau_L": 10*ms}``.
+
+        Raises
+        ------
+        ParameterError
+            For an unknown name, a wrong unit, or a value that cannot be used.
+        """
+        new = dict(self.changes)
+        given = {}
+        for key, value in changes.items():
+            population, _, name = key.rpartition(".")
+            if population not in ("", *POPULATIONS):
+                raise ParameterError(
+                    f"{key}: got the population {population!r}; expected 'E' or 'I'"
+                )
+            prefix = f"{population}." if population else ""
+            for target in self.model.aliases.get(name, (name,)):
+                entry = self.model.entry(target, key)
+                given[prefix + target] = entry.parse(value, key)
+        derived = {d.name for d in self.model.derived}
+        for prefix in ("", "E.", "I."):
+            mine = {
+                k[len(prefix) :]: v for k, v in given.items() if k.rpartition(".")[0] == prefix[:-1]
+            }
+            plain = {k: v for k, v in mine.items() if k not in derived}
+            asked = {k: v for k, v in mine.items() if k in derived}
+            if asked:
+                before = {**self.resolve(prefix[:1] or "E"), **plain}
+                plain |= self.model.invert(asked, plain, before)
+            new |= {prefix + k: v for k, v in plain.items()}
+        return Parameters(self.model, new)
+
+    def scaled(self, law, K, **options):
+        """A copy at another in-degree, with the efficacy following a scaling law from here to there.
+
+        Parameters
+        ----------
+        law : {"sqrt", "inverse", "log", "preserving"}
+            See :func:`cbnet.theory.scaling.efficacy`.
+        K : int
+            The new in-degree.
+        **options
+            For ``"preserving"``: `noise`, or `r_E`, `r_I` and `rate`.
+        """
+        from .theory.scaling import scale
+
+        return scale(self, law, K, **options)
+
+    def resolve(self, population="E"):
+        """Every value for one population as floats in SI (int and str where they are so), by name."""
+        values = {}
+        for name, entry in self.model.entries.items():
+            if entry.follows is None:
+                values[name] = self._lookup(name, population)
+        for name, entry in self.model.entries.items():
+            if entry.follows is not None:
+                set_here = f"{population}.{name}" in self.changes or name in self.changes
+                values[name] = self._lookup(name, population) if set_here else values[entry.follows]
+        values |= self.model.derive(values)
+        return {name: values[name] for name in (*self.model.entries, *self._derived_names)}
+
+    @property
+    def _derived_names(self):
+        return [d.name for d in self.model.derived]
+
+    def _lookup(self, name, population):
+        for key in (f"{population}.{name}", name):
+            if key in self.changes:
+                return self.changes[key]
+        entry = self.model.entries[name]
+        if entry.choices or entry.integer:
+            return entry.value
+        return entry.value * unit(entry.unit)[0]
+
+    def __getattr__(self, name):
+        if name.startswith("_"):
+            raise AttributeError(name)
+        try:
+            entry = self.model.entry(name, name)
+        except ParameterError as error:
+            raise AttributeError(str(error)) from None
+        first, second = (self.resolve(p)[name] for p in POPULATIONS)
+        if first != second:
+            raise AttributeError(
+                f"{name}: the populations differ ({entry.show(first)} and {entry.show(second)}); "
+                f"read params.of('E').{name} or params.of('I').{name}"
+            )
+        return first if entry.choices else to_quantity(first, entry.unit)
+
+    def of(self, population):
+        """These parameters as one population sees them, the same for both."""
+        if population not in POPULATIONS:
+            raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
+        values = self.resolve(population)
+        return Parameters(self.model, {name: values[name] for name in self.model.entries})
+
+    def differing(self):
+        """Names whose values differ between the populations."""
+        first, second = (self.resolve(p) for p in POPULATIONS)
+        return tuple(name for name in first if first[name] != second[name])
+
+    def to_dict(self):
+        """Everything needed to make this object again, ready for JSON."""
+        return {"model": self.model.to_dict(), "changes": dict(sorted(self.changes.items()))}
+
+    @classmethod
+    def from_dict(cls, stored):
+        """The inverse of :meth:`to_dict`."""
+        from .model import Model
+
+        return cls(Model.from_dict(stored["model"]), stored["changes"])
+
+    @property
+    def fingerprint(self):
+        """SHA-256 of the canonical JSON: equal exactly when every string and value is."""
+        return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
+
+    def __eq__(self, other):
+        return isinstance(other, Parameters) and self.fingerprint == other.fingerprint
+
+    def __hash__(self):
+        return hash(self.fingerprint)
+
+    def __repr__(self):
+        shown = []
+        for key, value in self.changes.items():
+            entry = self.model.entries[key.rpartition(".")[2]]
+            shown.append(f"{key}={entry.show(value)}")
+        return f"Parameters({self.model.name!r}{''.join(', ' + s for s in shown)})"

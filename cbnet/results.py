@@ -1,0 +1,253 @@
+"""Results: numbers with names and units, and everything that made them.
+
+A result is a frozen dataclass whose fields are declared with :func:`variable`. From the
+declarations follow its ``repr``, its JSON (:meth:`Result.to_dict`), its labelled arrays
+(:meth:`Result.to_xarray`) and its file (:meth:`Result.save`, :func:`load`).
+
+What is undefined, such as the CV of a silent neuron, is NaN in memory and in files, ``null`` in
+JSON.
+"""
+
+import dataclasses
+import functools
+import importlib.metadata
+import json
+import math
+import os
+import platform
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from .errors import ParameterError
+from .parameters import Parameters, to_quantity, unit
+
+_KINDS = {}
+
+
+def variable(unit=None, dims=(), key=None, meaning=""):
+    """Declare a field of a result that holds numbers or words.
+
+    Parameters
+    ----------
+    unit : str, optional
+        Unit in which it is shown and written to JSON; in memory it is a quantity.
+    dims : tuple of str
+        Names of its dimensions; a single dimension is also that of a list in JSON.
+    key : str, optional
+        Its JSON key, unit included; left out of the JSON if not given.
+    meaning : str
+        One line for the file and for readers.
+    """
+    return dataclasses.field(metadata={"unit": unit, "dims": dims, "key": key, "meaning": meaning})
+
+
+@functools.cache
+def versions():
+    """Versions of what computes: part of every result."""
+    found = {"python": platform.python_version()}
+    for name in ("cbnet", "brian2", "numpy", "scipy"):
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            from . import __version__
+
+            found[name] = __version__  # a checkout on the path, not installed
+    return found
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Result:
+    """Base of all results.
+
+    Attributes
+    ----------
+    parameters : Parameters
+        What it was computed for.
+    versions : dict
+        Of Python, cbnet, Brian2, numpy and scipy.
+    """
+
+    parameters: Parameters
+    versions: dict = dataclasses.field(default_factory=versions)
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        _KINDS[cls.__name__] = cls
+
+    @classmethod
+    def _variables(cls):
+        return {f.name: f.metadata for f in dataclasses.fields(cls) if "dims" in f.metadata}
+
+    def in_units(self, name):
+        """A field as plain numbers in the unit it is shown in."""
+        meta = self._variables()[name]
+        value = getattr(self, name)
+        return value if meta["unit"] is None else np.asarray(value) / unit(meta["unit"])[0]
+
+    def to_dict(self):
+        """The JSON object that the command line prints: plain numbers, None where undefined."""
+        return {
+            meta["key"]: plain(self.in_units(name))
+            for name, meta in self._variables().items()
+            if meta["key"]
+        }
+
+    def to_xarray(self):
+        """Labelled arrays in SI base units, with parameters and versions as attributes.
+
+        Returns
+        -------
+        xarray.Dataset
+        """
+        import xarray as xr
+
+        data = {}
+        for name, meta in self._variables().items():
+            attributes = {"long_name": meta["meaning"] or name}
+            if meta["unit"] is not None:
+                base = str(to_quantity(1.0, meta["unit"]).dim) if meta["unit"] != "1" else "1"
+                attributes |= {"units": base, "shown_in": meta["unit"]}
+            data[name] = xr.Variable(meta["dims"], np.asarray(getattr(self, name)), attributes)
+        attributes = {
+            "cbnet_result": type(self).__name__,
+            "parameters": json.dumps(self.parameters.to_dict(), sort_keys=True),
+            "versions": json.dumps(self.versions, sort_keys=True),
+        }
+        return xr.Dataset(data, attrs=attributes)
+
+    @classmethod
+    def from_xarray(cls, dataset):
+        """The inverse of :meth:`to_xarray`."""
+        values = {}
+        for name, meta in cls._variables().items():
+            array = dataset[name].values
+            value = array[()] if meta["dims"] == () else array
+            if isinstance(value, np.generic):
+                value = value.item()
+            if meta["unit"] is not None:
+                value = to_quantity(value, meta["unit"])
+            values[name] = value
+        return cls(
+            parameters=Parameters.from_dict(json.loads(dataset.attrs["parameters"])),
+            versions=json.loads(dataset.attrs["versions"]),
+            **values,
+        )
+
+    def save(self, path, overwrite=False):
+        """Write a netCDF file that :func:`load` turns back into this object.
+
+        Parameters
+        ----------
+        path : str or Path
+            Where; nothing is left there if writing fails.
+        overwrite : bool
+            Replace an existing file.
+
+        Raises
+        ------
+        ParameterError
+            If the file exists and `overwrite` is not set, or the folder cannot be written.
+        """
+        path = Path(path)
+        if path.exists() and not overwrite:
+            raise ParameterError(
+                f"{path}: exists already; give another name, or overwrite=True to replace it"
+            )
+        try:
+            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        except OSError as error:
+            raise ParameterError(f"{path}: cannot be written ({error.strerror})") from error
+        os.close(handle)
+        try:
+            self.to_xarray().to_netcdf(temporary, engine="h5netcdf")
+            os.chmod(temporary, 0o666 & ~_umask())
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+        return path
+
+    def __eq__(self, other):
+        if type(self) is not type(other) or self.parameters != other.parameters:
+            return False
+        if self.versions != other.versions:
+            return False
+        for name, meta in self._variables().items():
+            mine, theirs = np.asarray(getattr(self, name)), np.asarray(getattr(other, name))
+            numeric = mine.dtype.kind == "f" or meta["unit"] is not None
+            if not np.array_equal(mine, theirs, equal_nan=numeric):
+                return False
+        return True
+
+    __hash__ = None
+
+    def __repr__(self):
+        lines = [f"<{type(self).__name__}: {self.parameters!r}>"]
+        for name, meta in self._variables().items():
+            shown = self.in_units(name)
+            suffix = f" {meta['unit']}" if meta["unit"] not in (None, "1") else ""
+            if np.ndim(shown):
+                text = f"{meta['dims']} {np.shape(shown)}{suffix}"
+            elif isinstance(shown, str | bool | int):
+                text = f"{shown}{suffix}"
+            else:
+                text = "undefined" if np.isnan(shown) else f"{float(shown):.6g}{suffix}"
+            lines.append(f"  {name:<14} {text}")
+        return "\n".join(lines)
+
+
+def _umask():
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def plain(value):
+    """Numbers, arrays and words as JSON takes them; what is not finite becomes None."""
+    if isinstance(value, np.ndarray):
+        return [plain(v) for v in value] if value.ndim else plain(value.item())
+    if isinstance(value, np.generic):
+        return plain(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def load(path):
+    """Read a result that :meth:`Result.save` wrote.
+
+    Parameters
+    ----------
+    path : str or Path
+        A netCDF file.
+
+    Returns
+    -------
+    Result
+        Of the class that was saved, equal to it.
+
+    Raises
+    ------
+    ParameterError
+        If the file is missing or is not a result of cbnet.
+    """
+    import xarray as xr
+
+    path = Path(path)
+    if not path.is_file():
+        raise ParameterError(f"{path}: got no such file; expected a result saved by cbnet")
+    try:
+        # decode_times would turn every millisecond into a numpy timedelta
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+            dataset.load()
+    except (OSError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
+    kind = dataset.attrs.get("cbnet_result")
+    if kind not in _KINDS:
+        from . import compare, simulation, theory  # noqa: F401  (their result classes register here)
+    if kind not in _KINDS:
+        raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
+    return _KINDS[kind].from_xarray(dataset)

@@ -1,0 +1,1 @@
+"""The models that come with cbnet: one module each, its strings and its assumptions."""
