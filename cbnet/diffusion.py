@@ -44,7 +44,7 @@ _SECOND = get_or_create_dimension(unit("s")[1])
 
 @dataclass(frozen=True)
 class Diffusion:
-    """A model's membrane in one dimension, as expressions in ``v``, ``R_E``, ``R_I`` and parameters.
+    """A membrane in one dimension: expressions in ``v``, ``R_E``, ``R_I`` and parameters.
 
     Attributes
     ----------
@@ -219,16 +219,14 @@ def _variables(text, units):
         raise ModelError(f"equations: {' '.join(str(error).split())}") from error
     if "v" not in equations.diff_eq_names:
         raise ModelError(
-            f"equations: got differential equations for {sorted(equations.diff_eq_names)}; expected "
-            "one for the membrane potential 'v'"
+            f"equations: got differential equations for {sorted(equations.diff_eq_names)}; "
+            "expected one for the membrane potential 'v'"
         )
     taken = set(equations.names) & (set(units) | {"R_E", "R_I"})
     if taken:
         raise ModelError(f"equations: got {sorted(taken)}, which are names of parameters")
     if equations.is_stochastic:
-        raise ModelError(
-            "equations: got 'xi'; noise comes from the arrivals alone: give it as input, or drop it"
-        )
+        raise ModelError("equations: got 'xi'; noise comes from the arrivals alone: drop it")
     variables = {**DEFAULT_FUNCTIONS, **DEFAULT_CONSTANTS}
     for name, value in DEFAULT_UNITS.items():
         variables[name] = Constant(name, float(value), dimensions=value.dim)
@@ -246,14 +244,14 @@ def _parse(code, variables, dim, where):
         identifiers = get_identifiers(code)
         for name in sorted(identifiers - set(variables)):
             raise ModelError(
-                f"{where}: got {name!r} in {statement!r}, which has no value; add it to the model's "
-                "parameters"
+                f"{where}: got {name!r} in {statement!r}, which has no value; add it to the "
+                "model's parameters"
             )
         for name in sorted(identifiers):
             if not getattr(variables[name], "stateless", True):
                 raise ModelError(
-                    f"{where}: got the random function {name!r} in {statement!r}; a diffusion needs "
-                    "its mean and variance instead"
+                    f"{where}: got the random function {name!r} in {statement!r}; a diffusion "
+                    "needs its mean and variance instead"
                 )
         check_dimensions(code, dim, variables)
         expression = str_to_sympy(code, variables)

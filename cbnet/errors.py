@@ -28,7 +28,7 @@ class ConvergenceError(CbnetError, RuntimeError):
 
 
 class SimulationError(CbnetError, RuntimeError):
-    """A simulation could not be compiled or run; the message carries the compiler's or program's own."""
+    """A simulation could not be compiled or run; the message has the program's own."""
 
 
 class CbnetWarning(UserWarning):

@@ -46,7 +46,7 @@ def unit(name):
 
 
 def to_quantity(value, unit_name):
-    """A float in SI as a Brian2 quantity with the dimensions of `unit_name`; plain if it has none."""
+    """A float in SI as a Brian2 quantity of the dimensions of `unit_name`; plain if it has none."""
     _, dims = unit(unit_name)
     if dims == _ONE:
         return value
@@ -255,7 +255,7 @@ class Parameters:
         return Parameters(self.model, new)
 
     def scaled(self, law, K, **options):
-        """A copy at another in-degree, with the efficacy following a scaling law from here to there.
+        """A copy at another in-degree, with the efficacy following a scaling law.
 
         Parameters
         ----------
@@ -271,7 +271,7 @@ class Parameters:
         return scale(self, law, K, **options)
 
     def resolve(self, population="E"):
-        """Every value for one population as floats in SI (int and str where they are so), by name."""
+        """Every value for one population by name: SI floats, whole numbers, words."""
         values = {}
         for name, entry in self.model.entries.items():
             if entry.follows is None:
