@@ -56,8 +56,10 @@ class Diffusion:
         h(v) for ``"E"`` and ``"I"``; for filtered synapses q h(v), to first order in the charge q.
     threshold, reset : sympy.Expr
         Where a spike is fired and where v restarts.
-    filtered : bool
-        Whether synaptic time constants were taken to zero.
+    targets : dict of str to tuple
+        The variable that a spike of ``"E"`` and ``"I"`` moves, and by how much.
+    decays : dict of str to sympy.Expr
+        Decay rate of each synaptic variable; empty for instantaneous synapses.
     """
 
     A: sp.Expr
@@ -66,7 +68,13 @@ class Diffusion:
     jumps: dict
     threshold: sp.Expr
     reset: sp.Expr
-    filtered: bool
+    targets: dict
+    decays: dict
+
+    @property
+    def filtered(self):
+        """Whether synaptic time constants were taken to zero."""
+        return bool(self.decays)
 
     @functools.cached_property
     def affine(self):
@@ -177,9 +185,10 @@ def _reduce(coupling, threshold, reset, units):
     filters = {sp.Symbol(s, real=True): s for s in decays}
     v_rhs = rates_of_change["v"]
     leak = v_rhs.subs(dict.fromkeys(filters, 0))
-    A, B2, jumps = leak, sp.Integer(0), {}
+    A, B2, jumps, targets = leak, sp.Integer(0), {}, {}
     for population, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory)):
         target, displacement = _on_pre(on_pre, variables, equations)
+        targets[population] = (target, displacement)
         R = RATES[population]
         if target == "v":
             jumps[population] = displacement
@@ -208,7 +217,8 @@ def _reduce(coupling, threshold, reset, units):
         jumps=jumps,
         threshold=_boundary(threshold, ">", variables, equations["v"].dim),
         reset=_boundary(reset, "=", variables, equations["v"].dim),
-        filtered=bool(decays),
+        targets=targets,
+        decays=decays,
     )
 
 
