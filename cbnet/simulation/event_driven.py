@@ -294,7 +294,7 @@ def _jump(diffusion, values):
 
 def _summary(copies):
     """Estimates and their standard errors, as fields of the result."""
-    n, lived, spikes = copies.v.size, copies.clock, copies.spikes
+    lived, spikes = copies.clock, copies.spikes
     duration, count = lived.sum(), int(spikes.sum())
     rate = count / duration
     rate_sem = _spread(spikes - rate * lived) / duration if count else _NO_SPIKE_BOUND / duration

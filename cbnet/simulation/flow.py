@@ -21,8 +21,8 @@ def leak_flow(diffusion, values):
     Returns
     -------
     callable
-        ``(v, t) -> (v_after, crossing)``: arrays of the membrane potential (V) after times t (s) and
-        of the time at which v reached the threshold, ``inf`` if it did not; v stays there.
+        ``(v, t) -> (v_after, crossing)``: arrays of the membrane potential (V) after times t (s),
+        and of the time at which v reached the threshold, ``inf`` if it did not; v stays there.
 
     Assumptions
     -----------
