@@ -72,6 +72,8 @@ class _Integrated:
         left = np.array(np.broadcast_to(t, shape), float).ravel()
         whole = left.copy()
         crossing = np.full(after.shape, np.inf)
+        # Above threshold, and rising: such a path never comes back, and may run to infinity.
+        left[(after > self.threshold) & (self.f(after) > 0)] = 0.0
         going = np.flatnonzero(left > 0)
         for _ in range(_MAX_STEPS):
             if going.size == 0:
