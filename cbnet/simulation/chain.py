@@ -18,12 +18,15 @@ next R − 1, R = floor(τ_rp/dt), and holds v over R − 1 leaks; so the leak a
 before the first arrivals, and the interval is R dt + T(φ(V_r)).
 """
 
+import functools
+
 import numpy as np
 from scipy.stats import poisson
 
-from .flow import leak_flow
+from .flow import leak_flow, runge_kutta
 
 _REACH = 8.0  # sd below the mean: what lies deeper has a weight of 1e-15
+_LONGEST = 1e6  # s
 _TAIL = 1e-10  # Poisson weight that is left out at each end
 
 
@@ -33,19 +36,19 @@ class Chain:
     Parameters
     ----------
     diffusion : Diffusion
-        The strings, reduced; synapses must be instantaneous.
+        The strings, reduced; filtered synapses are taken in the limit of zero time constants.
     values : dict
         Resolved parameters with the total rates ``R_E``, ``R_I``, scalars in SI.
     spacing : float
         Grid spacing far from threshold in units of the free standard deviation of v.
     """
 
-    def __init__(self, diffusion, values, spacing=0.05):
+    def __init__(self, diffusion, values, spacing=0.03):
         self.R_E, self.R_I, self.tau_rp = values["R_E"], values["R_I"], values["tau_rp"]
         self.threshold = float(diffusion.constant("threshold", values))
         self.reset = float(diffusion.constant("reset", values))
         self.f = diffusion.function("leak", values)
-        self.h_E, self.h_I = (diffusion.function(f"jump_{k}", values) for k in "EI")
+        self.h_E, self.h_I = (_jump(diffusion, k, values) for k in "EI")
         self.flow = leak_flow(diffusion, values)
         self.v = self._grid(diffusion, values, spacing)
         middles = (self.v[1:] + self.v[:-1]) / 2
@@ -146,13 +149,13 @@ class Chain:
             for _ in range(count - done):
                 x = x + self.h_E(x)
             done = count
-            self._add_absorbed(excitation, *self._leaked(x, dt), weight)
+            self._add_absorbed(excitation, *self.leaked(x, dt), weight)
         T = np.linalg.solve(np.eye(n) - inhibition @ excitation, np.full(n, dt))
         start, crossing = self.flow(np.array([self.reset]), dt)
         first = 0.0 if np.isfinite(crossing[0]) else self._at(T, start[0])
         return np.floor(self.tau_rp / dt + 1e-3) * dt + first
 
-    def _leaked(self, x, dt):
+    def leaked(self, x, dt):
         """Where the leak takes x in a step; beyond threshold as if it went straight on."""
         after, crossing = self.flow(x, dt)
         crossed = np.isfinite(crossing)
@@ -163,14 +166,24 @@ class Chain:
         j, w = self._weights(np.array([v]))
         return float(T[j[0] : j[0] + 4] @ w[0])
 
+    @functools.cached_property
     def rate(self):
-        """Firing rate in continuous time, Hz."""
+        """Firing rate in continuous time, Hz; 0 below 1e-6 Hz, where rounding errors begin."""
         T = self.continuous()
-        return 1 / (self.tau_rp + T) if T > 0 else 0.0
+        return 1 / (self.tau_rp + T) if 0 <= T < _LONGEST else 0.0
 
     def bias(self, dt):
-        """(rate with steps − rate)/rate."""
-        return (self.tau_rp + self.continuous()) / self.stepped(dt) - 1
+        """(rate with steps − rate)/rate; NaN without a rate."""
+        exact = self.rate
+        return 1 / (self.stepped(dt) * exact) - 1 if exact > 0 else np.nan
+
+
+def _jump(diffusion, kind, values):
+    """v -> h(v). A charge that passes a filtered synapse moves v along dv/dq = h(v)."""
+    h = diffusion.function(f"jump_{kind}", values)
+    if not diffusion.filtered:
+        return h
+    return lambda v: runge_kutta(h, v, 1.0) - v
 
 
 def _derivative(nodes, x):

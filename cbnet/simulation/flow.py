@@ -81,11 +81,11 @@ class _Integrated:
             x = after[going]
             with np.errstate(divide="ignore"):
                 h = np.minimum(left[going], _STEP / np.abs(self.slope(x)))
-            end = _runge_kutta(self.f, x, h)
+            end = runge_kutta(self.f, x, h)
             # The slope at the far end too: a step must not run into the steep part unawares.
             with np.errstate(divide="ignore"):
                 h = np.minimum(h, _STEP / np.abs(self.slope(np.minimum(end, self.threshold))))
-            end = _runge_kutta(self.f, x, h)
+            end = runge_kutta(self.f, x, h)
             over = (end > self.threshold) & (x <= self.threshold)
             hit = going[over]
             # Within a step of 0.1/|f'| the path is straight to a few per cent of that step.
@@ -101,7 +101,8 @@ class _Integrated:
         )
 
 
-def _runge_kutta(f, v, h):
+def runge_kutta(f, v, h):
+    """One step of fourth order of dv/dt = f(v), of length h."""
     k1 = f(v)
     k2 = f(v + h / 2 * k1)
     k3 = f(v + h / 2 * k2)
