@@ -17,6 +17,7 @@ _PUBLIC = {
     "Model": "model",
     "Parameters": "parameters",
     "load": "library",
+    "simulate_neuron": "simulation.event_driven",
 }
 
 __all__ = ["__version__", *_PUBLIC]
