@@ -17,6 +17,8 @@ _PUBLIC = {
     "Model": "model",
     "Parameters": "parameters",
     "load": "library",
+    "respond": "theory.response",
+    "solve": "theory.self_consistency",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -13,7 +13,7 @@ _CELLS = 36  # of the moving grid
 _ROUNDS = 40  # each narrows a missed scale by ten or so: enough for the range of doubles
 _RESOLVED = 2.0  # panels' worth of change that one cell may hold when panels are cut from it
 _DEEPEST = 690.0  # e^-690 is about the smallest number that floats hold
-_SIZES = np.array([6, 8, 10, 12, 14, 16, 20, 24, 28, 32, 40, 48, 64, 96, 128, 192, 256, 384, 512])
+_SIZES = np.array([8, 12, 16, 24, 36, 54, 80, 120, 180, 270, 400])
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from ._panels import place, slope
 
 # Below this fall of Ψ inside one panel e^-Ψ is no longer close to a polynomial.
 _STIFF = -5.0
-_ROWS = 256  # of one batch: its arrays stay in the cache
+_ROWS = 4096  # of one batch: enough to spread the cost of a numpy call, few enough for the cache
 # Two orders are compared; which ones and on how many panels was found by timing.
 _LEVELS = ((1e-6, (6, 9), 1.0), (1e-9, (9, 12), 1.0), (0.0, (11, 14), 1.0))
 _REFINEMENTS = (1.0, 1.5, 2.5, 4.0, 8.0)
@@ -190,13 +190,15 @@ def density(drift, noise, threshold, reset, v, rtol=1e-8):
     )
     flux = (edges[:-1][::-1] >= reset[0])[None, :, None]
     # without noise in a panel z vanishes with B²: p is flux over drift there
-    z = _Operator(A, B2, h[None], order, threshold[0] - reset[0]).along(flux * B2 / 2, np.zeros(1))[0]
+    z = _Operator(A, B2, h[None], order, threshold[0] - reset[0]).along(flux * B2 / 2, np.zeros(1))[
+        0
+    ]
     p = np.divide(2 * z, B2[0], out=np.zeros_like(z), where=B2[0] > 0)
     total = np.sum(h[:, None] * p * weights)
     asked = np.asarray(v, float).ravel()
     k = np.clip(len(h) - np.searchsorted(edges, asked, side="right"), 0, len(h) - 1)
     start = np.concatenate([[0.0], z[:-1, -1]])[:, None]
-    local = (edges[1:][::-1][k] - asked) / h[k]
+    local = np.clip((edges[1:][::-1][k] - asked) / h[k], 0, 1)
     found = _interpolate(np.concatenate([start, z], 1)[k], local, np.append(0.0, points))
     at = np.broadcast_to(noise(asked[None]), (1, asked.size))[0]
     inside = (asked >= edges[0]) & (asked <= edges[-1]) & (at > 0)
@@ -360,7 +362,8 @@ def _held(select, silent, reach, order, density):
 
 def _rest(drift, silent):
     """Where the drift vanishes between two points, by bisection."""
-    low, high = silent.low.copy(), silent.high.copy()
+    # the bottom of the well is known to a cell: look on both sides of it
+    low, high = 2 * silent.low - silent.high, silent.high.copy()
     for _ in range(100):
         middle = (low + high) / 2
         up = np.broadcast_to(drift(middle[:, None]), (low.size, 1))[:, 0] > 0
