@@ -17,7 +17,11 @@ _PUBLIC = {
     "Model": "model",
     "Parameters": "parameters",
     "load": "library",
+    "build": "simulation.run",
+    "simulate": "simulation.run",
     "simulate_neuron": "simulation.event_driven",
+    "respond": "theory.response",
+    "solve": "theory.self_consistency",
 }
 
 __all__ = ["__version__", *_PUBLIC]

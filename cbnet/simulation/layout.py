@@ -76,7 +76,7 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
         If γK is not whole, a population cannot supply its in-degree without multapses and
         autapses, or the network does not fit in memory.
     """
-    if isinstance(N, bool) or N != int(N) or N < 2:
+    if isinstance(N, bool) or int(N) != N or N < 2:
         raise ParameterError(f"N: got {N}; expected a whole number of at least 2")
     if not 0 < fraction_excitatory < 1:
         raise ParameterError(

@@ -17,7 +17,7 @@ is held for a random whole number of steps with the mean that makes the refracto
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second, volt
+from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second
 from brian2.devices.device import RuntimeDevice, get_device
 from brian2.equations.equations import (
     PARAMETER,

@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,29 +50,6 @@ class Program:
     manifest: dict
     build_s: float
 
-    def place_wiring(self, folder, wiring, dt):
-        """Write synapses where a run in `folder` reads them.
-
-        Programs of other models can share the folder: it holds synapses only.
-        """
-        arrays = Path(folder) / "static_arrays"
-        arrays.mkdir(parents=True, exist_ok=True)
-        for population, name in (("E", "excitation"), ("I", "inhibition")):
-            drawn = wiring[population]
-            content = {
-                f"_static_array__array_{name}_sources": drawn.sources,
-                f"_static_array__array_{name}_targets": drawn.targets,
-                f"_static_array__dynamic_array_{name}_delay": None,
-            }
-            for file, array in content.items():
-                if file not in self.manifest["static_arrays"]:
-                    continue
-                if array is None:
-                    from .network import waiting
-
-                    array = waiting(drawn, dt)
-                _write(arrays / file, array)
-
     def run(self, params, folder, external, initial, seed, on_progress=None):
         """Run once.
 
@@ -80,7 +58,7 @@ class Program:
         params : Parameters
             Values; the model, the sizes and the time step are those compiled.
         folder : path
-            Of :meth:`place_wiring`; results go to a subfolder and are deleted again.
+            Of :func:`write_wiring`; results go to a subfolder and are deleted again.
         external : ndarray of int, shape (N,)
             Number of external inputs of each neuron.
         initial : ndarray, shape (N,)
@@ -97,9 +75,15 @@ class Program:
         timing : dict
             ``total_s``, ``loop_s``, ``peak_bytes``.
         """
-        results = Path(folder) / f"run-{os.getpid()}-{id(params)}-{seed}"
-        results.mkdir()
+        results = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
         try:
+            arrays = results / "static_arrays"  # the program reads them from its working directory
+            arrays.mkdir()
+            for name in self.manifest["static_arrays"]:
+                wired = Path(folder) / name
+                arrays.joinpath(name).symlink_to(
+                    wired if wired.exists() else self.folder / "static_arrays" / name
+                )
             arguments = [f"neurons.run_seed={seed}"]
             given = {
                 **self._values(params),
@@ -113,9 +97,9 @@ class Program:
                     _write(results / f"{name}.in", value)
                     arguments.append(f"neurons.{name}={results / (name + '.in')}")
             command = [str(self.folder / "main"), "--results_dir", f"{results}/", *arguments]
-            done = processes.run(command, cwd=folder, on_progress=on_progress)
+            done = processes.run(command, cwd=results, on_progress=on_progress)
             info = results / "last_run_info.txt"
-            if done.code != 0 or not info.is_file():
+            if done.code != 0 or not info.is_file() or "rror" in done.output:
                 raise SimulationError(
                     f"the simulation stopped ({_reason(done.code)}): "
                     f"{done.output.strip() or 'it printed nothing'}"
@@ -158,6 +142,17 @@ def _write(path, array):
 
 def _reason(code):
     return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def write_wiring(folder, wiring, dt):
+    """Write synapses where runs in `folder` read them; programs of any model can share it."""
+    from .network import waiting
+
+    for population, name in (("E", "excitation"), ("I", "inhibition")):
+        drawn = wiring[population]
+        _write(folder / f"_static_array__array_{name}_sources", drawn.sources)
+        _write(folder / f"_static_array__array_{name}_targets", drawn.targets)
+        _write(folder / f"_static_array__dynamic_array_{name}_delay", waiting(drawn, dt))
 
 
 def compile_network(params, layout, synapses, dt, duration, recorded, folder, jobs=None):
