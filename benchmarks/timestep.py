@@ -10,7 +10,6 @@
 One neuron under Poisson input throughout. It takes some ten minutes.
 """
 
-import sys
 
 import numpy as np
 from brian2 import Hz, ms
@@ -18,7 +17,7 @@ from brian2 import Hz, ms
 import cbnet
 from cbnet.diffusion import of_model
 from cbnet.simulation.event_driven import arrival_rates
-from cbnet.simulation.timestep import Chain, bias, filtered_bias
+from cbnet.simulation.timestep import Chain
 
 # model, a, g, r_E and r_I in Hz, all at K = 1000
 INSTANTANEOUS = [

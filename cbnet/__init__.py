@@ -16,6 +16,7 @@ _PUBLIC = {
     "Entry": "parameters",
     "Model": "model",
     "Parameters": "parameters",
+    "compare": "compare",
     "load": "library",
     "build": "simulation.run",
     "simulate": "simulation.run",

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from ..errors import ParameterError
 from ..parameters import POPULATIONS
 
-# Peak bytes of a synapse: Brian2's pre- and postsynaptic index (8), the queue's delay and index (8),
-# the delay as a double (8), the arrays they are loaded from (16), and the spikes under way.
-BYTES_PER_SYNAPSE = 44
+# Measured peak of the simulating process: Brian2's indices and delays, the queue's copies of them,
+# the arrays they are loaded from, and the spikes under way.
+BYTES_PER_SYNAPSE = 64
 BYTES_PER_NEURON = 400
 
 

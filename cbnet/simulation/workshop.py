@@ -18,7 +18,7 @@ from .job import TARGET_BIAS
 from .measured import Simulation, measure
 
 
-class _Silent:
+class Silent:
     """Progress for nobody."""
 
     def stage(self, name):
@@ -44,7 +44,7 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
     list of Simulation
         In the order of the jobs.
     """
-    progress = progress or _Silent()
+    progress = progress or Silent()
     missing = standalone.compiler_missing()
     if missing:
         interpreted.warn(missing)
