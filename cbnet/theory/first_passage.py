@@ -299,7 +299,7 @@ class _Operator:
 def _statistics(fields, panels, order, tau_rp, cv, moments):
     """Rate, CV, mean and sd of v on given panels: array of shape (4, n)."""
     edges, first = panels.edges, panels.first
-    n, P = edges.shape[0], edges.shape[1] - 1
+    n = len(edges)
     row = np.arange(n)
     h = np.diff(edges)
     v = edges[:, :-1, None] + h[..., None] * _radau(order)[0]
