@@ -147,6 +147,7 @@ def solve(
     return answer
 
 
+@np.errstate(under="ignore")
 def density(drift, noise, threshold, reset, v, rtol=1e-8):
     """Probability density of v outside the refractory time, for one neuron.
 
@@ -296,6 +297,8 @@ class _Operator:
         return per_panel.sum(1)
 
 
+# What underflows belongs to places that a neuron does not reach.
+@np.errstate(under="ignore")
 def _statistics(fields, panels, order, tau_rp, cv, moments):
     """Rate, CV, mean and sd of v on given panels: array of shape (4, n)."""
     edges, first = panels.edges, panels.first
