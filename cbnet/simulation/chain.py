@@ -52,6 +52,7 @@ class Chain:
     """
 
     def __init__(self, diffusion, values, spacing=0.03):
+        self.diffusion, self.values = diffusion, values
         self.R_E, self.R_I, self.tau_rp = values["R_E"], values["R_I"], values["tau_rp"]
         self.threshold = float(diffusion.constant("threshold", values))
         self.reset = float(diffusion.constant("reset", values))
