@@ -34,6 +34,7 @@ from scipy.stats import poisson
 from .flow import leak_flow, runge_kutta
 
 _REACH = 8.0  # sd below the mean: what lies deeper has a weight of 1e-15
+_MOST_NODES = 1000  # of the coarse spacing; reached where v hardly fluctuates
 _LONGEST = 1e6  # s
 _TAIL = 1e-10  # Poisson weight that is left out at each end
 
@@ -81,7 +82,7 @@ class Chain:
             bottom = max(bottom, probe[np.flatnonzero(up)[-1]])
         # Near threshold T has layers as wide as an excitatory jump.
         jump = float(self.h_E(top))
-        coarse = spacing * min(sd, top - bottom)
+        coarse = max(spacing * min(sd, top - bottom), (top - bottom) / _MOST_NODES)
         fine = min(coarse, jump / 8) if jump > 0 else coarse
         fine = max(fine, coarse / 40)
         depth, step, depths = 0.0, fine, [0.0]
@@ -147,12 +148,14 @@ class Chain:
         early = slot == "thresholds"
         counts, weights = _poisson(self.R_I * dt)
         inhibition, done = np.zeros((n, n)), 0
-        x = self.v if early else np.minimum(self.leaked(self.v, dt), self.threshold)
+        x = self.v if early else self.leaked(self.v, dt)
+        fired = x > self.threshold  # by the leak alone: arrivals that would bring v back are few
         for count, weight in zip(counts, weights, strict=True):
             for _ in range(count - done):
                 x = x + self.h_I(x)
             done = count
             self._add(inhibition, rows, x, weight)
+        inhibition[fired] = 0.0
         counts, weights = _poisson(self.R_E * dt)
         excitation, done = np.zeros((n, n)), 0
         x = np.stack([self.v, self.low, self.high])
