@@ -136,7 +136,7 @@ def simulate_neuron(
     >>> from brian2 import Hz, second
     >>> params = cbnet.load("conductance").replace(a=0.02, g=12)
     >>> neuron = cbnet.simulate_neuron(params, 5*Hz, 9*Hz, duration=20*second)
-    >>> abs(neuron.rate - 39.17*Hz) < 5*neuron.rate_sem
+    >>> bool(abs(neuron.rate - 39.17*Hz) < 5*neuron.rate_sem)
     True
     """
     values = arrival_rates(params, r_E, r_I, population)
