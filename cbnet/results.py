@@ -254,7 +254,8 @@ def load(path):
         raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
     kind = dataset.attrs.get("cbnet_result")
     if kind not in _KINDS:
-        importlib.import_module("cbnet.comparison")  # with it come all classes of results
+        for module in ("comparison", "simulation.event_driven"):  # with them come all classes
+            importlib.import_module(f"cbnet.{module}")
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
     return _KINDS[kind].from_xarray(dataset)
