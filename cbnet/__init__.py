@@ -16,7 +16,13 @@ _PUBLIC = {
     "Entry": "parameters",
     "Model": "model",
     "Parameters": "parameters",
+    "compare": "compare",
     "load": "library",
+    "build": "simulation.run",
+    "simulate": "simulation.run",
+    "simulate_neuron": "simulation.event_driven",
+    "respond": "theory.response",
+    "solve": "theory.self_consistency",
 }
 
 __all__ = ["__version__", *_PUBLIC]

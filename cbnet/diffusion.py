@@ -56,8 +56,10 @@ class Diffusion:
         h(v) for ``"E"`` and ``"I"``; for filtered synapses q h(v), to first order in the charge q.
     threshold, reset : sympy.Expr
         Where a spike is fired and where v restarts.
-    filtered : bool
-        Whether synaptic time constants were taken to zero.
+    targets : dict of str to tuple
+        The variable that a spike of ``"E"`` and ``"I"`` moves, and by how much.
+    decays : dict of str to sympy.Expr
+        Decay rate of each synaptic variable; empty for instantaneous synapses.
     """
 
     A: sp.Expr
@@ -66,7 +68,13 @@ class Diffusion:
     jumps: dict
     threshold: sp.Expr
     reset: sp.Expr
-    filtered: bool
+    targets: dict
+    decays: dict
+
+    @property
+    def filtered(self):
+        """Whether synaptic time constants were taken to zero."""
+        return bool(self.decays)
 
     @functools.cached_property
     def affine(self):
@@ -127,6 +135,45 @@ class Diffusion:
             np.zeros(np.broadcast_shapes(*map(np.shape, values.values())))
         )
 
+    def operating_point(self, values):
+        """Where the drift holds v, and how fast it pulls.
+
+        Parameters
+        ----------
+        values : dict of str to float or ndarray
+            Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast.
+
+        Returns
+        -------
+        mu, tau : ndarray
+            A(μ) = 0 in V, and −1/A'(μ) in s. A straight drift has one root, above threshold or
+            not; of a bent one the lowest stable root below threshold is taken. NaN where there is
+            none.
+        """
+        drift, slope = self.function("A", values), self.function("dA", values)
+        top, reset = self.constant("threshold", values), self.constant("reset", values)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.affine:
+                tau = -1 / slope(top)
+                mu = top + drift(top) * tau
+                return np.where(tau > 0, mu, np.nan), np.where(tau > 0, tau, np.nan)
+            # Excitation alone may pull the root far below the reset: a log-spaced scan sees both.
+            depth = (top - reset) * np.append(np.geomspace(200, 1e-4, 400), 0)[
+                (...,) + (None,) * np.ndim(top)
+            ]
+            v = top - depth
+            A = np.stack([drift(row) for row in v])
+            falls = (A[:-1] > 0) & (A[1:] <= 0)
+            first = np.argmax(falls, axis=0)[None]
+            low = np.take_along_axis(v, first, 0)[0]
+            high = np.take_along_axis(v, first + 1, 0)[0]
+            for _ in range(60):
+                middle = (low + high) / 2
+                rising = drift(middle) > 0
+                low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+            found = falls.any(axis=0)
+            return np.where(found, low, np.nan), np.where(found, -1 / slope(low), np.nan)
+
 
 def _symbol(name):
     return {"R_E": RATES["E"], "R_I": RATES["I"]}.get(name) or sp.Symbol(name, real=True)
@@ -177,9 +224,10 @@ def _reduce(coupling, threshold, reset, units):
     filters = {sp.Symbol(s, real=True): s for s in decays}
     v_rhs = rates_of_change["v"]
     leak = v_rhs.subs(dict.fromkeys(filters, 0))
-    A, B2, jumps = leak, sp.Integer(0), {}
+    A, B2, jumps, targets = leak, sp.Integer(0), {}, {}
     for population, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory)):
         target, displacement = _on_pre(on_pre, variables, equations)
+        targets[population] = (target, displacement)
         R = RATES[population]
         if target == "v":
             jumps[population] = displacement
@@ -208,7 +256,8 @@ def _reduce(coupling, threshold, reset, units):
         jumps=jumps,
         threshold=_boundary(threshold, ">", variables, equations["v"].dim),
         reset=_boundary(reset, "=", variables, equations["v"].dim),
-        filtered=bool(decays),
+        targets=targets,
+        decays=decays,
     )
 
 

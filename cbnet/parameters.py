@@ -29,6 +29,8 @@ _UNITS = {
     **{p + u: (x, _VOLT) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6)) for u in ("V", "volt")},
     **{p + "s": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
     **{p + "second": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
+    "mV/ms": (1.0, (2, 1, -4, -1, 0, 0, 0)),
+    "1/V": (1.0, (-2, -1, 3, 1, 0, 0, 0)),
     **{p + u: (x, _HERTZ) for p, x in (("", 1.0), ("k", 1e3)) for u in ("Hz", "hertz")},
 }
 

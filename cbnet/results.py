@@ -34,7 +34,8 @@ def variable(unit=None, dims=(), key=None, meaning=""):
     unit : str, optional
         Unit in which it is shown and written to JSON; in memory it is a quantity.
     dims : tuple of str
-        Names of its dimensions; a single dimension is also that of a list in JSON.
+        Names of its dimensions; a single dimension is also that of a list in JSON. A field
+        declared without any may still hold an array: its dimensions are then input_0, input_1, ...
     key : str, optional
         Its JSON key, unit included; left out of the JSON if not given.
     meaning : str
@@ -109,7 +110,8 @@ class Result:
             if meta["unit"] is not None:
                 base = str(to_quantity(1.0, meta["unit"]).dim) if meta["unit"] != "1" else "1"
                 attributes |= {"units": base, "shown_in": meta["unit"]}
-            data[name] = xr.Variable(meta["dims"], np.asarray(getattr(self, name)), attributes)
+            array = np.asarray(getattr(self, name))
+            data[name] = xr.Variable(_dimensions(meta, array.ndim), array, attributes)
         attributes = {
             "cbnet_result": type(self).__name__,
             "parameters": json.dumps(self.parameters.to_dict(), sort_keys=True),
@@ -123,7 +125,7 @@ class Result:
         values = {}
         for name, meta in cls._variables().items():
             array = dataset[name].values
-            value = array[()] if meta["dims"] == () else array
+            value = array[()] if array.ndim == 0 else array
             if isinstance(value, np.generic):
                 value = value.item()
             if meta["unit"] is not None:
@@ -189,13 +191,17 @@ class Result:
             shown = self.in_units(name)
             suffix = f" {meta['unit']}" if meta["unit"] not in (None, "1") else ""
             if np.ndim(shown):
-                text = f"{meta['dims']} {np.shape(shown)}{suffix}"
+                text = f"{_dimensions(meta, np.ndim(shown))} {np.shape(shown)}{suffix}"
             elif isinstance(shown, str | bool | int):
                 text = f"{shown}{suffix}"
             else:
                 text = "undefined" if np.isnan(shown) else f"{float(shown):.6g}{suffix}"
             lines.append(f"  {name:<14} {text}")
         return "\n".join(lines)
+
+
+def _dimensions(meta, ndim):
+    return meta["dims"] or tuple(f"input_{i}" for i in range(ndim))
 
 
 def _umask():

@@ -1,0 +1,1 @@
+"""Simulation of networks with Brian2, and of single neurons without a time step."""

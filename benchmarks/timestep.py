@@ -1,0 +1,157 @@
+"""How far a time step is off: predicted against measured.
+
+``python -m benchmarks.timestep`` prints two tables:
+
+- instantaneous synapses: the bias that :mod:`cbnet.simulation.timestep` predicts, and the one found
+  by simulating the stepped neuron;
+- synapses with a time constant: the measured bias at several steps, the formula fitted to it, and
+  the error of that fit.
+
+One neuron under Poisson input throughout. It takes some ten minutes.
+"""
+
+
+import numpy as np
+from brian2 import Hz, ms
+
+import cbnet
+from cbnet.diffusion import of_model
+from cbnet.simulation.event_driven import arrival_rates
+from cbnet.simulation.timestep import Chain
+
+# model, a, g, r_E and r_I in Hz, all at K = 1000
+INSTANTANEOUS = [
+    ("conductance", 0.0015, 20, 135, 85),
+    ("conductance", 0.01, 12, 10, 18),
+    ("conductance", 0.01, 12, 50, 90),
+    ("conductance", 0.02, 12, 5, 9),
+    ("current", 0.0015, 20, 50.5, 20.5),
+]
+STEPS_MS = (0.1, 0.05, 0.02)
+# the same and tau_S in ms
+FILTERED = [
+    ("conductance", 0.01, 12, 10, 18, 0.5),
+    ("conductance", 0.01, 12, 10, 18, 2),
+    ("conductance", 0.01, 12, 50, 90, 0.1),
+    ("conductance", 0.01, 12, 50, 90, 0.5),
+    ("conductance", 0.005, 20, 20, 16, 0.5),
+    ("conductance", 0.005, 20, 20, 16, 2),
+    ("conductance", 0.005, 20, 100, 80, 0.5),
+    ("conductance", 0.003, 12, 20, 16, 0.5),
+    ("conductance", 0.003, 12, 20, 16, 2),
+    ("conductance", 0.003, 12, 20, 16, 5),
+    ("conductance", 0.003, 12, 100, 80, 0.5),
+    ("conductance", 0.003, 12, 100, 80, 2),
+    ("current", 0.0015, 20, 50.5, 20.5, 0.5),
+    ("current", 0.0015, 20, 50.5, 20.5, 5),
+]
+COPIES = 2000
+
+
+def parameters(model, a, g, tau_S=0.0):
+    return cbnet.load(model).replace(a=a, g=g, tau_S=tau_S * ms)
+
+
+def stepped(params, r_E, r_I, dt, steps, seed=1, copies=COPIES, burn_in=0.1):
+    """Spikes of each copy of the stepped neuron with instantaneous synapses, after a burn-in (s)."""
+    values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
+    diffusion = of_model(params.model, values)
+    chain = Chain(diffusion, values)
+    rng = np.random.default_rng(seed)
+    h = [chain.h_I, chain.h_E]
+    means = [values["R_I"] * dt, values["R_E"] * dt]
+    held = int(np.floor(values["tau_rp"] / dt + 1e-3))
+    v, free = np.full(copies, chain.reset), np.zeros(copies, int)
+    spikes = np.zeros(copies, int)
+    first = int(burn_in / dt)
+    for step in range(first + steps):
+        awake = step >= free
+        v = np.where(awake, chain.leaked(v, dt), v)
+        fired = awake & (v > chain.threshold)
+        if step >= first:
+            spikes += fired
+        free[fired] = step + held
+        awake &= ~fired
+        for jump, mean in zip(h, means, strict=True):
+            n = rng.poisson(mean, copies)
+            n[~awake] = 0
+            for k in range(n.max()):
+                v = np.where(n > k, v + jump(v), v)
+        v[fired] = chain.reset
+    return spikes
+
+
+def coupled(params, r_E, r_I, dt, factors, duration, seed=1, copies=COPIES):
+    """Spikes of each copy with filtered synapses at steps dt*factors, all from the same arrivals.
+
+    Exponential Euler with the conductance averaged over the step, threshold at its end.
+    """
+    values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
+    diffusion = of_model(params.model, values)
+    f = diffusion.function("leak", values)
+    f0, f1 = float(f(0.0)), float(f(1.0) - f(0.0))
+    reset, theta = (float(diffusion.constant(n, values)) for n in ("reset", "threshold"))
+    lines = []
+    for k in "EI":
+        h = diffusion.function(f"jump_{k}", values)
+        lines.append((float(h(0.0)), float(h(1.0) - h(0.0))))
+    tau = (values["tau_E"], values["tau_I"])
+    rates = (values["R_E"], values["R_I"])
+    rng = np.random.default_rng(seed)
+    longest = max(factors)
+    states = []
+    for factor in factors:
+        h = dt * factor
+        states.append(
+            {
+                "factor": factor,
+                "h": h,
+                "decay": [np.exp(-h / t) for t in tau],
+                "mean": [-np.expm1(-h / t) * t / h for t in tau],
+                "held": int(np.floor(values["tau_rp"] / h + 1e-3)),
+                "v": np.full(copies, reset),
+                "y": [np.full(copies, R) for R in rates],
+                "free": np.zeros(copies, int),
+                "came": [np.zeros(copies) for _ in tau],
+                "spikes": np.zeros(copies, int),
+                "step": 0,
+            }
+        )
+    burn_in = int(np.ceil(0.1 / (dt * longest))) * longest
+    total = burn_in + int(np.ceil(duration / copies / (dt * longest))) * longest
+    for fine in range(total):
+        arrivals = [rng.poisson(R * dt, copies) for R in rates]
+        for s in states:
+            for came, n in zip(s["came"], arrivals, strict=True):
+                came += n
+            if (fine + 1) % s["factor"] == 0:
+                _step(s, f0, f1, lines, tau, theta, reset, fine >= burn_in)
+    return np.array([s["spikes"] for s in states]), np.array(factors) * dt
+
+
+def _step(s, f0, f1, lines, tau, theta, reset, counting):
+    v, offset, slope = s["v"], f0, f1
+    for k, (h0, h1) in enumerate(lines):
+        mean = s["y"][k] * s["mean"][k]
+        offset, slope = offset + mean * h0, slope + mean * h1
+    moved = v + (offset + slope * v) * np.expm1(slope * s["h"]) / slope
+    awake = s["step"] >= s["free"]
+    np.copyto(v, moved, where=awake)
+    fired = awake & (v > theta)
+    v[fired] = reset
+    s["free"][fired] = s["step"] + s["held"]
+    if counting:
+        s["spikes"] += fired
+    for k, t in enumerate(tau):
+        s["y"][k] *= s["decay"][k]
+        s["y"][k] += s["came"][k] / t
+        s["came"][k][:] = 0
+    s["step"] += 1
+
+
+def relative(spikes, reference):
+    """Mean ratio to the reference minus one, and its standard error over copies."""
+    ratio = spikes.sum() / reference.sum()
+    n = spikes.size
+    error = np.sqrt(((spikes - ratio * reference) ** 2).sum() * n / (n - 1)) / reference.sum()
+    return ratio - 1, error

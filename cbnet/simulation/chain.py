@@ -1,0 +1,206 @@
+"""How often one neuron with instantaneous synapses fires: exactly, and with a time step.
+
+Both answers come from the mean first-passage time T(v) to the threshold on one grid of v, with the
+same interpolation, so that their difference is that of the two dynamics and vanishes with the step.
+
+In continuous time, with leak f, jumps h and total arrival rates R,
+
+    f T' + R_E [T(v + h_E) 1{v + h_E ≤ θ} − T(v)] + R_I [T(v + h_I) − T(v)] = −1.
+
+The stepped neuron is the one of a Brian2 network whose inhibitory projections come first: in a step
+the leak acts, the threshold is tested, and then arrive n_I inhibitory and n_E excitatory spikes,
+Poisson numbers. From test to test
+
+    T(v) = dt + Σ p(n_I) p(n_E) T(φ(h_E^n_E(h_I^n_I(v)))),    0 above θ,
+
+with φ the flow of the leak over dt. A spike in step n blocks the arrivals of that step and of the
+next R − 1, R = floor(τ_rp/dt), and holds v over R − 1 leaks; so the leak acts once on the reset
+before the first arrivals, and the interval is R dt + T(φ(V_r)).
+"""
+
+import functools
+
+import numpy as np
+from scipy.stats import poisson
+
+from .flow import leak_flow, runge_kutta
+
+_REACH = 8.0  # sd below the mean: what lies deeper has a weight of 1e-15
+_LONGEST = 1e6  # s
+_TAIL = 1e-10  # Poisson weight that is left out at each end
+
+
+class Chain:
+    """First-passage problems of one neuron on a grid.
+
+    Parameters
+    ----------
+    diffusion : Diffusion
+        The strings, reduced; filtered synapses are taken in the limit of zero time constants.
+    values : dict
+        Resolved parameters with the total rates ``R_E``, ``R_I``, scalars in SI.
+    spacing : float
+        Grid spacing far from threshold in units of the free standard deviation of v.
+    """
+
+    def __init__(self, diffusion, values, spacing=0.03):
+        self.R_E, self.R_I, self.tau_rp = values["R_E"], values["R_I"], values["tau_rp"]
+        self.threshold = float(diffusion.constant("threshold", values))
+        self.reset = float(diffusion.constant("reset", values))
+        self.f = diffusion.function("leak", values)
+        self.h_E, self.h_I = (_jump(diffusion, k, values) for k in "EI")
+        self.flow = leak_flow(diffusion, values)
+        self.v = self._grid(diffusion, values, spacing)
+        middles = (self.v[1:] + self.v[:-1]) / 2
+        self.low = np.append(self.v[0], middles)
+        self.high = np.append(middles, self.v[-1])
+
+    def _grid(self, diffusion, values, spacing):
+        top, reset = self.threshold, self.reset
+        mu, tau = (float(x) for x in diffusion.operating_point(values))
+        B2 = diffusion.function("B2", values)
+        if not np.isfinite(mu):
+            mu, tau = reset, 0.02
+        center = min(mu, reset)
+        sd = np.sqrt(tau * float(B2(center)) / 2)
+        sd = max(sd, 1e-3 * (top - reset))
+        bottom = center - _REACH * sd
+        # Below the potentials that leak and inhibition pull to, v never comes.
+        probe = np.linspace(bottom, reset, 400)
+        up = (self.f(probe) >= 0) & (self.h_I(probe) >= 0)
+        if up.any():
+            bottom = max(bottom, probe[np.flatnonzero(up)[-1]])
+        # Near threshold T has layers as wide as an excitatory jump.
+        jump = float(self.h_E(top))
+        coarse = spacing * min(sd, top - bottom)
+        fine = min(coarse, jump / 8) if jump > 0 else coarse
+        fine = max(fine, coarse / 40)
+        depth, step, depths = 0.0, fine, [0.0]
+        while depth < top - bottom:
+            if depth > 5 * jump:
+                step = min(step * 1.08, coarse)
+            depth += step
+            depths.append(depth)
+        return top - np.array(depths[::-1])
+
+    def _weights(self, x):
+        """First node and weights of the cubic through four nodes around each x."""
+        v = self.v
+        j = np.clip(np.searchsorted(v, x, side="left") - 2, 0, v.size - 4)
+        nodes = v[j[:, None] + np.arange(4)]
+        d = np.clip(x, v[0], None)[:, None] - nodes
+        weights = np.ones((x.size, 4))
+        for a in range(4):
+            for b in range(4):
+                if a != b:
+                    weights[:, a] *= d[:, b] / (nodes[:, a] - nodes[:, b])
+        return j, weights
+
+    def _add(self, matrix, rows, x, weight):
+        j, w = self._weights(x)
+        for a in range(4):
+            matrix[rows, j + a] += weight * w[:, a]
+
+    def _add_absorbed(self, matrix, x, low, high, weight):
+        """Add a map that kills what lands above threshold, seen by cells rather than nodes."""
+        width = np.maximum(high - low, 1e-12)
+        alive = np.clip((self.threshold - low) / width, 0.0, 1.0)
+        rows = np.flatnonzero(alive > 0)
+        part = alive[rows] < 1
+        x = np.where(part, (low[rows] + self.threshold) / 2, x[rows])
+        self._add(matrix, rows, x, weight * alive[rows])
+
+    def continuous(self):
+        """Mean time from reset to threshold in continuous time, s."""
+        n, rows = self.v.size, np.arange(self.v.size)
+        L = -(self.R_E + self.R_I) * np.eye(n)
+        if self.R_E > 0:
+            images = (x + self.h_E(x) for x in (self.v, self.low, self.high))
+            self._add_absorbed(L, *images, self.R_E)
+        if self.R_I > 0:
+            self._add(L, rows, self.v + self.h_I(self.v), self.R_I)
+        f = self.f(self.v)
+        # The derivative of the cubic that a short flow would interpolate on: upwind, third order.
+        j = np.clip(np.where(f > 0, rows - 1, rows - 2), 0, n - 4)
+        nodes = self.v[j[:, None] + np.arange(4)]
+        L_f = _derivative(nodes, self.v)
+        for a in range(4):
+            L[rows, j + a] += f * L_f[:, a]
+        source = -np.ones(n)
+        if f[-1] > 0:
+            L[-1], source[-1] = 0.0, 0.0
+            L[-1, -1] = 1.0
+        return self._at(np.linalg.solve(L, source), self.reset)
+
+    def stepped(self, dt):
+        """Mean interspike interval of the stepped neuron, s."""
+        n, rows = self.v.size, np.arange(self.v.size)
+        counts, weights = _poisson(self.R_I * dt)
+        inhibition, x, done = np.zeros((n, n)), self.v, 0
+        for count, weight in zip(counts, weights, strict=True):
+            for _ in range(count - done):
+                x = x + self.h_I(x)
+            done = count
+            self._add(inhibition, rows, x, weight)
+        counts, weights = _poisson(self.R_E * dt)
+        excitation, done = np.zeros((n, n)), 0
+        x = np.stack([self.v, self.low, self.high])
+        for count, weight in zip(counts, weights, strict=True):
+            for _ in range(count - done):
+                x = x + self.h_E(x)
+            done = count
+            self._add_absorbed(excitation, *self.leaked(x, dt), weight)
+        T = np.linalg.solve(np.eye(n) - inhibition @ excitation, np.full(n, dt))
+        start, crossing = self.flow(np.array([self.reset]), dt)
+        first = 0.0 if np.isfinite(crossing[0]) else self._at(T, start[0])
+        return np.floor(self.tau_rp / dt + 1e-3) * dt + first
+
+    def leaked(self, x, dt):
+        """Where the leak takes x in a step; beyond threshold as if it went straight on."""
+        after, crossing = self.flow(x, dt)
+        crossed = np.isfinite(crossing)
+        after[crossed] += (dt - crossing[crossed]) * self.f(self.threshold)
+        return after
+
+    def _at(self, T, v):
+        j, w = self._weights(np.array([v]))
+        return float(T[j[0] : j[0] + 4] @ w[0])
+
+    @functools.cached_property
+    def rate(self):
+        """Firing rate in continuous time, Hz; 0 below 1e-6 Hz, where rounding errors begin."""
+        T = self.continuous()
+        return 1 / (self.tau_rp + T) if 0 <= T < _LONGEST else 0.0
+
+    def bias(self, dt):
+        """(rate with steps − rate)/rate; NaN without a rate."""
+        exact = self.rate
+        return 1 / (self.stepped(dt) * exact) - 1 if exact > 0 else np.nan
+
+
+def _jump(diffusion, kind, values):
+    """v -> h(v). A charge that passes a filtered synapse moves v along dv/dq = h(v)."""
+    h = diffusion.function(f"jump_{kind}", values)
+    if not diffusion.filtered:
+        return h
+    return lambda v: runge_kutta(h, v, 1.0) - v
+
+
+def _derivative(nodes, x):
+    """Weights of the derivative at x of the cubic through four nodes."""
+    weights = np.zeros_like(nodes)
+    for a in range(4):
+        others = [b for b in range(4) if b != a]
+        scale = np.prod([nodes[:, a] - nodes[:, b] for b in others], axis=0)
+        for c in others:
+            d, e = (b for b in others if b != c)
+            weights[:, a] += (x - nodes[:, d]) * (x - nodes[:, e]) / scale
+    return weights
+
+
+def _poisson(mean):
+    if mean == 0:
+        return np.array([0]), np.array([1.0])
+    counts = np.arange(int(poisson.ppf(_TAIL, mean)), int(poisson.isf(_TAIL, mean)) + 1)
+    weights = poisson.pmf(counts, mean)
+    return counts, weights / weights.sum()

@@ -1,0 +1,97 @@
+"""What a user calls: simulate a network, or have it as Brian2 objects."""
+
+from . import wiring
+from .job import prepare
+from .workshop import run_jobs
+
+
+def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
+    """Simulate one network with Brian2 (C++ standalone; numpy if there is no compiler).
+
+    Parameters
+    ----------
+    params : Parameters
+        Model and values.
+    N : int
+        Neurons, excitatory and inhibitory.
+    duration : Quantity
+        Time that is measured.
+    progress : object, optional
+        With methods ``stage(name)`` and ``update(fraction)``.
+    transient : Quantity
+        Time that is discarded first (default 0.2 s).
+    dt : Quantity, optional
+        Time step; by default one whose estimated bias on open-loop rates is within 1 %.
+    seed : int
+        Of the wiring, the initial voltages and the external input, which are separate streams.
+    record : int or sequence of int
+        Neurons whose spikes and voltage are handed out: how many (spread over both populations) or
+        which.
+    initial : {"uniform", "low", "high"} or Quantity
+        Initial voltage: uniform between reset and threshold, at either of them, or a value.
+    fraction_excitatory : float
+        Share of excitatory neurons (default 0.8).
+
+    Returns
+    -------
+    Simulation
+        Statistics with standard errors, and everything that made them. The same arguments on the
+        same machine give the same numbers bit for bit.
+
+    Raises
+    ------
+    ParameterError
+        If something asked for cannot be simulated; before anything is allocated.
+    SimulationError
+        If compiling or running fails, with the program's own message.
+
+    Warns
+    -----
+    CbnetWarning
+        If the time step is longer than advised, the rate still drifts, or there is no compiler.
+
+    Assumptions
+    -----------
+    Every neuron has exactly K and γK distinct presynaptic partners, itself not among them
+    (``law="fixed"``), and K external Poisson inputs.
+    """
+    return run_jobs([prepare(params, N, duration, **options)], 1, progress)[0]
+
+
+def build(params, N=10_000, seed=0, *, dt=None, fraction_excitatory=0.8, initial="uniform"):
+    """The network as ordinary Brian2 objects, to add monitors, inputs or groups to.
+
+    Parameters
+    ----------
+    params, N, seed, dt, fraction_excitatory, initial
+        As for :func:`simulate`.
+
+    Returns
+    -------
+    brian2.Network
+        With objects ``neurons``, ``excitation`` and ``inhibition``. Parameters that the equations
+        name are variables of ``neurons``. Brian2's ``defaultclock`` and random seed are set.
+
+    Examples
+    --------
+    >>> import cbnet
+    >>> from brian2 import SpikeMonitor, ms
+    >>> net = cbnet.build(cbnet.load("conductance").replace(K=40), N=250, seed=1)
+    >>> spikes = SpikeMonitor(net["neurons"][:200])
+    >>> net.add(spikes)
+    >>> net.run(10*ms)
+    """
+    import brian2
+
+    from . import network
+
+    one = prepare(
+        params, N, dt=dt, seed=seed, fraction_excitatory=fraction_excitatory, initial=initial
+    )
+    drawn, external = wiring.draw(params, one.layout, one.dt, one.streams[0])
+    brian2.defaultclock.dt = one.dt * brian2.second
+    brian2.seed(one.input_seed)
+    parts = network.create(params, one.layout, one.dt)
+    network.connect(parts, drawn, external, one.dt)
+    parts.neurons.v = one.initial_voltage * brian2.volt
+    return parts.network
