@@ -50,4 +50,6 @@ def show(result):
     suffix = "" if line is None else " Hz"
     out.print(f"balance line (K to infinity, 1/sqrt(K)): {tables.value(line)}{suffix}")
     error = data["error"]
-    out.print(f"stable: of the static kind; estimated relative error: {tables.value(error, digits=2)}")
+    out.print(
+        f"stable: of the static kind; estimated relative error: {tables.value(error, digits=2)}"
+    )

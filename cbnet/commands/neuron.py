@@ -61,9 +61,7 @@ def neuron(
 
             with progress.reporter(quiet) as reporter:
                 reporter.stage("simulating one neuron")
-                result = simulate_neuron(
-                    params, population=population, duration=length, seed=seed
-                )
+                result = simulate_neuron(params, population=population, duration=length, seed=seed)
         else:
             from ..theory.response import respond
 
@@ -84,5 +82,4 @@ def show(result):
     r_E, r_I = (float(getattr(result, name)) for name in ("r_E", "r_I"))
     what = f"one neuron, r_E = {r_E:g} Hz, r_I = {r_I:g} Hz"
     tables.header(out, result.parameters, what, data["noise"])
-    shown = {k: v for k, v in data.items() if k not in ("r_E_Hz", "r_I_Hz")}
-    out.print(tables.quantities(shown))
+    out.print(tables.quantities(result, leave_out=("r_E_Hz", "r_I_Hz")))

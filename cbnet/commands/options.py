@@ -84,8 +84,8 @@ def whole(text, option, **bounds):
 
 
 def listed(text):
-    """The parts of a list with commas between them."""
-    return [part.strip() for part in text.split(",")]
+    """The parts of a list with commas between them; none if the option was not given."""
+    return [part.strip() for part in text.split(",")] if text is not None else []
 
 
 def changes(settings):

@@ -84,6 +84,5 @@ def simulate(
 def show(result):
     """Print a result for a person."""
     out = tables.console()
-    data = result.to_dict()
     tables.header(out, result.parameters, "simulation of the network (Brian2, C++ standalone)")
-    out.print(tables.quantities(data))
+    out.print(tables.quantities(result))

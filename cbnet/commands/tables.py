@@ -32,10 +32,12 @@ _NAMES = {
     "mu_mV": "μ (where the drift vanishes)",
     "fano_1ms": "Fano factor of 1-ms population counts",
     "dt_bias": "estimated relative error from dt",
-    "wall_s": "wall time",
+    "wall_s": "seconds in all",
     "build_s": "of which compiling",
     "wire_s": "of which wiring",
     "simulate_s": "of which simulating",
+    "transient_s": "discarded first",
+    "duration_s": "measured time",
     "events": "recurrent synaptic events",
     "peak_rss_MB": "largest memory",
     "error": "estimated relative error",
@@ -122,18 +124,22 @@ def header(out, params, what, noise=None):
     )
 
 
-def quantities(data):
-    """A table of the plain numbers of a result's dictionary, standard errors beside them."""
+def quantities(result, leave_out=()):
+    """A table of the plain numbers of a result, standard errors beside them."""
+    data = result.to_dict()
     table = grid("", "value", "")
     table.columns[2].justify = "left"
     for key, x in data.items():
-        if key.endswith("_sem") or key == "noise" or isinstance(x, list | dict):
+        if key.endswith("_sem") or key in ("noise", *leave_out) or isinstance(x, list | dict):
             continue
         unit = next((u for u in _UNITS if key.endswith(f"_{u}")), "")
-        name = _NAMES.get(key) or key.removesuffix(f"_{unit}").replace("_", " ")
-        show = rate if unit == "Hz" and key.startswith("rate_") else value
-        text = show(x, data.get(f"{key}_sem"))
-        table.add_row(name, text, unit if x is not None and not text.startswith("silent") else "")
+        field = key.removesuffix(f"_{unit}")
+        name = _NAMES.get(key) or field.replace("_", " ")
+        sem = result.in_units(f"{field}_sem") if hasattr(result, f"{field}_sem") else None
+        sem = None if sem is None or math.isnan(sem) else float(sem)
+        show = rate if key.startswith("rate_") else value
+        text = show(x, sem, digits=2 if key in ("error", "dt_bias") else 6)
+        table.add_row(name, text, "" if x is None or text.startswith("silent") else unit)
     return table
 
 
