@@ -7,15 +7,23 @@ In continuous time, with leak f, jumps h and total arrival rates R,
 
     f T' + R_E [T(v + h_E) 1{v + h_E ≤ θ} − T(v)] + R_I [T(v + h_I) − T(v)] = −1.
 
-The stepped neuron is the one of a Brian2 network whose inhibitory projections come first: in a step
-the leak acts, the threshold is tested, and then arrive n_I inhibitory and n_E excitatory spikes,
-Poisson numbers. From test to test
+The stepped neuron is the one of a Brian2 network whose inhibitory projections come first. A step
+starts with the leak, in which φ is the flow over dt; the numbers n_I and n_E of inhibitory and then
+excitatory arrivals are Poisson. The threshold is tested in one of two of Brian2's slots:
 
-    T(v) = dt + Σ p(n_I) p(n_E) T(φ(h_E^n_E(h_I^n_I(v)))),    0 above θ,
+- ``"thresholds"``, Brian2's default: after the leak and before the arrivals, which so wait for the
+  next step,
 
-with φ the flow of the leak over dt. A spike in step n blocks the arrivals of that step and of the
-next R − 1, R = floor(τ_rp/dt), and holds v over R − 1 leaks; so the leak acts once on the reset
-before the first arrivals, and the interval is R dt + T(φ(V_r)).
+      T(v) = dt + Σ p(n_I) p(n_E) T(φ(h_E^n_E(h_I^n_I(v)))),    0 above θ;
+
+  the arrivals of the step of the spike and of the next R − 1, R = floor(τ_rp/dt), are blocked and
+  the leak acts once on the reset before the first arrivals: the interval is R dt + T(φ(V_r));
+
+- ``"after_synapses"``: after the arrivals,
+
+      T(v) = dt + Σ p(n_I) p(n_E) T(h_E^n_E(h_I^n_I(φ(v)))),    0 above θ;
+
+  leak and arrivals are blocked in R − 1 steps: the interval is (R − 1) dt + T(V_r).
 """
 
 import functools
@@ -132,11 +140,13 @@ class Chain:
             L[-1, -1] = 1.0
         return self._at(np.linalg.solve(L, source), self.reset)
 
-    def stepped(self, dt):
-        """Mean interspike interval of the stepped neuron, s."""
+    def stepped(self, dt, slot="thresholds"):
+        """Mean interspike interval of the stepped neuron with the threshold in a slot, s."""
         n, rows = self.v.size, np.arange(self.v.size)
+        early = slot == "thresholds"
         counts, weights = _poisson(self.R_I * dt)
-        inhibition, x, done = np.zeros((n, n)), self.v, 0
+        inhibition, done = np.zeros((n, n)), 0
+        x = self.v if early else np.minimum(self.leaked(self.v, dt), self.threshold)
         for count, weight in zip(counts, weights, strict=True):
             for _ in range(count - done):
                 x = x + self.h_I(x)
@@ -149,14 +159,16 @@ class Chain:
             for _ in range(count - done):
                 x = x + self.h_E(x)
             done = count
-            self._add_absorbed(excitation, *self.leaked(x, dt), weight)
+            self._add_absorbed(excitation, *(self.leaked(x, dt) if early else x), weight)
         T = np.linalg.solve(np.eye(n) - inhibition @ excitation, np.full(n, dt))
-        start, crossing = self.flow(np.array([self.reset]), dt)
-        first = 0.0 if np.isfinite(crossing[0]) else self._at(T, start[0])
-        return np.floor(self.tau_rp / dt + 1e-3) * dt + first
+        held = np.floor(self.tau_rp / dt + 1e-3)  # as Brian2 counts steps
+        if not early:
+            return max(held - 1, 0) * dt + self._at(T, self.reset)
+        start = self.leaked(np.array([self.reset]), dt)[0]
+        return held * dt + (self._at(T, start) if start <= self.threshold else 0.0)
 
     def leaked(self, x, dt):
-        """Where the leak takes x in a step; beyond threshold as if it went straight on."""
+        """Where the leak takes x in time dt; beyond threshold as if it went straight on."""
         after, crossing = self.flow(x, dt)
         crossed = np.isfinite(crossing)
         after[crossed] += (dt - crossing[crossed]) * self.f(self.threshold)
@@ -172,10 +184,10 @@ class Chain:
         T = self.continuous()
         return 1 / (self.tau_rp + T) if 0 <= T < _LONGEST else 0.0
 
-    def bias(self, dt):
+    def bias(self, dt, slot="thresholds"):
         """(rate with steps − rate)/rate; NaN without a rate."""
         exact = self.rate
-        return 1 / (self.stepped(dt) * exact) - 1 if exact > 0 else np.nan
+        return 1 / (self.stepped(dt, slot) * exact) - 1 if exact > 0 else np.nan
 
 
 def _jump(diffusion, kind, values):

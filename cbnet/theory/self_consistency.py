@@ -1,0 +1,285 @@
+"""Rates of a network that reproduce themselves: every branch, and whether it is stable."""
+
+import dataclasses
+
+import numpy as np
+
+from .. import results
+from ..errors import ConvergenceError, ParameterError
+from ..parameters import POPULATIONS, to_quantity
+from ._roots import Root, all_roots, all_roots_in_the_plane
+from .response import Neuron, check_noise, check_rtol, describe_noise
+
+# What does not enter the theory: two populations that differ in it are one to the solver.
+_IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I", "V_match"}
+# Φ(ν_X, 0) below this (Hz) counts as silence.
+SILENT = 1e-6
+_HIGHEST = 1e6  # Hz, where nothing but the membrane limits the rate (no refractory time)
+
+
+@dataclasses.dataclass(frozen=True)
+class FixedPoint:
+    """One self-consistent state of a network; quantities, NaN where undefined."""
+
+    rate_E: object
+    rate_I: object
+    cv_E: float
+    cv_I: float
+    stable: bool
+    V_mean: object
+    V_sd: object
+    tau_eff: object
+
+
+def _each(unit, key, meaning):
+    return results.variable(unit, ("fixed_point",), key, meaning)
+
+
+@dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
+class Solution(results.Result):
+    """Every self-consistent state of a network, in the order of its excitatory rate.
+
+    Attributes
+    ----------
+    rate_E, rate_I : Quantity, shape (F,)
+        Population rates.
+    cv_E, cv_I : ndarray, shape (F,)
+        CV of the intervals between spikes, NaN for a silent population.
+    stable : ndarray of bool, shape (F,)
+        Static stability: the total derivative of the response along the other population's
+        nullcline is below one. Oscillations are not considered.
+    V_mean, V_sd, tau_eff : Quantity, shape (F,)
+        Membrane potential (refractory time excluded) and effective time constant of E neurons.
+    balance_line, balance_line_I : Quantity
+        Rates of E and I at which, for K → ∞, excitation and inhibition cancel at the threshold;
+        NaN where there are none.
+    noise : str
+        How fluctuations were treated.
+    error : float
+        Largest estimated relative error of a rate.
+    """
+
+    rate_E: object = _each("Hz", "rate_E_Hz", "rate of E neurons")
+    rate_I: object = _each("Hz", "rate_I_Hz", "rate of I neurons")
+    cv_E: object = _each("1", "cv_E", "CV of E neurons")
+    cv_I: object = _each("1", "cv_I", "CV of I neurons")
+    stable: object = _each(None, "stable", "static stability")
+    V_mean: object = _each("mV", "V_mean_mV", "mean membrane potential of E neurons")
+    V_sd: object = _each("mV", "V_sd_mV", "its standard deviation")
+    tau_eff: object = _each("ms", "tau_eff_ms", "effective time constant of E neurons")
+    balance_line: object = results.variable("Hz", (), "balance_line_Hz", "rate of E at balance")
+    balance_line_I: object = results.variable("Hz", (), None, "rate of I at balance")
+    noise: str = results.variable(None, (), "noise", "how fluctuations were treated")
+    error: float = results.variable("1", (), "error", "estimated relative error of the rates")
+
+    def _of_fixed_points(self):
+        return {n: m for n, m in self._variables().items() if m["dims"] == ("fixed_point",)}
+
+    @property
+    def fixed_points(self):
+        """The states one by one: a list of :class:`FixedPoint`."""
+        names = self._of_fixed_points()
+        columns = zip(*(getattr(self, name) for name in names), strict=True)
+        return [FixedPoint(**dict(zip(names, values, strict=True))) for values in columns]
+
+    def to_dict(self):
+        """The JSON object that the command line prints: one object for each state."""
+        flat = super().to_dict()
+        keys = [meta["key"] for meta in self._of_fixed_points().values()]
+        columns = zip(*(flat.pop(key) for key in keys), strict=True)
+        states = [dict(zip(keys, values, strict=True)) for values in columns]
+        return {"fixed_points": states, **flat}
+
+    def __repr__(self):
+        lines = [f"<Solution: {self.parameters!r}>"]
+        for state in super().to_dict() and self.to_dict()["fixed_points"]:
+            cv = "undefined" if state["cv_E"] is None else f"{state['cv_E']:.4f}"
+            lines.append(
+                f"  E {state['rate_E_Hz']:.6g} Hz, I {state['rate_I_Hz']:.6g} Hz, CV of E {cv}, "
+                f"V {state['V_mean_mV']:.4g} ± {state['V_sd_mV']:.3g} mV, "
+                f"{'stable' if state['stable'] else 'unstable'}"
+            )
+        line = self.in_units("balance_line")
+        lines.append(
+            f"  balance line   {'none' if np.isnan(line) else f'{float(line):.6g} Hz'}\n"
+            f"  noise          {self.noise}\n"
+            f"  error          {self.error:.1e}"
+        )
+        return "\n".join(lines)
+
+
+def solve(params, *, noise=None, rtol=None):
+    """Every self-consistent pair of population rates.
+
+    Parameters
+    ----------
+    params : Parameters
+        Of the network; the populations may differ in any parameter.
+    noise : {"diffusion", "effective"}, optional
+        How fluctuations are treated, as for :func:`cbnet.respond`.
+    rtol : float, optional
+        Relative accuracy of the rates, 1e-8 if not given.
+
+    Returns
+    -------
+    Solution
+
+    Raises
+    ------
+    ParameterError
+        For an unknown or unusable `noise` or `rtol`.
+    ConvergenceError
+        If a rate is less accurate than asked for (close to where two branches meet); ``best`` is
+        the Solution.
+
+    Notes
+    -----
+    Assumes in-degrees equal within a population, asynchronous and Poissonian presynaptic spikes.
+    A neuron of either population fires at ν = Φ(ν_X + ν_E, ν_I) under K(ν_X + ν_E) excitatory and
+    γKν_I inhibitory arrivals a second, with Φ, K, γ, ν_X and all others of the population it
+    belongs to (A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 (2022), Sec. II).
+    Rates from 1e-6 Hz to 1/τ_rp are scanned; where Φ is below 1e-6 Hz without feedback, the silent
+    state is one of the answers.
+
+    Examples
+    --------
+    >>> import cbnet
+    >>> solution = cbnet.solve(cbnet.load("conductance"))
+    >>> [round(float(rate), 3) for rate in solution.rate_E]
+    [44.031]
+    """
+    kind, rtol = check_noise(noise), check_rtol(rtol)
+    if kind == "kramers":
+        raise ParameterError(
+            "noise: got 'kramers', which has no rate above threshold; expected diffusion or "
+            "effective for a network"
+        )
+    neurons = {p: Neuron(params, p, kind) for p in POPULATIONS}
+    alike = set(params.differing()) <= _IRRELEVANT
+    phi = {p: _Transfer(neurons[p]) for p in POPULATIONS}
+    highest = {p: 1 / n.tau_rp if n.tau_rp > 0 else _HIGHEST for p, n in neurons.items()}
+    found = _one(phi["E"], highest["E"], rtol) if alike else _two(phi, highest, rtol)
+    found.sort(key=lambda root: root.rates)
+    lines = _balance(neurons)
+    return _finish(params, kind, rtol, neurons, alike, found, lines)
+
+
+class _Transfer:
+    """Φ of one population as a function of the recurrent rates, in Hz."""
+
+    def __init__(self, neuron):
+        self.neuron, self.nu_X = neuron, neuron.values["nu_X"]
+
+    def __call__(self, nu_E, nu_I, rtol):
+        try:
+            passage = self.neuron.passage(self.nu_X + nu_E, nu_I + 0 * nu_E, rtol, cv=False)
+        except ConvergenceError as error:
+            passage = error.best  # its error counts in the answer, if a root is near
+        return np.reshape(passage.rate, np.shape(nu_E))
+
+
+def _one(phi, highest, rtol):
+    """Fixed points of two populations with the same parameters."""
+    roots = all_roots(lambda nu, tol: phi(nu, nu, tol), SILENT, highest, rtol)
+    found = [Root((r.rates[0], r.rates[0]), r.gain, r.residual) for r in roots]
+    zero = np.zeros(1)
+    quiet = float(phi(zero, zero, rtol)[0])
+    if float(phi(np.array([SILENT]), np.array([SILENT]), rtol)[0]) < SILENT:
+        found.append(Root((quiet, quiet), 0.0, 0.0))
+    return found
+
+
+def _two(phi, highest, rtol):
+    """Fixed points of two populations with different parameters."""
+    E, I = phi["E"], phi["I"]  # noqa: E741  (the populations' names)
+    found = all_roots_in_the_plane(
+        lambda x, y, tol: (E(x, y, tol), I(x, y, tol)), SILENT, (highest["E"], highest["I"]), rtol
+    )
+    zero = np.zeros(1)
+    # one population silent, the other without its feedback
+    for root in all_roots(lambda nu, tol: E(nu, 0 * nu, tol), SILENT, highest["E"], rtol):
+        silent = float(I(np.array(root.rates), zero, rtol)[0])
+        if silent < SILENT:
+            found.append(Root((root.rates[0], silent), root.gain, root.residual))
+    for root in all_roots(lambda nu, tol: I(0 * nu, nu, tol), SILENT, highest["I"], rtol):
+        silent = float(E(zero, np.array(root.rates), rtol)[0])
+        if silent < SILENT:
+            found.append(Root((silent, root.rates[0]), root.gain, root.residual))
+    both = [float(f(zero, zero, rtol)[0]) for f in (E, I)]
+    if max(both) < SILENT:
+        found.append(Root(tuple(both), 0.0, 0.0))
+    return found
+
+
+def _balance(neurons):
+    """Rates at which mean excitation and inhibition cancel at the threshold, for K → ∞."""
+    matrix, external = [], []
+    for neuron in neurons.values():
+        theta = np.array([neuron.threshold])
+        E, I = (  # noqa: E741
+            float(neuron.reduced.function(f"jump_{p}", neuron.values)(theta)[0])
+            for p in POPULATIONS
+        )
+        matrix.append([E, neuron.values["gamma"] * I])
+        external.append(-neuron.values["nu_X"] * E)
+    if matrix[0] == matrix[1] and external[0] == external[1]:
+        total = sum(matrix[0])
+        rate = external[0] / total if total != 0 else np.nan
+        lines = np.array([rate, rate])
+    elif np.linalg.matrix_rank(matrix) < 2:
+        lines = np.full(2, np.nan)
+    else:
+        lines = np.linalg.solve(matrix, external)
+    return lines if np.all(np.isfinite(lines) & (lines > 0)) else np.full(2, np.nan)
+
+
+def _finish(params, kind, rtol, neurons, alike, found, lines):
+    rates = np.array([root.rates for root in found]).reshape(-1, 2)
+    gains = np.array([root.gain for root in found])
+    residual = np.array([root.residual for root in found])
+    error, cv, voltage = np.zeros(len(found)), {}, {}
+    for column, p in enumerate(POPULATIONS):
+        if p == "I" and alike:
+            cv["I"] = cv["E"]
+            continue
+        neuron = neurons[p]
+        inputs = neuron.values["nu_X"] + rates[:, 0], rates[:, 1]
+        try:
+            passage = neuron.passage(*inputs, rtol, moments=p == "E")
+        except ConvergenceError as failure:
+            passage = failure.best
+        silent = rates[:, column] < SILENT
+        cv[p] = np.where(silent, np.nan, passage.cv)
+        # an error of Φ is an error of its fixed point, amplified by the feedback
+        amplified = passage.error / np.maximum(np.abs(1 - gains), 1e-12)
+        error = np.fmax(error, np.where(silent, passage.error, amplified))
+        if p == "E":
+            voltage = {
+                "V_mean": passage.v_mean,
+                "V_sd": passage.v_sd,
+                "tau": neuron.rest(*inputs)[1],
+            }
+    error = np.fmax(error, residual)
+    worst = float(error.max()) if len(found) else 0.0
+    solution = Solution(
+        parameters=params,
+        rate_E=to_quantity(rates[:, 0], "Hz"),
+        rate_I=to_quantity(rates[:, 1], "Hz"),
+        cv_E=cv["E"],
+        cv_I=cv["I"],
+        stable=gains < 1,
+        V_mean=to_quantity(voltage["V_mean"], "mV"),
+        V_sd=to_quantity(voltage["V_sd"], "mV"),
+        tau_eff=to_quantity(voltage["tau"], "ms"),
+        balance_line=to_quantity(float(lines[0]), "Hz"),
+        balance_line_I=to_quantity(float(lines[1]), "Hz"),
+        noise=describe_noise(kind, params),
+        error=worst,
+    )
+    if worst > rtol:
+        raise ConvergenceError(
+            f"rtol: got {rtol:g}; the error of a rate is estimated at {worst:.2g} (two branches "
+            "may be about to meet); ask for less accuracy",
+            best=solution,
+        )
+    return solution
