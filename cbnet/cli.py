@@ -3,6 +3,8 @@
 Exit codes: 0 done; 1 the work failed; 2 the request was wrong; 130 interrupted.
 """
 
+import logging
+import signal
 import sys
 import traceback
 import warnings
@@ -80,10 +82,15 @@ def main(arguments=None):
     int
         The exit code.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    if arguments is None:
+        arguments = sys.argv[1:]
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
+    arguments = list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # a terminal without Greek letters gets "?"
+    # Brian2 turns this on when it is imported, and would replace what is set here.
+    logging.captureWarnings(True)
     with warnings.catch_warnings():
         warnings.simplefilter("always", CbnetWarning)
         warnings.showwarning = _showing(warnings.showwarning)

@@ -75,7 +75,7 @@ def value(x, sem=None, digits=6):
 def rate(x, sem=None, digits=6):
     """A firing rate in Hz, or that there is none."""
     if x is not None and x < SILENT_BELOW:
-        return "silent" if not sem else f"silent (below {sem:.2g})"
+        return "silent" if not sem else f"silent (below {sem:.2g} Hz)"
     return value(x, sem, digits)
 
 
@@ -127,8 +127,9 @@ def header(out, params, what, noise=None):
 def quantities(result, leave_out=()):
     """A table of the plain numbers of a result, standard errors beside them."""
     data = result.to_dict()
-    table = grid("", "value", "")
-    table.columns[2].justify = "left"
+    table = grid("", "")
+    table.columns[1].justify = "left"
+    table.show_header = False
     for key, x in data.items():
         if key.endswith("_sem") or key in ("noise", *leave_out) or isinstance(x, list | dict):
             continue
@@ -138,8 +139,10 @@ def quantities(result, leave_out=()):
         sem = result.in_units(f"{field}_sem") if hasattr(result, f"{field}_sem") else None
         sem = None if sem is None or math.isnan(sem) else float(sem)
         show = rate if key.startswith("rate_") else value
-        text = show(x, sem, digits=2 if key in ("error", "dt_bias") else 6)
-        table.add_row(name, text, "" if x is None or text.startswith("silent") else unit)
+        text = show(x, sem, digits=2 if key in ("error", "dt_bias") else 4 if unit == "s" else 6)
+        if unit and x is not None and not text.startswith("silent"):
+            text += f" {unit}"
+        table.add_row(name, text)
     return table
 
 
