@@ -16,7 +16,7 @@ _PUBLIC = {
     "Entry": "parameters",
     "Model": "model",
     "Parameters": "parameters",
-    "compare": "compare",
+    "compare": "comparison",
     "load": "library",
     "build": "simulation.run",
     "simulate": "simulation.run",

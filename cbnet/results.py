@@ -253,7 +253,7 @@ def load(path):
         raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
     kind = dataset.attrs.get("cbnet_result")
     if kind not in _KINDS:
-        from . import compare, simulation, theory  # noqa: F401  (their result classes register here)
+        from . import comparison, simulation, theory  # noqa: F401  (their result classes register)
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
     return _KINDS[kind].from_xarray(dataset)

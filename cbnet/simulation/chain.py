@@ -7,35 +7,25 @@ In continuous time, with leak f, jumps h and total arrival rates R,
 
     f T' + R_E [T(v + h_E) 1{v + h_E ≤ θ} − T(v)] + R_I [T(v + h_I) − T(v)] = −1.
 
-The stepped neuron is the one of a Brian2 network whose inhibitory projections come first. A step
-starts with the leak, in which φ is the flow over dt; the numbers n_I and n_E of inhibitory and then
-excitatory arrivals are Poisson. The threshold is tested in one of two of Brian2's slots:
+The stepped neuron is that of :mod:`cbnet.simulation.network`. A step starts with the leak, whose
+flow over dt is φ; then come the arrivals of the step in random order, the threshold being tested
+after each. They are Poisson, so that they make the jumps J above act for a time dt:
 
-- ``"thresholds"``, Brian2's default: after the leak and before the arrivals, which so wait for the
-  next step,
+    T(v) = dt + [e^(J dt) T](φ(v)),    0 above θ.
 
-      T(v) = dt + Σ p(n_I) p(n_E) T(φ(h_E^n_E(h_I^n_I(v)))),    0 above θ;
-
-  the arrivals of the step of the spike and of the next R − 1, R = floor(τ_rp/dt), are blocked and
-  the leak acts once on the reset before the first arrivals: the interval is R dt + T(φ(V_r));
-
-- ``"after_synapses"``: after the arrivals,
-
-      T(v) = dt + Σ p(n_I) p(n_E) T(h_E^n_E(h_I^n_I(φ(v)))),    0 above θ;
-
-  leak and arrivals are blocked in R − 1 steps: the interval is (R − 1) dt + T(V_r).
+A spike holds the neuron for τ_rp/dt + 1/2 steps on average, its own not counted, so that the mean
+interval is τ_rp − dt/2 + T(V_r).
 """
 
 import functools
 
 import numpy as np
-from scipy.stats import poisson
+from scipy.linalg import expm
 
 from .flow import leak_flow, runge_kutta
 
 _REACH = 8.0  # sd below the mean: what lies deeper has a weight of 1e-15
 _LONGEST = 1e6  # s
-_TAIL = 1e-10  # Poisson weight that is left out at each end
 
 
 class Chain:
@@ -118,15 +108,22 @@ class Chain:
         x = np.where(part, (low[rows] + self.threshold) / 2, x[rows])
         self._add(matrix, rows, x, weight * alive[rows])
 
+    @functools.cached_property
+    def jumps(self):
+        """J: the rate of change of T that the arrivals make."""
+        n, rows = self.v.size, np.arange(self.v.size)
+        J = -(self.R_E + self.R_I) * np.eye(n)
+        if self.R_E > 0:
+            images = (x + self.h_E(x) for x in (self.v, self.low, self.high))
+            self._add_absorbed(J, *images, self.R_E)
+        if self.R_I > 0:
+            self._add(J, rows, self.v + self.h_I(self.v), self.R_I)
+        return J
+
     def continuous(self):
         """Mean time from reset to threshold in continuous time, s."""
         n, rows = self.v.size, np.arange(self.v.size)
-        L = -(self.R_E + self.R_I) * np.eye(n)
-        if self.R_E > 0:
-            images = (x + self.h_E(x) for x in (self.v, self.low, self.high))
-            self._add_absorbed(L, *images, self.R_E)
-        if self.R_I > 0:
-            self._add(L, rows, self.v + self.h_I(self.v), self.R_I)
+        L = self.jumps.copy()
         f = self.f(self.v)
         # The derivative of the cubic that a short flow would interpolate on: upwind, third order.
         j = np.clip(np.where(f > 0, rows - 1, rows - 2), 0, n - 4)
@@ -140,35 +137,17 @@ class Chain:
             L[-1, -1] = 1.0
         return self._at(np.linalg.solve(L, source), self.reset)
 
-    def stepped(self, dt, slot="thresholds"):
-        """Mean interspike interval of the stepped neuron with the threshold in a slot, s."""
-        n, rows = self.v.size, np.arange(self.v.size)
-        early = slot == "thresholds"
-        counts, weights = _poisson(self.R_I * dt)
-        inhibition, done = np.zeros((n, n)), 0
-        x = self.v if early else np.minimum(self.leaked(self.v, dt), self.threshold)
-        for count, weight in zip(counts, weights, strict=True):
-            for _ in range(count - done):
-                x = x + self.h_I(x)
-            done = count
-            self._add(inhibition, rows, x, weight)
-        counts, weights = _poisson(self.R_E * dt)
-        excitation, done = np.zeros((n, n)), 0
-        x = np.stack([self.v, self.low, self.high])
-        for count, weight in zip(counts, weights, strict=True):
-            for _ in range(count - done):
-                x = x + self.h_E(x)
-            done = count
-            self._add_absorbed(excitation, *(self.leaked(x, dt) if early else x), weight)
-        T = np.linalg.solve(np.eye(n) - inhibition @ excitation, np.full(n, dt))
-        held = np.floor(self.tau_rp / dt + 1e-3)  # as Brian2 counts steps
-        if not early:
-            return max(held - 1, 0) * dt + self._at(T, self.reset)
-        start = self.leaked(np.array([self.reset]), dt)[0]
-        return held * dt + (self._at(T, start) if start <= self.threshold else 0.0)
+    def stepped(self, dt):
+        """Mean interspike interval of the stepped neuron, s."""
+        n = self.v.size
+        leak = np.zeros((n, n))
+        images = (self.leaked(x, dt) for x in (self.v, self.low, self.high))
+        self._add_absorbed(leak, *images, 1.0)
+        T = np.linalg.solve(np.eye(n) - leak @ expm(self.jumps * dt), np.full(n, dt))
+        return self.tau_rp - dt / 2 + self._at(T, self.reset)
 
     def leaked(self, x, dt):
-        """Where the leak takes x in time dt; beyond threshold as if it went straight on."""
+        """Where the leak takes x in a step; beyond threshold as if it went straight on."""
         after, crossing = self.flow(x, dt)
         crossed = np.isfinite(crossing)
         after[crossed] += (dt - crossing[crossed]) * self.f(self.threshold)
@@ -184,10 +163,10 @@ class Chain:
         T = self.continuous()
         return 1 / (self.tau_rp + T) if 0 <= T < _LONGEST else 0.0
 
-    def bias(self, dt, slot="thresholds"):
+    def bias(self, dt):
         """(rate with steps − rate)/rate; NaN without a rate."""
         exact = self.rate
-        return 1 / (self.stepped(dt, slot) * exact) - 1 if exact > 0 else np.nan
+        return 1 / (self.stepped(dt) * exact) - 1 if exact > 0 else np.nan
 
 
 def _jump(diffusion, kind, values):
@@ -208,11 +187,3 @@ def _derivative(nodes, x):
             d, e = (b for b in others if b != c)
             weights[:, a] += (x - nodes[:, d]) * (x - nodes[:, e]) / scale
     return weights
-
-
-def _poisson(mean):
-    if mean == 0:
-        return np.array([0]), np.array([1.0])
-    counts = np.arange(int(poisson.ppf(_TAIL, mean)), int(poisson.isf(_TAIL, mean)) + 1)
-    weights = poisson.pmf(counts, mean)
-    return counts, weights / weights.sum()

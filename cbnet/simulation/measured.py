@@ -97,7 +97,7 @@ def measure(params, layout, arrays, dt, transient, duration, probes, recorded):
     fields = {}
     for population, mine in (("E", excitatory), ("I", ~excitatory)):
         rate = statistics.rate(times[mine], layout.size(population), start, stop)
-        cv, count = statistics.isi_cv(neurons[mine], times[mine])
+        cv, count = statistics.isi_cv(neurons[mine], times[mine], duration)
         fields |= {
             f"rate_{population}": to_quantity(rate.value, "Hz"),
             f"rate_{population}_sem": to_quantity(rate.sem, "Hz"),

@@ -85,13 +85,15 @@ def drift(times, start, stop):
     return first, second, differ
 
 
-def isi_cv(indices, times):
+def isi_cv(indices, times, duration):
     """Coefficient of variation of inter-spike intervals, averaged over neurons.
 
     Parameters
     ----------
     indices, times : ndarray
         Neuron and time in s of every spike.
+    duration : float
+        Measured time in s.
 
     Returns
     -------
@@ -99,17 +101,33 @@ def isi_cv(indices, times):
         Mean over the neurons with at least ten intervals, and the error from their spread.
     count : int
         How many neurons that are.
+
+    Notes
+    -----
+    A window of length T shows an interval x with a weight T − x, and the CV of n intervals is low
+    by a share of order 1/n: together 10 % for twenty spikes. Intervals are therefore weighted by
+    1/(T − x), and the CV of each neuron is jackknifed.
     """
     order = np.lexsort((times, indices))
     neurons, times = indices[order], times[order]
     same = neurons[1:] == neurons[:-1]
     intervals, owners = np.diff(times)[same], neurons[1:][same]
     n = np.bincount(owners)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = np.bincount(owners, intervals) / n
-        spread = np.bincount(owners, (intervals - mean[owners]) ** 2) / (n - 1)
-        cv = (np.sqrt(spread) / mean)[n >= FEWEST_INTERVALS]
-    return _from_blocks(cv), len(cv)
+    eligible = n >= FEWEST_INTERVALS
+    kept = eligible[owners]
+    intervals, owners = intervals[kept], owners[kept]
+    weights = 1 / (duration - intervals)
+    moments = np.stack([weights * intervals**power for power in range(3)])
+    sums = np.stack([np.bincount(owners, m, minlength=len(n)) for m in moments])
+
+    def cv(zeroth, first, second):
+        variance = second / zeroth - (first / zeroth) ** 2
+        return np.sqrt(np.maximum(variance, 0)) / (first / zeroth)
+
+    without_one = cv(*(sums[:, owners] - moments))
+    mean_without = np.bincount(owners, without_one, minlength=len(n))[eligible] / n[eligible]
+    found = n[eligible] * cv(*sums[:, eligible]) - (n[eligible] - 1) * mean_without
+    return _from_blocks(found), len(found)
 
 
 def fano(times, start, stop, width=1e-3):

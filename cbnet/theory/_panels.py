@@ -163,11 +163,14 @@ def _changes(v, A, B2, at, reach, heavy):
     top = np.maximum.accumulate(psi[:, ::-1], 1)[:, ::-1]
     climb = psi - bottom
     barrier = climb.max(1)
-    relaxed = s1 < 0
+    relaxed, slowed = s1 < 0, slow
     if (barrier > 2 * reach).any():
         middle = (climb > reach) & (top - psi > reach)
-        relaxed |= middle[:, :-1] & middle[:, 1:]
-    counts = np.where(relaxed, fast * slow / (fast + slow), fast) + smooth
+        middle = middle[:, :-1] & middle[:, 1:]
+        relaxed = relaxed | middle
+        # not so fast that e^Ψ within a panel leaves the range of floats
+        slowed = np.where(middle, slow + np.abs(step) / 40, slow)
+    counts = np.where(relaxed, fast * slowed / (fast + slowed), fast) + smooth
     below = np.where(np.arange(columns) > at[:, None], np.inf, psi)
     rise = psi - np.minimum.accumulate(below[:, ::-1], 1)[:, ::-1]
     if heavy:

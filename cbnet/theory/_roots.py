@@ -4,8 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import ConvergenceError
-
 _PER_DECADE = 24
 _SCAN_RTOL = 1e-6  # of a scan that only looks for changes of sign
 _ORDER = 9

@@ -147,6 +147,7 @@ def solve(
     return answer
 
 
+@np.errstate(under="ignore")
 def density(drift, noise, threshold, reset, v, rtol=1e-8):
     """Probability density of v outside the refractory time, for one neuron.
 
@@ -296,10 +297,12 @@ class _Operator:
         return per_panel.sum(1)
 
 
+# What underflows belongs to places that a neuron does not reach.
+@np.errstate(under="ignore")
 def _statistics(fields, panels, order, tau_rp, cv, moments):
     """Rate, CV, mean and sd of v on given panels: array of shape (4, n)."""
     edges, first = panels.edges, panels.first
-    n, P = edges.shape[0], edges.shape[1] - 1
+    n = len(edges)
     row = np.arange(n)
     h = np.diff(edges)
     v = edges[:, :-1, None] + h[..., None] * _radau(order)[0]

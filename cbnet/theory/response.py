@@ -98,10 +98,19 @@ class Neuron:
         How fluctuations are treated.
     frozen_at : float
         For ``"effective"``: the potential (V) at which B² is taken; NaN for halfway from μ to θ.
+    columns : dict of str to ndarray, optional
+        Parameters that differ from input to input, in place of those of `params`.
     """
 
-    def __init__(self, params, population="E", noise="diffusion", frozen_at=np.nan):
+    def __init__(self, params, population="E", noise="diffusion", frozen_at=np.nan, columns=None):
         self.values = params.resolve(population)
+        self.columns = {}
+        if columns:
+            rows = [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ]
+            rows = [{**row, **params.model.derive({**self.values, **row})} for row in rows]
+            self.columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         self.reduced = diffusion.of_model(params.model, self.values)
         self.noise, self.frozen_at = noise, frozen_at
         self.tau_rp = self.values["tau_rp"]
@@ -110,13 +119,13 @@ class Neuron:
             float(self.reduced.constant(name, _numbers(values))) for name in ("threshold", "reset")
         )
 
-    def bound(self, r_E, r_I):
-        """Values with the total arrival rates of columns of inputs."""
-        K = self.values["K"]
+    def bound(self, r_E, r_I, rows=slice(None)):
+        """Values with the total arrival rates of some rows of the inputs, as columns."""
+        values = self.values | {name: x[rows, None] for name, x in self.columns.items()}
         return {
-            **self.values,
-            "R_E": K * np.asarray(r_E, float)[:, None],
-            "R_I": self.values["gamma"] * K * np.asarray(r_I, float)[:, None],
+            **values,
+            "R_E": values["K"] * r_E[rows, None],
+            "R_I": values["gamma"] * values["K"] * r_I[rows, None],
         }
 
     def select(self, r_E, r_I):
@@ -124,7 +133,7 @@ class Neuron:
         frozen = self.frozen(r_E, r_I) if self.noise == "effective" else None
 
         def of_rows(rows):
-            values = self.bound(r_E[rows], r_I[rows])
+            values = self.bound(r_E, r_I, rows)
             drift = self.reduced.function("A", values)
             if frozen is None:
                 return drift, self.reduced.function("B2", values)

@@ -7,6 +7,7 @@ _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(20)
 _PANELS = 8
 
 
+@np.errstate(under="ignore")
 def rate(mu, tau, B2, threshold, reset, tau_rp):
     """Firing rate for dv = −(v − μ)/τ dt + B dW with constant B².
 
@@ -65,6 +66,7 @@ def _integral(start, stop):
     return np.sum(erfcx(np.expm1(s)) * np.exp(s) * _WEIGHTS, axis=(1, 2)) * h / 2
 
 
+@np.errstate(under="ignore")
 def kramers(drift, noise, drift_slope, mu, threshold):
     """Rate of rare escapes from the resting potential μ over the threshold.
 

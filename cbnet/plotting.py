@@ -1,0 +1,173 @@
+"""Draw results; compute nothing. Theory is lines, simulation is markers with error bars."""
+
+import importlib.resources
+from contextlib import contextmanager
+
+import matplotlib as mpl
+import numpy as np
+import seaborn as sns
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+CENTIMETRE = 1 / 2.54
+NARROW, WIDE = 8.6 * CENTIMETRE, 17.8 * CENTIMETRE
+
+# Colour-blind safe, and of different lightness so that they survive in grey.
+_PALETTE = sns.color_palette("colorblind")
+COLOURS = {"current": _PALETTE[0], "conductance": _PALETTE[3]}
+MARKERS = {"current": "o", "conductance": "s"}
+_STROKES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
+SCALING_NAMES = {
+    "sqrt": r"$a \propto 1/\sqrt{K}$",
+    "inverse": r"$a \propto 1/K$",
+    "log": r"$a \propto 1/\log K$",
+    "preserving": "response-preserving $a(K)$",
+}
+
+
+@contextmanager
+def style():
+    """Matplotlib settings of all figures, for the duration of a ``with`` block."""
+    file = importlib.resources.files("cbnet.figures") / "style" / "cbnet.mplstyle"
+    with importlib.resources.as_file(file) as path, mpl.rc_context(fname=str(path)):
+        yield
+
+
+def colour(model):
+    """The fixed colour of a model; another model than cbnet's own has the third one."""
+    return COLOURS.get(model, _PALETTE[2])
+
+
+def _quantities(result):
+    """(label, theory, simulation, error, scale) of the columns of a comparison's figure."""
+    balance = result.in_units("balance_line")
+    return (
+        (
+            r"rate / balance line, $\nu/\nu_{\mathrm{bal}}$",
+            result.in_units("theory_rate_E") / balance,
+            result.in_units("simulation_rate_E") / balance,
+            result.in_units("simulation_rate_E_sem") / balance,
+        ),
+        (
+            "CV of intervals",
+            result.theory_cv_E,
+            result.simulation_cv_E,
+            result.simulation_cv_E_sem,
+        ),
+        (
+            "sd of voltage (mV)",
+            result.in_units("theory_V_sd"),
+            result.in_units("simulation_V_sd"),
+            result.in_units("simulation_V_sd_sem"),
+        ),
+    )
+
+
+def against_K(axes, result, model, scaling, quantity):
+    """One quantity of a comparison against the in-degree, a stroke for each input rate.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    result : Comparison
+    model, scaling : str
+        Which rows.
+    quantity : int
+        Which of rate over balance line, CV, and sd of the voltage.
+    """
+    _, theory, simulation, error = _quantities(result)[quantity]
+    rates = result.in_units("nu_X")
+    marker = MARKERS.get(model, "^")
+    for stroke, rate in zip(_STROKES, np.unique(rates), strict=False):
+        rows = (result.model == model) & (result.scaling == scaling) & (rates == rate)
+        rows = np.flatnonzero(rows)[np.argsort(result.K[rows])]
+        axes.plot(result.K[rows], theory[rows], ls=stroke, color=colour(model))
+        seen = rows[np.isfinite(simulation[rows])]
+        axes.errorbar(
+            result.K[seen],
+            simulation[seen],
+            yerr=2 * error[seen],
+            fmt=marker,
+            color=colour(model),
+            mfc="white" if model == "current" else colour(model),
+            mew=0.8,
+            elinewidth=0.8,
+            zorder=3,
+        )
+
+
+def comparison(result):
+    """Rate against the balance line, CV, and sd of the voltage, against the in-degree.
+
+    Parameters
+    ----------
+    result : Comparison
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A row for each scaling of the efficacy; 17.8 cm wide.
+    """
+    models = list(dict.fromkeys(result.model.tolist()))
+    scalings = list(dict.fromkeys(result.scaling.tolist()))
+    with style():
+        height = (2.2 + 4.3 * len(scalings)) * CENTIMETRE
+        figure = Figure(figsize=(WIDE, height), layout="constrained")
+        grid = figure.subplots(len(scalings), 3, sharex=True, sharey="col", squeeze=False)
+        for line, scaling in zip(grid, scalings, strict=True):
+            for column, axes in enumerate(line):
+                for model in models:
+                    against_K(axes, result, model, scaling, column)
+                axes.set_xscale("log")
+                axes.set_ylabel(_quantities(result)[column][0])
+            line[0].axhline(1, color="0.6", lw=0.8, zorder=0)
+            line[0].text(
+                0.98,
+                1,
+                "balance line",
+                color="0.4",
+                ha="right",
+                va="bottom",
+                size=6.5,
+                transform=line[0].get_yaxis_transform(),
+            )
+            line[0].set_title(SCALING_NAMES.get(scaling, scaling), loc="left", weight="bold")
+            line[2].set_yscale("log")
+            _plain_decades(line[2])
+        for axes in grid[-1]:
+            axes.set_xlabel("in-degree $K$")
+        for letter, axes in zip("abcdefghi", grid.flat, strict=False):
+            axes.text(-0.02, 1.04, letter, transform=axes.transAxes, weight="bold", ha="right")
+        _legend(figure, result, models)
+    return figure
+
+
+def _plain_decades(axes):
+    """Ticks 1, 2, 5, 10 in plain numbers: an axis shorter than a decade would have one label."""
+    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
+
+
+def _legend(figure, result, models):
+    handles = [Line2D([], [], color=colour(m), lw=2.5, label=f"{m} synapses") for m in models]
+    rates = np.unique(result.in_units("nu_X"))
+    handles += [
+        Line2D([], [], color="0.2", ls=stroke, label=rf"$\nu_X$ = {rate:g} Hz")
+        for stroke, rate in zip(_STROKES, rates, strict=False)
+    ]
+    handles.append(Line2D([], [], color="0.2", label=f"theory ({result.noise})"))
+    handles += [
+        Line2D(
+            [],
+            [],
+            ls="",
+            marker=MARKERS.get(m, "^"),
+            color=colour(m),
+            mew=0.8,
+            mfc="white" if m == "current" else colour(m),
+            label=f"simulation, {m} (±2 s.e.)",
+        )
+        for m in models
+    ]
+    figure.legend(handles=handles, loc="outside upper center", ncols=4)
