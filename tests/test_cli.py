@@ -61,8 +61,9 @@ def refused(line):
     assert code == 2, (out, err)
     assert out == ""
     assert sorted(Path().rglob("*")) == before
-    (message,) = err.splitlines()
+    *progressed, message = err.splitlines()
     assert message.startswith("cbnet: error: ")
+    assert not any("error" in line for line in progressed)
     return message.removeprefix("cbnet: error: ")
 
 

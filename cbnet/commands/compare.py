@@ -8,7 +8,7 @@ import typer
 from . import options, output, progress, tables
 
 EXAMPLES = (
-    "cbnet compare --K 100,400 --simulate-K 100 --nu-X 50Hz --duration 0.2s --seeds 1",
+    "cbnet compare --K 400,1600 --simulate-K 400 --nu-X 50Hz --seeds 1",
     "cbnet compare --K 400,1600,6400 --simulate-K none --json",
 )
 FOLDER = "cbnet-compare"
@@ -105,7 +105,7 @@ def compare(
         "seed": options.whole(seed, "--seed", at_least=0),
     }
     with output.folder(out or output.unused(FOLDER)) as where:
-        from ..compare import compare as run
+        from ..comparison import compare as run
 
         with progress.reporter(quiet) as reporter:
             result = run(params, progress=reporter, **given)

@@ -2,7 +2,7 @@
 
 import sys
 
-from . import options, output, progress, tables
+from . import options, output, tables
 
 EXAMPLES = (
     "cbnet network conductance",
@@ -29,9 +29,7 @@ def network(
     with output.saving(out, output.file_name("network", params)) as save:
         from ..theory.self_consistency import solve
 
-        with progress.reporter(quiet) as reporter:
-            reporter.stage("solving for the fixed points")
-            result = solve(params, noise=noise)
+        result = solve(params, noise=noise)
         saved = save(result)
     if as_json:
         output.print_json(result.to_dict())
@@ -47,8 +45,8 @@ def show(result):
     tables.header(out, result.parameters, "fixed points of the network", data["noise"])
     out.print(tables.fixed_points(data))
     line = data["balance_line_Hz"]
-    suffix = "" if line is None else " Hz"
-    out.print(f"balance line (K to infinity, 1/sqrt(K)): {tables.value(line)}{suffix}")
+    shown = f"{tables.UNDEFINED} (there is none)" if line is None else f"{tables.value(line)} Hz"
+    out.print(f"balance line (K to infinity, 1/sqrt(K)): {shown}")
     error = data["error"]
     out.print(
         f"stable: of the static kind; estimated relative error: {tables.value(error, digits=2)}"

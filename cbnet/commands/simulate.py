@@ -8,8 +8,8 @@ import typer
 from . import options, output, progress, tables
 
 EXAMPLES = (
-    "cbnet simulate conductance -N 1250 --set K=100 --duration 0.2s",
-    "cbnet simulate current -N 1250 --set K=100 --set a=0.005 --duration 0.2s --json",
+    "cbnet simulate conductance -N 1250 --set K=100 --set a=0.005 --set nu_X=80Hz",
+    "cbnet simulate current -N 2500 --set K=400 --duration 0.2s --seed 3 --json",
 )
 
 
