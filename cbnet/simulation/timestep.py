@@ -5,12 +5,11 @@ open-loop rate under Poisson input at the rates that the network would have. Wit
 synapses the error is computed (:mod:`cbnet.simulation.chain`); with synaptic time constants it is
 estimated by a formula fitted to simulations (:func:`filtered_bias`).
 
-The refractory time of the simulation is Brian2's ``refractory="tau_rp"``, and R = floor(τ_rp/dt).
-After a spike in step n arrivals are blocked up to step n + R − 1, in step n itself only if they come
-after the threshold; the leak acts again in step n + R. A threshold that is tested once a step sees a
-crossing dt/2 late on average, so that the mean interval is the first-passage time plus (R + 1/2) dt
-if the threshold is tested before the arrivals, plus (R − 1/2) dt if after them or with filtered
-synapses. No whole number of steps comes nearer to a τ_rp that is a multiple of dt.
+The refractory time of the simulation is Brian2's ``refractory="tau_rp"``: a spike in step n blocks
+the arrivals of steps n to n + R − 1, R = floor(τ_rp/dt), and the leak acts again in step n + R. A
+threshold that is tested once a step sees a crossing dt/2 late on average, so that the mean interval
+is the first-passage time plus (R + 1/2) dt when arrivals move v, and no whole number of steps comes
+nearer to τ_rp. Synaptic variables move v in step n + R already: plus (R − 1/2) dt.
 """
 
 import functools
@@ -30,7 +29,7 @@ _SCAN = 40  # rates, on a logarithmic scale, among which roots are bracketed
 _COARSE = 0.15  # grid for rates and first looks, in sd: rates to 1 %, a bias to a third of itself
 
 
-def bias(params, dt, r_E, r_I, population="E", slot="thresholds"):
+def bias(params, dt, r_E, r_I, population="E"):
     """Relative error of the rate of one neuron that is simulated in steps.
 
     Parameters
@@ -43,8 +42,6 @@ def bias(params, dt, r_E, r_I, population="E", slot="thresholds"):
         Rates of each of the K excitatory and γK inhibitory inputs, Hz.
     population : {"E", "I"}
         Whose parameters to use.
-    slot : {"thresholds", "after_synapses"}
-        When in a step the threshold is tested: before the arrivals (Brian2's default) or after.
 
     Returns
     -------
@@ -53,15 +50,15 @@ def bias(params, dt, r_E, r_I, population="E", slot="thresholds"):
 
     Assumptions
     -----------
-    Arrivals are Poisson. In a step the leak acts first, by its exact flow; inhibitory arrivals come
-    before excitatory ones. With instantaneous synapses the answer is
+    Arrivals are Poisson. In a step the leak acts, by its exact flow, then the threshold is tested,
+    then inhibitory arrivals come before excitatory ones. With instantaneous synapses the answer is
     good to about 0.001; otherwise see :func:`filtered_bias`.
     """
     chain = _chain(params, r_E, r_I, population)
-    return _bias(params, chain, dt, population, slot)
+    return _bias(params, chain, dt, population)
 
 
-def choose(params, target=0.01, slot="thresholds"):
+def choose(params, target=0.01):
     """The largest step that keeps the bias of single neurons of the network below a target.
 
     Parameters
@@ -70,8 +67,6 @@ def choose(params, target=0.01, slot="thresholds"):
         Of a network of two populations.
     target : float
         Largest relative error of a rate.
-    slot : {"thresholds", "after_synapses"}
-        When in a step the threshold is tested.
 
     Returns
     -------
@@ -98,7 +93,7 @@ def choose(params, target=0.01, slot="thresholds"):
     @functools.cache
     def worst(dt):
         for neurons in (rough, fine):
-            found = max((_bias(params, chain, dt, p, slot) for chain, p in neurons), key=abs)
+            found = max((_bias(params, chain, dt, p) for chain, p in neurons), key=abs)
             if abs(found) > 2 * target:
                 break
         return found
@@ -107,7 +102,7 @@ def choose(params, target=0.01, slot="thresholds"):
         if all(abs(worst(step)) <= target for step in ladder[i : i + 2]):
             return dt, worst(dt)
     last = ladder[-1]
-    return last, max((_bias(params, chain, last, p, slot) for chain, p in fine), key=abs)
+    return last, max((_bias(params, chain, last, p) for chain, p in fine), key=abs)
 
 
 def filtered_bias(dt, tau_S, rate):
@@ -115,11 +110,11 @@ def filtered_bias(dt, tau_S, rate):
     return rate * dt / 2
 
 
-def _bias(params, chain, dt, population, slot):
+def _bias(params, chain, dt, population):
     values = params.resolve(population)
     if values["tau_E"] > 0:
         return filtered_bias(dt, min(values["tau_E"], values["tau_I"]), chain.rate)
-    return chain.bias(dt, slot)
+    return chain.bias(dt)
 
 
 def _chain(params, r_E, r_I, population, **grid):
