@@ -21,7 +21,7 @@ COMMANDS = ("compare", "neuron", "network", "simulate", "show", "params", "cite"
 ROOT = Path(__file__).resolve().parent.parent
 
 # Exponential integrate-and-fire; at the cut-off the spike is inevitable.
-EIF = '''
+EIF = """
 from brian2 import mV
 from cbnet import Entry, Model
 
@@ -36,7 +36,7 @@ model = Model(
         "theta": -40*mV,
     },
 )
-'''
+"""
 
 
 @pytest.fixture(autouse=True)
@@ -247,13 +247,45 @@ def test_citation_file_has_the_version():
     assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
 
 
-NEURON_KEYS = "rate_Hz cv V_mean_mV V_sd_mV tau_eff_ms mu_mV noise error".split()
-POINT_KEYS = "rate_E_Hz rate_I_Hz cv_E cv_I stable V_mean_mV V_sd_mV tau_eff_ms".split()
-SIMULATION_KEYS = """rate_E_Hz rate_I_Hz rate_E_Hz_sem cv_E cv_I fano_1ms V_mean_mV V_sd_mV N N_E
-    synapses law storage dt_ms dt_bias transient_s duration_s seed wall_s build_s wire_s simulate_s
-    events peak_rss_MB""".split()
-ROW_KEYS = "model scaling K a N nu_X_Hz seeds noise theory simulation".split()
-THEORY_KEYS = "rate_E_Hz cv_E V_mean_mV V_sd_mV".split()
+NEURON_KEYS = ["rate_Hz", "cv", "V_mean_mV", "V_sd_mV", "tau_eff_ms", "mu_mV", "noise", "error"]
+POINT_KEYS = [
+    "rate_E_Hz",
+    "rate_I_Hz",
+    "cv_E",
+    "cv_I",
+    "stable",
+    "V_mean_mV",
+    "V_sd_mV",
+    "tau_eff_ms",
+]
+SIMULATION_KEYS = [
+    "rate_E_Hz",
+    "rate_I_Hz",
+    "rate_E_Hz_sem",
+    "cv_E",
+    "cv_I",
+    "fano_1ms",
+    "V_mean_mV",
+    "V_sd_mV",
+    "N",
+    "N_E",
+    "synapses",
+    "law",
+    "storage",
+    "dt_ms",
+    "dt_bias",
+    "transient_s",
+    "duration_s",
+    "seed",
+    "wall_s",
+    "build_s",
+    "wire_s",
+    "simulate_s",
+    "events",
+    "peak_rss_MB",
+]
+ROW_KEYS = ["model", "scaling", "K", "a", "N", "nu_X_Hz", "seeds", "noise", "theory", "simulation"]
+THEORY_KEYS = ["rate_E_Hz", "cv_E", "V_mean_mV", "V_sd_mV"]
 
 
 def test_neuron_theory_keys_and_table():

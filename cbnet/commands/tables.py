@@ -57,8 +57,8 @@ def grid(*headers, title=None):
     return table
 
 
-def value(x, sem=None, digits=6):
-    """A number, with its standard error if it has one."""
+def value(x, sem=None, digits=6, sem_digits=2):
+    """A number of so many digits, or with its standard error of so many."""
     if isinstance(x, bool):
         return "yes" if x else "no"
     if x is None:
@@ -67,16 +67,15 @@ def value(x, sem=None, digits=6):
         return str(x)
     if sem is None or sem == 0:
         return f"{x:,}".replace(",", " ") if isinstance(x, int) else f"{x:.{digits}g}"
-    # two digits of the standard error, and as many places of the value
-    places = max(0, 1 - math.floor(math.log10(sem)))
+    places = max(0, sem_digits - 1 - math.floor(math.log10(sem)))
     return f"{x:.{places}f} ± {sem:.{places}f}"
 
 
-def rate(x, sem=None, digits=6):
+def rate(x, sem=None, digits=6, sem_digits=2):
     """A firing rate in Hz, or that there is none."""
     if x is not None and x < SILENT_BELOW:
         return "silent" if not sem else f"silent (below {sem:.2g} Hz)"
-    return value(x, sem, digits)
+    return value(x, sem, digits, sem_digits)
 
 
 def describe_noise(noise):
@@ -166,18 +165,21 @@ def comparison(rows):
         groups.setdefault((row["model"], row["scaling"]), []).append(row)
     for (model, scaling), members in groups.items():
         table = grid(
-            *("K\n", "a\n", "ν_X\nHz", "rate E, Hz\ntheory", "\nsimulation"),
+            *("K\n", "a\n", "ν_X\nHz", "rate E\ntheory", "(Hz)\nsimulation"),
             *("CV E\ntheory", "\nsimulation", "Fano\n1 ms"),
             title=f"{model}, efficacy scaled: {scaling}",
         )
+        table.collapse_padding = True
         for row in members:
             theory, simulated = (row[side] or {} for side in ("theory", "simulation"))
+            measured = {
+                key: show(simulated.get(key), simulated.get(f"{key}_sem"), sem_digits=1)
+                for key, show in (("rate_E_Hz", rate), ("cv_E", value), ("fano_1ms", value))
+            }
             table.add_row(
                 *(str(row["K"]), value(row["a"], digits=3), value(row["nu_X_Hz"])),
-                rate(theory.get("rate_E_Hz"), digits=4),
-                rate(simulated.get("rate_E_Hz"), simulated.get("rate_E_Hz_sem"), digits=4),
-                value(theory.get("cv_E"), digits=3),
-                value(simulated.get("cv_E"), simulated.get("cv_E_sem"), digits=3),
-                value(simulated.get("fano_1ms"), simulated.get("fano_1ms_sem"), digits=3),
+                *(rate(theory.get("rate_E_Hz"), digits=4), measured["rate_E_Hz"]),
+                *(value(theory.get("cv_E"), digits=3), measured["cv_E"]),
+                measured["fano_1ms"],
             )
         yield table
