@@ -242,6 +242,8 @@ def _default_size(params):
 def _steps(points):
     """One time step for each model and in-degree, so that they share a compiled program."""
     steps = {}
+    if not points:
+        return steps
     strongest = max(point.nu_X for _, point in points)
     for _, point in points:
         if point.nu_X == strongest:  # the shortest effective time constant

@@ -223,7 +223,7 @@ class Parameters:
         for population in POPULATIONS:
             self.model.check(self.resolve(population), population)
 
-    def replace(self, **changes):
+    def replace(self, /, **changes):
         """A copy with other values; a value for one population is ``**{"I.tau_L": 10*ms}``.
 
         Raises

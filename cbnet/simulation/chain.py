@@ -149,7 +149,7 @@ class Chain:
         return self.tau_rp - dt / 2 + self._at(T, self.reset)
 
     def leaked(self, x, dt):
-        """Where the leak takes x in time dt; beyond threshold as if it went straight on."""
+        """Where the leak takes x in a step; beyond threshold as if it went straight on."""
         after, crossing = self.flow(x, dt)
         crossed = np.isfinite(crossing)
         after[crossed] += (dt - crossing[crossed]) * self.f(self.threshold)

@@ -1,0 +1,162 @@
+"""The command line: finds the command, shows what goes wrong in one line, sets the exit code.
+
+Exit codes: 0 done; 1 the work failed; 2 the request was wrong; 130 interrupted.
+"""
+
+import logging
+import signal
+import sys
+import traceback
+import warnings
+from typing import Annotated
+
+import typer
+from typer.core import TyperGroup
+
+from . import __version__
+from .commands import cite, compare, doctor, network, neuron, options, params, show, simulate
+from .errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
+from .parameters import nearest
+
+DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
+
+# The class that both click and the copy of it inside newer versions of typer call UsageError.
+_UsageError = typer.BadParameter.__mro__[1]
+
+
+class _Commands(TyperGroup):
+    def list_commands(self, ctx):
+        return list(self.commands)  # in the order in which they are added, not the alphabet's
+
+    def resolve_command(self, ctx, args):
+        if args[0] not in self.commands:
+            hint = nearest(args[0], self.commands)
+            raise _UsageError(
+                f"COMMAND: got {args[0]!r}; expected a command of cbnet ({hint})", ctx
+            )
+        return super().resolve_command(ctx, args)
+
+
+app = typer.Typer(cls=_Commands, add_completion=False, no_args_is_help=False)
+
+
+def _version(asked: bool):
+    if asked:
+        print(f"cbnet {__version__}")
+        raise typer.Exit()
+
+
+@app.callback(invoke_without_command=True)
+def _cbnet(
+    ctx: typer.Context,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_version, is_eager=True, help="Show the version."),
+    ] = False,
+):
+    """Strongly coupled networks of spiking neurons: simulation beside theory.
+
+    cbnet compare answers the main question: what do conductance synapses change?
+    """
+    if ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+for _module in (compare, neuron, network, simulate, show, params, cite, doctor):
+    _name = _module.__name__.rpartition(".")[2]
+    # rich keeps a line only if an empty one follows
+    _epilog = "\n\n".join(("Examples:", *_module.EXAMPLES))
+    app.command(_name, epilog=_epilog)(getattr(_module, _name))
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        Those of the process if not given.
+
+    Returns
+    -------
+    int
+        The exit code.
+    """
+    if arguments is None:
+        arguments = sys.argv[1:]
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
+    arguments = list(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Greek letters gets "?"
+    # Brian2 turns this on when it is imported, and would replace what is set here.
+    logging.captureWarnings(True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CbnetWarning)
+        warnings.showwarning = _showing(warnings.showwarning)
+        try:
+            return _run(arguments)
+        except BrokenPipeError:  # whoever read the output has seen enough
+            sys.stdout = None
+            return FAILED
+        except KeyboardInterrupt:
+            _say("interrupted", "nothing was left half-written; run the same command again")
+            return INTERRUPTED
+        except Exception as error:
+            if "--debug" in arguments:
+                traceback.print_exc()
+            _say("error", _message(error, "--debug" in arguments))
+            return _exit_code(error)
+
+
+def _run(arguments):
+    command = typer.main.get_command(app)
+    try:
+        with command.make_context("cbnet", arguments) as ctx:
+            command.invoke(ctx)
+    except typer.Exit as ended:
+        return ended.exit_code
+    return DONE
+
+
+def _exit_code(error):
+    wrong = isinstance(error, ParameterError | ModelError | _UsageError)
+    return WRONG_REQUEST if wrong else FAILED
+
+
+def _message(error, debug):
+    if isinstance(error, _UsageError):
+        return _usage(error)
+    text = str(error).strip()
+    if isinstance(error, ParameterError):
+        text = options.in_options(text)
+    if isinstance(error, SimulationError):
+        return text  # with the lines of the compiler or of the program
+    if not isinstance(error, CbnetError):
+        text = f"{type(error).__name__}: {text}"
+        if not debug:
+            text += " (add --debug to see where)"
+    return " ".join(text.split())
+
+
+def _usage(error):
+    asked = getattr(error, "option_name", None)
+    if asked is None or error.ctx is None or type(error).__name__ != "NoSuchOption":
+        return " ".join(error.format_message().split())
+    known = [name for parameter in error.ctx.command.params for name in parameter.opts]
+    hint = nearest(asked, [name for name in known if name.startswith("-")])
+    return f"{asked}: got an unknown option; expected one of {error.ctx.command_path} ({hint})"
+
+
+def _say(kind, text):
+    print(f"cbnet: {kind}: {text}", file=sys.stderr, flush=True)
+
+
+def _showing(others):
+    def showwarning(message, category, *where, **more):
+        if issubclass(category, CbnetWarning):
+            _say("warning", " ".join(str(message).split()))
+        else:
+            others(message, category, *where, **more)
+
+    return showwarning

@@ -1,0 +1,166 @@
+"""``cbnet compare``: current against conductance synapses, theory beside simulation."""
+
+import csv
+from typing import Annotated
+
+import typer
+
+from . import options, output, progress, tables
+
+EXAMPLES = (
+    "cbnet compare --K 400,1600 --simulate-K 400 --nu-X 50Hz --seeds 1",
+    "cbnet compare --K 400,1600,6400 --simulate-K none --json",
+)
+FOLDER = "cbnet-compare"
+
+
+def compare(
+    settings: options.Settings = None,
+    model: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="MODEL",
+            help="A model to compare; any number of times. conductance and current if not given; "
+            "--set holds for all of them.",
+            show_default=False,
+        ),
+    ] = None,
+    K: Annotated[
+        str | None,
+        typer.Option(
+            "--K",
+            metavar="INTEGERS",
+            help="In-degrees of the theory; 400,1600,6400,25600 if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    simulate_K: Annotated[
+        str | None,
+        typer.Option(
+            "--simulate-K",
+            metavar="INTEGERS|none",
+            help="Those of them that are simulated too; 400,1600 if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    nu_X: Annotated[
+        str | None,
+        typer.Option(
+            "--nu-X",
+            metavar="RATES",
+            help="Rates of each external input; 30Hz,50Hz,80Hz if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    scaling: Annotated[
+        str,
+        typer.Option(
+            metavar="NAMES", help="How the efficacy follows K: sqrt, preserving, log, inverse."
+        ),
+    ] = "sqrt,preserving",
+    noise: options.Noise = None,
+    N: Annotated[
+        str | None,
+        typer.Option(
+            "-N",
+            metavar="INTEGER",
+            help="Neurons in all; five times K, and at least 5000, if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    duration: Annotated[
+        str, typer.Option(metavar="TIME", help="What is measured of each simulation.")
+    ] = "0.5s",
+    transient: Annotated[
+        str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
+    ] = "0.1s",
+    seeds: Annotated[str, typer.Option(metavar="INTEGER", help="Simulations of each row.")] = "2",
+    seed: options.Seed = "1",
+    out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help=f"Folder of the files; a new folder {FOLDER} if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+):
+    """Current against conductance synapses, theory beside simulation: table, figure, data."""
+    params = options.parameters(model[0] if model else "conductance", settings)
+    rows = [options.physical(part, "--nu-X", "Hz", at_least=0) for part in options.listed(nu_X)]
+    given = {
+        "models": model,
+        "K": _whole_numbers(K, "--K"),
+        "simulate_K": [] if simulate_K == "none" else _whole_numbers(simulate_K, "--simulate-K"),
+        "nu_X": rows or None,
+        "scalings": options.listed(scaling),
+        "noise": noise,
+        "N": options.whole(N, "-N", above=0),
+        "duration": options.physical(duration, "--duration", "s", above=0),
+        "transient": options.physical(transient, "--transient", "s", at_least=0),
+        "seeds": options.whole(seeds, "--seeds", above=0),
+        "seed": options.whole(seed, "--seed", at_least=0),
+    }
+    with output.folder(out or output.unused(FOLDER)) as where:
+        from ..comparison import compare as run
+
+        with progress.reporter(quiet) as reporter:
+            result = run(params, progress=reporter, **given)
+        files = [str(path) for path in save(result, where)]
+    if as_json:
+        output.print_json({**result.to_dict(), "files": files})
+        return
+    show(result)
+    for path in files:
+        output.announce(path)
+
+
+def _whole_numbers(text, option):
+    parts = options.listed(text)
+    return [options.whole(part, option, above=0) for part in parts] or None
+
+
+def save(result, where):
+    """Write data, table and figure into a folder; yields the files."""
+    from .. import plotting
+
+    yield result.save(output.unused(where / "comparison.nc"))
+    table = output.unused(where / "comparison.csv")
+    rows = [_flat(row) for row in result.to_dict()["rows"]]
+    header = list(dict.fromkeys(key for row in rows for key in row))
+    with table.open("x", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, header)
+        writer.writeheader()
+        writer.writerows(rows)
+    yield table
+    figure = plotting.comparison(result)
+    for ending in ("png", "pdf"):
+        path = output.unused(where / f"comparison.{ending}")
+        figure.savefig(path)
+        yield path
+
+
+def _flat(row):
+    flat = {}
+    for key, x in row.items():
+        if isinstance(x, dict):
+            flat |= {f"{key}_{inner}": y for inner, y in x.items()}
+        elif key not in ("theory", "simulation"):
+            flat[key] = x
+    return flat
+
+
+def show(result):
+    """Print a result for a person."""
+    out = tables.console()
+    rows = result.to_dict()["rows"]
+    tables.header(out, result.parameters, "theory beside simulation", rows[0]["noise"])
+    for table in tables.comparison(rows):
+        out.print(table)
+    seeds = max(row["seeds"] for row in rows)
+    if seeds:
+        out.print(f"simulation: mean ± standard error, {seeds} seed(s) a row")
+    out.print("E: excitatory population; Fano: of its counts in 1 ms (1 without any synchrony)")

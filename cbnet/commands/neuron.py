@@ -1,0 +1,85 @@
+"""``cbnet neuron``: one neuron under Poisson input."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ..errors import ParameterError
+from . import options, output, progress, tables
+
+EXAMPLES = (
+    "cbnet neuron conductance --set r_E=30Hz --set r_I=12Hz",
+    "cbnet neuron current --set r_E=30Hz --set r_I=12Hz --simulate --duration 20s",
+)
+
+
+def neuron(
+    model: options.ModelName,
+    settings: options.Settings = None,
+    noise: options.Noise = None,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Simulate it exactly instead of theory.")
+    ] = False,
+    duration: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="With --simulate: simulated time of all copies of the neuron together, as in 20s.",
+            show_default=False,
+        ),
+    ] = None,
+    population: Annotated[
+        str, typer.Option(metavar="E|I", help="Whose parameters the neuron has.")
+    ] = "E",
+    seed: options.Seed = "0",
+    out: options.Out = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+):
+    """One neuron under Poisson input: rate, CV and voltage, by theory or by exact simulation.
+
+    Each of its K excitatory and gamma K inhibitory inputs has the rate r_E or r_I.
+    """
+    if simulate and noise is not None:
+        raise ParameterError(
+            f"--noise: got {noise} with --simulate, which treats every spike exactly; "
+            "give one of them"
+        )
+    if duration is not None and not simulate:
+        raise ParameterError(
+            f"--duration: got {duration} without --simulate; theory has no duration; "
+            "give both or neither"
+        )
+    params = options.parameters(model, settings)
+    seed = options.whole(seed, "--seed", at_least=0)
+    length = options.physical(duration, "--duration", "s", above=0)
+    with output.saving(out, output.file_name("neuron", params)) as save:
+        if simulate:
+            from ..simulation.event_driven import simulate_neuron
+
+            with progress.reporter(quiet) as reporter:
+                reporter.stage("simulating one neuron")
+                result = simulate_neuron(params, population=population, duration=length, seed=seed)
+        else:
+            from ..theory.response import respond
+
+            result = respond(params, population=population, noise=noise)
+        saved = save(result)
+    data = result.to_dict()
+    if as_json:
+        output.print_json(data)
+    else:
+        show(result)
+    output.announce(saved, sys.stderr if as_json else None)
+
+
+def show(result):
+    """Print a result for a person."""
+    out = tables.console()
+    data = result.to_dict()
+    r_E, r_I = (float(getattr(result, name)) for name in ("r_E", "r_I"))
+    what = f"one neuron, r_E = {r_E:g} Hz, r_I = {r_I:g} Hz"
+    tables.header(out, result.parameters, what, data["noise"])
+    out.print(tables.quantities(result, leave_out=("r_E_Hz", "r_I_Hz")))

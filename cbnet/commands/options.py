@@ -1,0 +1,114 @@
+"""Options that several commands share, and how their values are read."""
+
+from typing import Annotated
+
+import typer
+
+from ..errors import ParameterError
+from ..parameters import Entry, to_quantity
+
+ModelName = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="conductance, current, or FILE.py:OBJECT for a model of your own.",
+        show_default=False,
+    ),
+]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Another value of a parameter, with its unit, as in nu_X=20Hz or I.tau_L=10ms "
+        "(for one population). Any number of times.",
+        show_default=False,
+    ),
+]
+Seed = Annotated[
+    str, typer.Option(metavar="INTEGER", help="Seed of all random numbers, at least 0.")
+]
+Out = Annotated[
+    str | None,
+    typer.Option(metavar="DIR", help="Save the result in this folder.", show_default=False),
+]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")
+]
+Quiet = Annotated[bool, typer.Option("--quiet", help="Show no progress.")]
+# Read by cbnet.cli, which catches the errors; it stands here so that every command has it.
+Debug = Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")]
+Noise = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NAME",
+        help="How the theory treats fluctuations: diffusion (the default), effective, kramers.",
+        show_default=False,
+    ),
+]
+
+# Where an error of the library names its argument, the command line names the option.
+_ARGUMENTS = {
+    "N": "-N",
+    **{
+        name: f"--{name.replace('_', '-')}"
+        for name in (
+            *("noise", "seed", "seeds", "duration", "transient", "dt", "record", "initial"),
+            *("fraction_excitatory", "population", "simulate_K", "scalings", "models", "processes"),
+        )
+    },
+}
+
+
+def in_options(message):
+    """An error message of the library, in the words of the command line."""
+    name, colon, rest = message.partition(":")
+    return _ARGUMENTS.get(name, name) + colon + rest
+
+
+def physical(text, option, unit, **bounds):
+    """The value of an option with a unit as a quantity; None if the option was not given."""
+    if text is None:
+        return None
+    return to_quantity(Entry(option, None, unit, **bounds).parse(text, option), unit)
+
+
+def number(text, option, **bounds):
+    """The value of an option without a unit; None if the option was not given."""
+    return None if text is None else Entry(option, None, **bounds).parse(text, option)
+
+
+def whole(text, option, **bounds):
+    """The value of an option that counts; None if the option was not given."""
+    return None if text is None else Entry(option, None, integer=True, **bounds).parse(text, option)
+
+
+def listed(text):
+    """The parts of a list with commas between them; none if the option was not given."""
+    return [part.strip() for part in text.split(",")] if text is not None else []
+
+
+def changes(settings):
+    """The ``NAME=VALUE`` of ``--set`` by name."""
+    found = {}
+    for setting in settings or ():
+        name, equals, value = setting.partition("=")
+        name, value = name.strip(), value.strip()
+        if not (name and equals and value):
+            raise ParameterError(f"--set: got {setting!r}; expected NAME=VALUE, as in K=4000")
+        if found.get(name, value) != value:
+            raise ParameterError(f"--set {name}: got {found[name]} and {value}; give it once")
+        found[name] = value
+    return found
+
+
+def parameters(model, settings):
+    """Parameters of a model with the values of ``--set``, which are applied together."""
+    from ..library import load
+
+    given = changes(settings)
+    params = load(model)
+    try:
+        return params.replace(**given)
+    except ParameterError as error:
+        raise ParameterError(f"--set {error}") from error

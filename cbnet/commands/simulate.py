@@ -1,0 +1,88 @@
+"""``cbnet simulate``: one network simulation."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from . import options, output, progress, tables
+
+EXAMPLES = (
+    "cbnet simulate conductance -N 1250 --set K=100 --set a=0.005 --set nu_X=80Hz",
+    "cbnet simulate current -N 2500 --set K=400 --duration 0.2s --seed 3 --json",
+)
+
+
+def simulate(
+    model: options.ModelName,
+    settings: options.Settings = None,
+    N: Annotated[str, typer.Option("-N", metavar="INTEGER", help="Neurons in all.")] = "10_000",
+    duration: Annotated[
+        str, typer.Option(metavar="TIME", help="What is measured, after the transient.")
+    ] = "1s",
+    transient: Annotated[
+        str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
+    ] = "0.2s",
+    dt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time step, as in 0.05ms; chosen for an error below 1 % if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    record: Annotated[
+        str, typer.Option(metavar="INTEGER", help="Neurons whose spikes and voltage are kept.")
+    ] = "0",
+    initial: Annotated[
+        str,
+        typer.Option(
+            metavar="uniform|low|high|VOLTAGE",
+            help="Initial voltage: uniform between reset and threshold, the two ends of a bistable "
+            "range, or a value.",
+        ),
+    ] = "uniform",
+    fraction_excitatory: Annotated[
+        str, typer.Option(metavar="NUMBER", help="Part of the neurons that is excitatory.")
+    ] = "0.8",
+    seed: options.Seed = "0",
+    out: options.Out = None,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+):
+    """One simulation of the network with Brian2, compiled to C++.
+
+    The in-degrees must fit: more than K excitatory and gamma K inhibitory neurons.
+    """
+    params = options.parameters(model, settings)
+    if initial not in ("uniform", "low", "high"):
+        initial = options.physical(initial, "--initial", "mV")
+    given = {
+        "N": options.whole(N, "-N", above=0),
+        "duration": options.physical(duration, "--duration", "s", above=0),
+        "transient": options.physical(transient, "--transient", "s", at_least=0),
+        "dt": options.physical(dt, "--dt", "ms", above=0),
+        "record": options.whole(record, "--record", at_least=0),
+        "seed": options.whole(seed, "--seed", at_least=0),
+        "fraction_excitatory": options.number(fraction_excitatory, "--fraction-excitatory"),
+        "initial": initial,
+    }
+    with output.saving(out, output.file_name("simulate", params)) as save:
+        from .. import simulate as run
+
+        with progress.reporter(quiet) as reporter:
+            result = run(params, progress=reporter, **given)
+        saved = save(result)
+    if as_json:
+        output.print_json(result.to_dict())
+    else:
+        show(result)
+    output.announce(saved, sys.stderr if as_json else None)
+
+
+def show(result):
+    """Print a result for a person."""
+    out = tables.console()
+    tables.header(out, result.parameters, "simulation of the network (Brian2, C++ standalone)")
+    out.print(tables.quantities(result))

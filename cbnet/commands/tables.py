@@ -1,0 +1,185 @@
+"""Results as tables that a person reads: units, standard errors, what is undefined or silent."""
+
+import math
+import sys
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from ..parameters import POPULATIONS, reference_table
+
+UNDEFINED = "–"
+SILENT_BELOW = 1e-6  # Hz, less than a spike in eleven days: where the theory's scan of rates begins
+
+_NOISES = {
+    "diffusion": "theory: diffusion approximation (white noise)",
+    "effective": "theory: effective time constant (white noise frozen at one potential)",
+    "kramers": "theory: Kramers' rate of rare escapes (white noise)",
+    "exact": "simulation: exact, every arrival at its own time",
+}
+_UNITS = ("Hz", "mV", "ms", "s", "MB")
+_NAMES = {
+    "rate_Hz": "firing rate",
+    "rate_E_Hz": "firing rate, E",
+    "rate_I_Hz": "firing rate, I",
+    "cv": "CV",
+    "cv_E": "CV, E",
+    "cv_I": "CV, I",
+    "V_mean_mV": "V, mean",
+    "V_sd_mV": "V, sd",
+    "tau_eff_ms": "effective time constant",
+    "mu_mV": "μ (where the drift vanishes)",
+    "fano_1ms": "Fano factor of 1-ms population counts",
+    "dt_bias": "estimated relative error from dt",
+    "wall_s": "seconds in all",
+    "build_s": "of which compiling",
+    "wire_s": "of which wiring",
+    "simulate_s": "of which simulating",
+    "transient_s": "discarded first",
+    "duration_s": "measured time",
+    "events": "recurrent synaptic events",
+    "peak_rss_MB": "largest memory",
+    "error": "estimated relative error",
+}
+
+
+def console():
+    """Standard output, as wide as it is; 80 columns and no colour where it is not a terminal."""
+    return Console(file=sys.stdout, highlight=False, soft_wrap=False)
+
+
+def grid(*headers, title=None):
+    """An empty table; every column but the first is aligned to the right."""
+    table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
+    for i, header in enumerate(headers):
+        table.add_column(header, justify="left" if i == 0 else "right")
+    return table
+
+
+def value(x, sem=None, digits=6, sem_digits=2):
+    """A number of so many digits, or with its standard error of so many."""
+    if isinstance(x, bool):
+        return "yes" if x else "no"
+    if x is None:
+        return UNDEFINED
+    if not isinstance(x, int | float):
+        return str(x)
+    if sem is None or sem == 0:
+        return f"{x:,}".replace(",", " ") if isinstance(x, int) else f"{x:.{digits}g}"
+    places = max(0, sem_digits - 1 - math.floor(math.log10(sem)))
+    return f"{x:.{places}f} ± {sem:.{places}f}"
+
+
+def rate(x, sem=None, digits=6, sem_digits=2):
+    """A firing rate in Hz, or that there is none."""
+    if x is not None and x < SILENT_BELOW:
+        return "silent" if not sem else f"silent (below {sem:.2g} Hz)"
+    return value(x, sem, digits, sem_digits)
+
+
+def describe_noise(noise):
+    """What the word ``noise`` of a result says, in a sentence."""
+    word = noise.split()[0]
+    text = _NOISES.get(word, f"theory: {word} noise")
+    if "limit" in noise:
+        text += "; the synaptic time constants were neglected (limit tau_S -> 0)"
+    return text
+
+
+def differences(params):
+    """What differs from the reference set, as ``name = value``."""
+    reference, _ = reference_table()
+    found = {}
+    for name, entry in params.model.parameters.items():
+        if name not in reference or reference[name].value != entry.value:
+            found[name] = f"{name} = {entry.show(of_table(entry))}"
+    for key, changed in params.changes.items():
+        entry = params.model.entries[key.rpartition(".")[2]]
+        default = of_table(entry) if entry.follows is None else None
+        if key != entry.name or changed != default:
+            found[key] = f"{key} = {entry.show(changed)}"
+    return list(found.values())
+
+
+def of_table(entry):
+    """The default of a table's row as :meth:`Entry.parse` would give it."""
+    from ..parameters import unit
+
+    return entry.value if entry.choices or entry.integer else entry.value * unit(entry.unit)[0]
+
+
+def header(out, params, what, noise=None):
+    """The lines above a table: what was computed, how, and for which parameters."""
+    out.print(f"{params.model.name}: {what}", style="bold", markup=False)
+    if noise is not None:
+        out.print(describe_noise(noise), markup=False)
+    changed = differences(params)
+    out.print(
+        f"parameters: {', '.join(changed)}; otherwise the reference set"
+        if changed
+        else "parameters: the reference set",
+        markup=False,
+    )
+
+
+def quantities(result, leave_out=()):
+    """A table of the plain numbers of a result, standard errors beside them."""
+    data = result.to_dict()
+    table = grid("", "")
+    table.columns[1].justify = "left"
+    table.show_header = False
+    for key, x in data.items():
+        if key.endswith("_sem") or key in ("noise", *leave_out) or isinstance(x, list | dict):
+            continue
+        unit = next((u for u in _UNITS if key.endswith(f"_{u}")), "")
+        field = key.removesuffix(f"_{unit}")
+        name = _NAMES.get(key) or field.replace("_", " ")
+        sem = result.in_units(f"{field}_sem") if hasattr(result, f"{field}_sem") else None
+        sem = None if sem is None or math.isnan(sem) else float(sem)
+        show = rate if key.startswith("rate_") else value
+        text = show(x, sem, digits=2 if key in ("error", "dt_bias") else 4 if unit == "s" else 6)
+        if unit and x is not None and not text.startswith("silent"):
+            text += f" {unit}"
+        table.add_row(name, text)
+    return table
+
+
+def fixed_points(data):
+    """A table of the fixed points of a network."""
+    table = grid("state", "rate E", "rate I", "CV E", "CV I", "V mean", "V sd", "tau_eff", "stable")
+    units = ("", "Hz", "Hz", "", "", "mV", "mV", "ms", "")
+    for column, unit in zip(table.columns, units, strict=True):
+        column.header = f"{column.header}\n{unit}" if unit else column.header
+    for i, point in enumerate(data["fixed_points"], 1):
+        rates = [rate(point[f"rate_{p}_Hz"], digits=5) for p in POPULATIONS]
+        rest = ("cv_E", "cv_I", "V_mean_mV", "V_sd_mV", "tau_eff_ms", "stable")
+        table.add_row(str(i), *rates, *(value(point[key], digits=4) for key in rest))
+    return table
+
+
+def comparison(rows):
+    """Tables of theory beside simulation, one for each model and scaling."""
+    groups = {}
+    for row in rows:
+        groups.setdefault((row["model"], row["scaling"]), []).append(row)
+    for (model, scaling), members in groups.items():
+        table = grid(
+            *("K\n", "a\n", "ν_X\nHz", "rate E\ntheory", "(Hz)\nsimulation"),
+            *("CV E\ntheory", "\nsimulation", "Fano\n1 ms"),
+            title=f"{model}, efficacy scaled: {scaling}",
+        )
+        table.collapse_padding = True
+        for row in members:
+            theory, simulated = (row[side] or {} for side in ("theory", "simulation"))
+            measured = {
+                key: show(simulated.get(key), simulated.get(f"{key}_sem"), sem_digits=1)
+                for key, show in (("rate_E_Hz", rate), ("cv_E", value), ("fano_1ms", value))
+            }
+            table.add_row(
+                *(str(row["K"]), value(row["a"], digits=3), value(row["nu_X_Hz"])),
+                *(rate(theory.get("rate_E_Hz"), digits=4), measured["rate_E_Hz"]),
+                *(value(theory.get("cv_E"), digits=3), measured["cv_E"]),
+                measured["fano_1ms"],
+            )
+        yield table

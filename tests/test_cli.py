@@ -1,0 +1,640 @@
+"""The command line: what it accepts, what it refuses and how, what it prints and leaves."""
+
+import contextlib
+import io
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from cbnet import cli
+from cbnet.commands import options, output, progress, tables
+from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError, SimulationError
+
+COMMANDS = ("compare", "neuron", "network", "simulate", "show", "params", "cite", "doctor")
+ROOT = Path(__file__).resolve().parent.parent
+
+# Exponential integrate-and-fire; at the cut-off the spike is inevitable.
+EIF = """
+from brian2 import mV
+from cbnet import Entry, Model
+
+model = Model(
+    name="eif",
+    equations="dv/dt = (E_L - v + Delta_T*exp((v - v_T)/Delta_T))/tau_L : volt (unless refractory)",
+    excitatory="v_post += a*(E_E - v_post)",
+    inhibitory="v_post += g*a*(E_I - v_post)",
+    parameters={
+        "Delta_T": Entry("Delta_T", 2.0, "mV", "Δ_T", "sharpness of spike initiation", above=0),
+        "v_T": -55*mV,
+        "theta": -40*mV,
+    },
+)
+"""
+
+
+@pytest.fixture(autouse=True)
+def empty_folder(tmp_path, monkeypatch):
+    """Every test runs in a folder of its own, where it can see what was left."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def run(line):
+    """Exit code, standard output and standard error of a command line."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        code = cli.main(shlex.split(line))
+    return code, out.getvalue(), err.getvalue()
+
+
+def refused(line):
+    """The one line with which a wrong request is refused, leaving nothing behind."""
+    before = sorted(Path().rglob("*"))
+    code, out, err = run(line)
+    assert code == 2, (out, err)
+    assert out == ""
+    assert sorted(Path().rglob("*")) == before
+    *progressed, message = err.splitlines()
+    assert message.startswith("cbnet: error: ")
+    assert not any("error" in line for line in progressed)
+    return message.removeprefix("cbnet: error: ")
+
+
+def in_process_of_its_own(*arguments, **more):
+    environment = {**os.environ, **more.pop("env", {})}
+    environment["PYTHONPATH"] = os.pathsep.join(
+        filter(None, [str(ROOT), environment.get("PYTHONPATH")])
+    )
+    return subprocess.run(
+        [sys.executable, *arguments], capture_output=True, text=True, env=environment, **more
+    )
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("K=-5", "--set K: got -5; expected a whole number above 0"),
+        ("K=0", "--set K: got 0; expected a whole number above 0"),
+        ("K=10.5", "--set K: got 10.5 (not whole)"),
+        ("nu_X=-1Hz", "--set nu_X: got -1Hz; expected a finite number of at least 0, in Hz"),
+        ("r_E=-1Hz", "--set r_E: got -1Hz"),
+        ("gamma=0", "--set gamma: got 0; expected a finite number above 0"),
+        ("gamma=-0.25", "--set gamma: got -0.25"),
+        ("g=0", "--set g: got 0"),
+        ("g=-2", "--set g: got -2"),
+        ("V_r=-55mV", "--set V_r: got V_r = -55 mV; expected it below theta = -55 mV"),
+        ("theta=-70mV", "--set V_r: got V_r = -65 mV; expected it below theta = -70 mV"),
+        ("a=1", "--set a: got 1 for population E; expected a < 1"),
+        ("a=0.06", "--set g*a: got 1.2 for population E; expected g*a < 1"),
+        ("I.a=0.06", "--set g*a: got 1.2 for population I; expected g*a < 1"),
+        ("nu_X=20", "--set nu_X: got 20 (no unit)"),
+        ("nu_X=20mV", "--set nu_X: got 20mV ('mV' is the wrong unit)"),
+        ("nu_X=20parsec", "--set nu_X: got 20parsec ('parsec' is not a unit)"),
+        ("nu_X=nanHz", "--set nu_X: got nanHz (not finite)"),
+        ("K=nan", "--set K: got nan (not finite)"),
+        ("tau_L=infms", "--set tau_L: got infms (not finite)"),
+        ("a=inf", "--set a: got inf (not finite)"),
+        ("a=much", "--set a: got much (not a number)"),
+        ("tau_l=2ms", "did you mean 'tau_L'?"),
+        ("nuX=2Hz", "did you mean 'nu_X'?"),
+        ("X.K=20", "--set X.K: got the population 'X'; expected 'E' or 'I'"),
+        ("self=1", "--set self: got an unknown name"),
+        ("jump=square", "--set jump: got square"),
+        ("D_min=20ms", "--set D_min: got D_min = 20 ms; expected at most D_max = 10 ms"),
+        ("foo", "--set: got 'foo'; expected NAME=VALUE, as in K=4000"),
+        ("=3", "--set: got '=3'; expected NAME=VALUE"),
+        ("K=", "--set: got 'K='; expected NAME=VALUE"),
+    ],
+)
+@pytest.mark.parametrize("command", ["params", "network", "simulate", "neuron"])
+def test_wrong_settings_are_refused_by_every_command(command, setting, expected):
+    assert expected in refused(f"{command} conductance --set '{setting}'")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("params conductanse", "MODEL: got 'conductanse'"),
+        ("params conductanse", "did you mean 'conductance'?"),
+        ("network missing.py:model", "MODEL: got 'missing.py'; expected an existing Python file"),
+        ("show missing.nc", "missing.nc: got no such file"),
+        ("neuron", "MODEL"),
+        ("netwrok current", "did you mean 'network'?"),
+        ("--versoin", "did you mean '--version'?"),
+        ("simulate current --durtion 1s", "--durtion: got an unknown option"),
+        ("simulate current --durtion 1s", "did you mean '--duration'?"),
+        ("simulate current --duration", "--duration"),
+        ("params current stray", "stray"),
+        ("simulate current --duration 5", "--duration: got 5 (no unit)"),
+        ("simulate current --duration 5Hz", "--duration: got 5Hz ('Hz' is the wrong unit)"),
+        ("simulate current --duration 0s", "--duration: got 0s"),
+        ("simulate current --duration nans", "--duration: got nans (not finite)"),
+        ("simulate current --transient -1s", "--transient: got -1s"),
+        ("simulate current --dt 0ms", "--dt: got 0ms"),
+        ("simulate current --dt fast", "--dt: got fast (not a number)"),
+        ("simulate current -N 1.5", "-N: got 1.5 (not whole)"),
+        ("simulate current -N 0", "-N: got 0"),
+        ("simulate current -N 100", "-N: got 100"),
+        ("simulate current --record -1", "--record: got -1"),
+        ("simulate current --seed -1", "--seed: got -1"),
+        ("simulate current --seed 1.5", "--seed: got 1.5 (not whole)"),
+        ("simulate current --initial upside", "--initial: got upside"),
+        ("simulate current --initial -60", "--initial: got -60 (no unit)"),
+        ("simulate current --fraction-excitatory 1.5", "--fraction-excitatory: got 1.5"),
+        ("network current --seed -1", "--seed: got -1"),
+        ("network current --noise pink", "--noise: got 'pink'"),
+        ("network current --noise shot", "not available yet; expected one of diffusion"),
+        ("neuron current --noise pink", "--noise: got 'pink'"),
+        ("neuron current --seed -1", "--seed: got -1"),
+        ("neuron current --population X", "--population: got 'X'"),
+        ("neuron current --duration 1s", "--duration: got 1s without --simulate"),
+        ("neuron current --simulate --duration 1", "--duration: got 1 (no unit)"),
+        ("neuron current --simulate --noise diffusion", "--noise: got diffusion with --simulate"),
+        ("neuron current --simulate --set tau_S=2ms", "tau_S"),
+        ("compare --K 400,many", "--K: got many (not a number)"),
+        ("compare --K -400", "--K: got -400"),
+        ("compare --simulate-K 401", "--simulate-K: got 401"),
+        ("compare --nu-X 30", "--nu-X: got 30 (no unit)"),
+        ("compare --nu-X=-30Hz", "--nu-X: got -30Hz"),
+        ("compare --scaling cubic", "cubic"),
+        ("compare --seeds 0", "--seeds: got 0"),
+        ("compare --seed -1", "--seed: got -1"),
+        ("compare --noise pink", "--noise: got 'pink'"),
+        ("compare --model conductanse", "did you mean 'conductance'?"),
+        ("compare --set K=-1", "--set K: got -1"),
+        ("compare -N 100", "-N: got 100"),
+        ("params current --set K=1 --set K=2", "--set K: got 1 and 2; give it once"),
+    ],
+)
+def test_wrong_requests_are_refused_in_one_line(line, expected):
+    assert expected in refused(line)
+
+
+@pytest.mark.parametrize("command", ["neuron current", "network current", "compare"])
+def test_a_folder_that_cannot_be_written_is_refused(command):
+    Path("file").write_text("here already")
+    for folder in ("file", "file/inside", "/dev/null/x"):
+        assert f"--out: got {folder!r}" in refused(f"{command} --out {folder}")
+
+
+def test_a_wrong_request_leaves_no_folder():
+    assert "--noise" in refused("network current --noise pink --out new/folder")
+    assert "not available" in refused("compare --noise shot --out new")
+
+
+def test_a_folder_with_something_in_it_stays(empty_folder):
+    with contextlib.suppress(KeyError), output.folder(empty_folder / "a" / "b") as where:
+        (where / "kept").touch()
+        raise KeyError
+    assert (empty_folder / "a" / "b" / "kept").exists()
+
+
+def test_settings_are_applied_together():
+    """Neither of these values could be used with the reference value of the other."""
+    code, out, _ = run("params conductance --set theta=-70mV --set V_r=-75mV --json")
+    assert code == 0
+    rows = {row["name"]: row for row in json.loads(out)["parameters"]}
+    assert (rows["theta"]["E"], rows["V_r"]["E"]) == (-70.0, -75.0)
+
+
+@pytest.mark.parametrize(("text", "number"), [("10_000", 10000), ("1e4", 10000), (" 7 ", 7)])
+def test_whole_numbers_as_people_write_them(text, number):
+    found = options.whole(text, "-N")
+    assert found == number and isinstance(found, int)
+
+
+def test_params_shows_what_is_set_and_what_is_derived():
+    code, out, _ = run("params current --set K=400 --set I.tau_L=10ms --json")
+    assert code == 0
+    table = json.loads(out)
+    assert list(table) == ["model", "parameters"]
+    rows = {row["name"]: row for row in table["parameters"]}
+    assert rows["K"]["E"] == 400 and rows["K"]["default"] == 1000 and rows["K"]["set"]
+    assert (rows["tau_L"]["E"], rows["tau_L"]["I"]) == (20.0, 10.0)
+    # a (E_E - V_match) and g a (V_match - E_I) of the reference set, in mV
+    assert rows["J_E"]["E"] == pytest.approx(0.0015 * 55)
+    assert rows["J_I"]["E"] == pytest.approx(20 * 0.0015 * 20)
+    _, out, _ = run("params current --set K=400 --set I.tau_L=10ms")
+    assert "parameters: K = 400, I.tau_L = 10 ms; otherwise the reference set" in out
+    assert re.search(r"J_E +J_E +0\.0825 +mV", out)
+    assert max(map(len, out.splitlines())) <= 80
+    assert "\x1b" not in out
+
+
+def test_cite():
+    code, out, _ = run("cite")
+    assert code == 0
+    assert "10.1103/PhysRevX.12.011044" in out and "10.7554/eLife.47314" in out
+    assert out.count("@article{") == 2 and out.count("@software{") == 1
+    assert max(map(len, out.splitlines())) <= 80
+    _, entries, _ = run("cite --bibtex")
+    assert entries.startswith("@article{") and entries.count("{") == entries.count("}")
+    _, out, _ = run("cite --json")
+    assert [r["why"] for r in json.loads(out)["references"]][0] == "the model and its theory"
+
+
+def test_citation_file_has_the_version():
+    from cbnet import __version__
+
+    assert f"\nversion: {__version__}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"## {__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+NEURON_KEYS = ["rate_Hz", "cv", "V_mean_mV", "V_sd_mV", "tau_eff_ms", "mu_mV", "noise", "error"]
+POINT_KEYS = [
+    "rate_E_Hz",
+    "rate_I_Hz",
+    "cv_E",
+    "cv_I",
+    "stable",
+    "V_mean_mV",
+    "V_sd_mV",
+    "tau_eff_ms",
+]
+SIMULATION_KEYS = [
+    "rate_E_Hz",
+    "rate_I_Hz",
+    "rate_E_Hz_sem",
+    "cv_E",
+    "cv_I",
+    "fano_1ms",
+    "V_mean_mV",
+    "V_sd_mV",
+    "N",
+    "N_E",
+    "synapses",
+    "law",
+    "storage",
+    "dt_ms",
+    "dt_bias",
+    "transient_s",
+    "duration_s",
+    "seed",
+    "wall_s",
+    "build_s",
+    "wire_s",
+    "simulate_s",
+    "events",
+    "peak_rss_MB",
+]
+ROW_KEYS = ["model", "scaling", "K", "a", "N", "nu_X_Hz", "seeds", "noise", "theory", "simulation"]
+THEORY_KEYS = ["rate_E_Hz", "cv_E", "V_mean_mV", "V_sd_mV"]
+
+
+def test_neuron_theory_keys_and_table():
+    line = "neuron conductance --set r_E=30Hz --set r_I=12Hz"
+    code, out, err = run(f"{line} --json")
+    assert (code, err) == (0, "")
+    (only,) = out.splitlines()
+    assert sorted(json.loads(only)) == sorted(NEURON_KEYS)
+    code, out, _ = run(line)
+    assert code == 0
+    assert "theory: diffusion approximation (white noise)" in out
+    assert re.search(r"firing rate +18\.1\d* Hz", out)
+
+
+def test_neuron_says_that_synaptic_time_constants_were_neglected():
+    _, out, _ = run("neuron conductance --set tau_S=2ms")
+    assert "synaptic time constants were neglected" in " ".join(out.split())
+
+
+def test_exact_neuron_keys_and_table():
+    line = "neuron current --set r_E=60Hz --set r_I=12Hz --simulate --duration 2s --seed 3 --quiet"
+    code, out, err = run(f"{line} --json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert set(NEURON_KEYS) | {"rate_Hz_sem", "cv_sem", "spikes"} <= set(found)
+    assert found["noise"] == "exact" and found["spikes"] > 0
+    _, out, _ = run(line)
+    assert "simulation: exact" in out
+    assert re.search(r"firing rate +\d+\.\d+ ± \d+\.\d+ Hz", out)
+
+
+def test_network_keys_and_silence():
+    code, out, _ = run("network conductance --json --quiet")
+    assert code == 0
+    found = json.loads(out)
+    assert sorted(found) == sorted(("fixed_points", "balance_line_Hz", "noise", "error"))
+    assert [sorted(point) for point in found["fixed_points"]] == [sorted(POINT_KEYS)]
+    code, out, _ = run("network conductance --set nu_X=0Hz --json --quiet")
+    assert "NaN" not in out and json.loads(out)["fixed_points"][0]["cv_E"] is None
+    _, out, _ = run("network conductance --set nu_X=0Hz")
+    assert "silent" in out and tables.UNDEFINED in out
+    assert max(map(len, out.splitlines())) <= 80
+
+
+def test_a_result_is_saved_and_shown_again(empty_folder):
+    line = "network conductance --set I.tau_L=10ms --quiet"
+    code, printed, _ = run(f"{line} --out results")
+    assert code == 0
+    assert printed.splitlines()[-1] == "saved results/network-conductance.nc"
+    _, again, _ = run(f"{line} --out results --json")
+    assert sorted(os.listdir("results")) == ["network-conductance-2.nc", "network-conductance.nc"]
+    code, shown, _ = run("show results/network-conductance.nc")
+    assert code == 0
+    assert shown.splitlines() == printed.splitlines()[:-1]
+    assert json.loads(run("show results/network-conductance-2.nc --json")[1]) == json.loads(again)
+    assert "expected one result" in refused("show results")
+    Path("text.nc").write_text("nothing of the kind")
+    assert "text.nc" in refused("show text.nc")
+
+
+def test_a_model_of_ones_own():
+    Path("eif.py").write_text(EIF)
+    code, out, _ = run("network eif.py:model --quiet")
+    assert code == 0
+    assert "eif: fixed points of the network" in out
+    assert "Delta_T = 2 mV" in out and "theta = -40 mV" in out
+    code, out, _ = run("neuron eif.py:model --set r_E=60Hz --set Delta_T=1mV --json")
+    assert code == 0
+    assert json.loads(out)["rate_Hz"] > 0
+    assert "Delta_T: got 0mV" in refused("neuron eif.py:model --set Delta_T=0mV")
+    assert "no Model called 'modle'" in refused("neuron eif.py:modle")
+    Path("broken.py").write_text("import nowhere_to_be_found")
+    assert "ModuleNotFoundError" in refused("neuron broken.py:model")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_ends_with_two_examples(command):
+    code, out, _ = run(f"{command} --help")
+    assert code == 0
+    lines = [line.strip() for line in out.splitlines() if line.strip()]
+    assert lines[-3] == "Examples:"
+    assert all(line.startswith(f"cbnet {command}") for line in lines[-2:])
+
+
+def examples(command):
+    """The examples of a command as its help prints them."""
+    _, out, _ = run(f"{command} --help")
+    return [line.strip() for line in out.splitlines() if line.strip()][-2:]
+
+
+@pytest.mark.parametrize("command", ["neuron", "network", "params", "cite", "doctor"])
+def test_examples_run_as_printed(command):
+    for line in examples(command):
+        code, out, err = run(line.removeprefix("cbnet "))
+        assert (code, "error" in err, out != "") == (0, False, True), (line, err)
+
+
+def test_examples_of_show_run_as_printed():
+    assert run("network conductance --quiet --out .")[0] == 0
+    for line in examples("show"):
+        assert run(line.removeprefix("cbnet "))[0] == 0, line
+    assert Path("network.png").stat().st_size > 1000
+    assert "exists" in refused("show network-conductance.nc --plot network.png")
+    assert "ending" in refused("show network-conductance.nc --plot network.xyz")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
+def test_examples_of_simulate_run_as_printed(number):
+    """Compiles a network: about half a minute."""
+    line = examples("simulate")[number]
+    code, out, err = run(line.removeprefix("cbnet "))
+    assert code == 0, err
+    if "--json" in line:
+        found = json.loads(out)
+        assert sorted(found) == sorted(SIMULATION_KEYS)
+        assert found["rate_E_Hz"] > 0
+    else:
+        assert " ± " in out
+        assert max(map(len, out.splitlines())) <= 80
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [0, 1])
+def test_examples_of_compare_run_as_printed(number):
+    """Compiles two networks: about a minute."""
+    line = examples("compare")[number]
+    code, out, err = run(line.removeprefix("cbnet "))
+    assert code == 0, err
+    assert sorted(os.listdir("cbnet-compare")) == [
+        f"comparison.{ending}" for ending in ("csv", "nc", "pdf", "png")
+    ]
+    if "--json" in line:
+        found = json.loads(out)
+        assert sorted(found) == ["files", "rows"]
+        assert all(Path(file).is_file() for file in found["files"])
+    else:
+        assert max(map(len, out.splitlines())) <= 80
+        found = json.loads(run("show cbnet-compare --json")[1])
+    for row in found["rows"]:
+        assert sorted(row) == sorted(ROW_KEYS)
+        assert sorted(row["theory"]) == sorted(THEORY_KEYS)
+        if row["simulation"] is not None:
+            both = [key + end for key in (*THEORY_KEYS, "fano_1ms") for end in ("", "_sem")]
+            assert sorted(row["simulation"]) == sorted(both)
+    run("compare --K 400 --simulate-K none --quiet")
+    assert sorted(os.listdir()) == ["cbnet-compare", "cbnet-compare-2"]
+
+
+def test_a_comparison_of_theories_needs_no_simulation():
+    line = "compare --K 400 --simulate-K none --nu-X 50Hz --scaling sqrt --quiet --out here"
+    code, out, err = run(f"{line} --json")
+    assert (code, err) == (0, "")
+    found = json.loads(out)
+    assert [row["simulation"] for row in found["rows"]] == [None, None]
+    # mpmath, 25 digits: current synapses, 1/sqrt(K), nu_X = 50 Hz, K = 400
+    (current,) = [row for row in found["rows"] if row["model"] == "current"]
+    assert current["theory"]["rate_E_Hz"] == pytest.approx(32.939324, abs=1e-6)
+    assert found["files"] == [f"here/comparison.{end}" for end in ("nc", "csv", "png", "pdf")]
+    first, *rows = Path("here/comparison.csv").read_text().splitlines()
+    assert first.startswith("model,scaling,K,a,N,nu_X_Hz") and len(rows) == 2
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Makes ``cbnet cite`` fail in a given way."""
+
+    def fail_with(error):
+        def references():
+            raise error
+
+        monkeypatch.setattr("cbnet.commands.cite.references", references)
+
+    return fail_with
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (ParameterError("N: got 3;\n expected 4"), 2, "cbnet: error: -N: got 3; expected 4\n"),
+        (ConvergenceError("rate: got 1e-3"), 1, "cbnet: error: rate: got 1e-3\n"),
+        (SimulationError("failed:\ng++ says"), 1, "cbnet: error: failed:\ng++ says\n"),
+        (KeyboardInterrupt(), 130, "cbnet: interrupted: "),
+        (ZeroDivisionError("no"), 1, "cbnet: error: ZeroDivisionError: no (add --debug to see"),
+        (OSError(28, "No space left on device"), 1, "cbnet: error: OSError: [Errno 28] No space"),
+    ],
+)
+def test_exit_codes(failing, error, code, message):
+    failing(error)
+    found = run("cite")
+    assert found[:2] == (code, "")
+    assert found[2].startswith(message)
+    assert "Traceback" not in found[2]
+
+
+def test_debug_adds_the_traceback(failing):
+    failing(ParameterError("N: got 3"))
+    code, out, err = run("cite --debug")
+    assert (code, out) == (2, "")
+    assert err.startswith("Traceback") and err.endswith("cbnet: error: -N: got 3\n")
+
+
+def test_a_warning_is_one_line(monkeypatch):
+    def references():
+        import brian2  # noqa: F401  (takes over warnings when it is imported first)
+
+        warnings.warn("dt: got\n 1 ms", CbnetWarning, stacklevel=1)
+        return ()
+
+    monkeypatch.setattr("cbnet.commands.cite.references", references)
+    assert run("cite")[2] == "cbnet: warning: dt: got 1 ms\n"
+    program = """if True:
+        import warnings
+        from cbnet import cli
+        from cbnet.commands import cite
+        from cbnet.errors import CbnetWarning
+        def references():
+            import brian2
+            warnings.warn("dt: got 1 ms", CbnetWarning)
+            return ()
+        cite.references = references
+        cli.main(["cite"])
+    """
+    done = in_process_of_its_own("-c", program)
+    assert done.stderr == "cbnet: warning: dt: got 1 ms\n"
+
+
+@pytest.mark.parametrize("line", ["--help", "params conductance", "params current --json", "cite"])
+def test_start_up_does_not_import_what_is_slow(line):
+    program = """if True:
+        import sys
+        from cbnet import cli
+        code = cli.main(sys.argv[1:])
+        slow = {"brian2", "matplotlib", "scipy", "numpy", "sympy", "xarray"} & set(sys.modules)
+        sys.exit(f"imported {slow}" if slow else code)
+    """
+    done = in_process_of_its_own("-c", program, *line.split())
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_module_runs_and_prints_plain_text_into_a_pipe():
+    done = in_process_of_its_own("-m", "cbnet", "params", "conductance")
+    assert done.returncode == 0
+    assert "\x1b" not in done.stdout
+    assert max(map(len, done.stdout.splitlines())) <= 80
+    done = in_process_of_its_own("-m", "cbnet", "params", "conductance", "--set", "K=-1")
+    assert (done.returncode, done.stdout) == (2, "")
+    done = in_process_of_its_own(
+        "-m", "cbnet", "params", "conductance", env={"PYTHONIOENCODING": "ascii"}
+    )
+    assert done.returncode == 0 and "tau_L" in done.stdout
+
+
+def test_version():
+    from cbnet import __version__
+
+    assert run("--version") == (0, f"cbnet {__version__}\n", "")
+
+
+def test_without_a_command_it_shows_what_there_is():
+    code, out, _ = run("")
+    assert code == 0
+    assert all(re.search(rf"\b{command}\b", out) for command in COMMANDS)
+
+
+def test_doctor_finds_a_working_compiler():
+    code, out, err = run("doctor --json")
+    found = json.loads(out)
+    checks = {check["name"]: check for check in found["checks"]}
+    assert (code == 0) == found["works"] == all(check["works"] for check in checks.values())
+    assert {"Python", "cbnet", "brian2", "numpy", "scipy"} <= set(checks)
+    assert {"make", "C++ compiler", "cores", "memory", "disk"} <= set(checks)
+
+
+def test_doctor_without_compilers_says_how_to_get_one(empty_folder):
+    (empty_folder / "bin").mkdir()
+    done = in_process_of_its_own("-m", "cbnet", "doctor", env={"PATH": str(empty_folder / "bin")})
+    assert done.returncode == 1
+    text = " ".join(done.stdout.split())
+    assert "does not work: make, C++ compiler" in text
+    assert "apt-get" in text and "conda" in text
+
+
+def test_doctor_finds_a_compiler_that_does_not_compile(empty_folder):
+    false = empty_folder / "false++"
+    false.write_text("#!/bin/sh\necho 'fatal error: no headers'; exit 1\n")
+    false.chmod(0o755)
+    done = in_process_of_its_own("-m", "cbnet", "doctor", "--json", env={"CXX": str(false)})
+    assert done.returncode == 1
+    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
+    assert "fatal error: no headers" in checks["C++ compiler"]["found"]
+
+
+class TestTables:
+    @pytest.mark.parametrize(
+        ("x", "sem", "text"),
+        [
+            (41.38765, 0.123, "41.39 ± 0.12"),
+            (41.38765, 12.0, "41 ± 12"),
+            (0.79712, 0.000456, "0.79712 ± 0.00046"),
+            (None, None, "–"),
+            (True, None, "yes"),
+            (12345678, None, "12 345 678"),
+            (1.5, 0, "1.5"),
+        ],
+    )
+    def test_values(self, x, sem, text):
+        assert tables.value(x, sem) == text
+
+    def test_silent_rates(self):
+        assert tables.rate(0.0) == "silent"
+        assert tables.rate(0.0, 0.005) == "silent (below 0.005 Hz)"
+        assert tables.rate(1e-3) == "0.001"
+
+    def test_noise_and_its_limits_are_told(self):
+        assert tables.describe_noise("diffusion") == "theory: diffusion approximation (white noise)"
+        assert "neglected" in tables.describe_noise("diffusion (limit tau_S -> 0)")
+
+
+class TestProgress:
+    def test_nothing_when_quiet(self, capsys):
+        with progress.reporter(quiet=True) as reporter:
+            reporter.stage("simulating")
+            reporter.update(0.5)
+        assert capsys.readouterr() == ("", "")
+
+    def test_lines_now_and_then(self, capsys, monkeypatch):
+        now = iter([0.0, 1.0, 4.9, 5.1, 5.1, 6.0])
+        monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
+        with progress.reporter(quiet=False) as reporter:
+            reporter.stage("simulating")
+            for fraction in (0.1, 0.2, 0.3, 0.4):
+                reporter.update(fraction)
+        assert capsys.readouterr() == ("", "simulating\nsimulating: 30%\n")
+
+    def test_a_bar_on_a_terminal(self, monkeypatch):
+        screen = io.StringIO()
+        screen.isatty = lambda: True
+        monkeypatch.setattr(sys, "stderr", screen)
+        monkeypatch.setenv("TERM", "xterm")
+        with progress.reporter(quiet=False) as reporter:
+            reporter.stage("compiling")
+            reporter.stage("simulating")
+            reporter.update(0.5)
+        assert "simulating" in screen.getvalue()
+
+
+def test_unused_names(empty_folder):
+    (empty_folder / "x.nc").touch()
+    (empty_folder / "x-2.nc").touch()
+    assert output.unused("x.nc") == Path("x-3.nc")
+    assert output.unused("y.nc") == Path("y.nc")

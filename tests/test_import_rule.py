@@ -1,0 +1,95 @@
+"""Who may import whom: theory and simulation must be two independent answers."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+# How modules stand in the installed package.
+PACKAGES = {"cbnet": "cbnet", "models": "cbnet.models", "figures": "cbnet.figures"}
+
+
+def module_name(path):
+    folder, *rest = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join((PACKAGES[folder], *(part for part in rest if part != "__init__")))
+
+
+MODULES = {module_name(p): p for folder in PACKAGES for p in sorted((ROOT / folder).rglob("*.py"))}
+
+
+def imports(name):
+    """Modules that a module imports anywhere, by their full names; ``a.b`` for b from a as well."""
+    path = MODULES[name]
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                above = package.split(".")[: len(package.split(".")) - node.level + 1]
+                base = ".".join((*above, *([node.module] if node.module else [])))
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def inside(name, *packages):
+    return any(name == package or name.startswith(f"{package}.") for package in packages)
+
+
+def of(*packages):
+    return [name for name in MODULES if inside(name, *packages)]
+
+
+def test_imports_are_read_as_they_are_meant(tmp_path, monkeypatch):
+    path = tmp_path / "x.py"
+    path.write_text("def f():\n    from ..theory import response\n    import numpy.linalg\n")
+    monkeypatch.setitem(MODULES, "cbnet.simulation.x", path)
+    assert imports("cbnet.simulation.x") == {
+        "cbnet.theory",
+        "cbnet.theory.response",
+        "numpy.linalg",
+    }
+
+
+def test_there_is_something_to_look_at():
+    assert {"cbnet.theory.response", "cbnet.simulation.network", "cbnet.models.current"} <= set(
+        MODULES
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("cbnet.theory", "cbnet.simulation"), ("cbnet.simulation", "cbnet.theory")],
+)
+def test_theory_and_simulation_do_not_import_each_other(one, other):
+    for name in of(one):
+        assert not [i for i in imports(name) if inside(i, other)], name
+
+
+def test_the_package_imports_no_models_and_no_figures():
+    """The library finds models by name, at run time, and no import statement says which."""
+    for name in of("cbnet"):
+        if not inside(name, "cbnet.models", "cbnet.figures"):
+            found = [i for i in imports(name) if inside(i, "cbnet.models", "cbnet.figures")]
+            assert not found, name
+
+
+def test_models_import_strings_and_parameters_only():
+    allowed = ("cbnet.model", "cbnet.parameters", "cbnet.errors")
+    for name in of("cbnet.models"):
+        mine = [i for i in imports(name) if inside(i, "cbnet")]
+        assert all(inside(i, *allowed) for i in mine), name
+
+
+def test_plotting_sees_results_only():
+    mine = [i for i in imports("cbnet.plotting") if inside(i, "cbnet")]
+    assert all(i == "cbnet" or inside(i, "cbnet.results") for i in mine)
+
+
+def test_only_the_command_line_imports_the_command_line():
+    for name in of("cbnet"):
+        if not inside(name, "cbnet.cli", "cbnet.commands", "cbnet.__main__"):
+            assert not [i for i in imports(name) if inside(i, "cbnet.cli", "cbnet.commands")], name
