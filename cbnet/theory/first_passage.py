@@ -119,9 +119,8 @@ def solve(
                     _statistics(select(some), panels, n, tau_rp[some], cv, moments) for n in order
                 )
                 values[:, some] = fine
-                # v_mean has no scale of its own: the way from reset to threshold serves
                 scale = np.abs(fine)
-                scale[2] = (threshold - reset)[some]
+                scale[2:] = _voltage_scale(fine[3], (threshold - reset)[some])
                 # Ψ is a sum of rounded numbers: e^Ψ cannot be better than that
                 error[some] = 1e-15 * (10 + panels.barrier)
                 for a, b, c in zip(rough, fine, scale, strict=True):
@@ -132,7 +131,7 @@ def solve(
             values[0, some], error[some] = 0.0, 0.0
             if moments and some.size:
                 values[2, some], values[3, some], error[some] = _held(
-                    select, silent, reach, order, density
+                    select, silent, reach, order, density, (threshold - reset)[some]
                 )
         todo = np.flatnonzero(~(error <= rtol))
         if not todo.size:
@@ -336,7 +335,7 @@ def _statistics(fields, panels, order, tau_rp, cv, moments):
     return out
 
 
-def _held(select, silent, reach, order, density):
+def _held(select, silent, reach, order, density, width):
     """Mean and sd of v of neurons that never fire: those of a lower threshold, as unreached."""
     rows = silent.rows
     drift, noise = select(rows)
@@ -357,10 +356,18 @@ def _held(select, silent, reach, order, density):
                 _statistics(select(panels.rows), panels, n, 0.0, False, True) for n in order
             )
             out[:, some] = fine[2:]
-            width = (silent.high - silent.low)[some]
-            gap = np.abs(rough - fine)[2:] / np.stack([width, fine[3]])
-            error[some] = gap.max(0)
+            scale = _voltage_scale(fine[3], width[some])
+            error[some] = (np.abs(rough - fine)[2:] / scale).max(0)
     return out[0], out[1], error
+
+
+def _voltage_scale(v_sd, width):
+    """What errors of v_mean and v_sd are measured against.
+
+    A mean has no scale of its own; a v_sd of less than a millionth of the membrane's range is
+    known no better than v itself is rounded.
+    """
+    return np.stack([width, np.maximum(v_sd, 1e-6 * width)])
 
 
 def _rest(drift, silent):
