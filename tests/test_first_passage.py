@@ -62,8 +62,10 @@ def double_integral(A, B2, threshold, reset, lowest):
     edges = np.linspace(reset, threshold, 4)
     total = 0.0
     for a, b in zip(edges[:-1], edges[1:], strict=True):
-        total += (b - a) / 2 * sum(
-            w * u((a + b) / 2 + (b - a) / 2 * x) for x, w in zip(nodes, weights, strict=True)
+        total += (
+            (b - a)
+            / 2
+            * sum(w * u((a + b) / 2 + (b - a) / 2 * x) for x, w in zip(nodes, weights, strict=True))
         )
     return total
 
@@ -160,7 +162,8 @@ def test_inhibition_alone_cannot_cross_its_reversal_potential():
 
 def test_no_input_at_all_leaves_the_neuron_at_rest():
     found = passage(0, 0, 0.01, 1000, 12, moments=True)
-    assert (found.rate[0], found.v_mean[0], found.v_sd[0]) == (0, -0.080, 0)
+    assert (found.rate[0], found.v_sd[0]) == (0, 0)
+    assert found.v_mean[0] == pytest.approx(-0.080, rel=1e-14)
 
 
 def test_a_batch_equals_its_members():
@@ -176,7 +179,11 @@ def test_a_batch_equals_its_members():
 def test_functions_of_the_whole_batch_give_the_same_as_functions_of_rows():
     mu = np.array([-0.06, -0.05, -0.07])
     found = first_passage.solve(
-        lambda v: -(v - mu[:, None]) / 0.02, lambda v: 0.005**2 / 0.02 + 0 * v, -0.055, -0.065, 0.0 * mu
+        lambda v: -(v - mu[:, None]) / 0.02,
+        lambda v: 0.005**2 / 0.02 + 0 * v,
+        -0.055,
+        -0.065,
+        0.0 * mu,
     )
     for k in range(3):
         one = first_passage.solve(
