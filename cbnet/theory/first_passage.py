@@ -223,7 +223,7 @@ class _How:
     cv: bool
     moments: bool
 
-    def compare(self, fields, panels, tau_rp, width):
+    def compare(self, fields, panels, tau_rp, width, held=False):
         """Statistics of shape (4, n) at the higher order, and how far the lower one is off."""
         rough, fine = (
             statistics(fields, panels, n, tau_rp, self.cv, self.moments) for n in self.orders
@@ -234,7 +234,9 @@ class _How:
         scale[2:] = width, np.maximum(fine[3], 1e-3 * width)
         # Ψ is a sum of rounded numbers, and its start leaves out a part of e^-reach
         error = np.maximum(1e-15 * (10 + panels.barrier), np.exp(-self.reach))
-        for a, b, c in zip(rough, fine, scale, strict=True):
+        # the rate at which a held neuron reaches its lower threshold means nothing
+        for k in (2, 3) if held else range(4):
+            a, b, c = rough[k], fine[k], scale[k]
             gap = np.abs(a - b)
             error = np.fmax(error, np.divide(gap, c, out=np.zeros_like(gap), where=gap > 0))
         return fine, error
@@ -246,7 +248,7 @@ def _held(select, silent, how, width, values, error):
     groups, at_rest = _narrowed(select, silent, how.reach, how.finer)
     for panels in groups:
         some = panels.rows
-        fine, error[some] = how.compare(select(some), panels, 0.0, width[some])
+        fine, error[some] = how.compare(select(some), panels, 0.0, width[some], held=True)
         values[2:, some] = fine[2:]
     if at_rest.rows.size:
         values[2, at_rest.rows] = _rest(select(at_rest.rows)[0], at_rest)
