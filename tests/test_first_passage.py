@@ -99,8 +99,7 @@ def test_quadratic_integrate_and_fire_agrees_with_nested_quadrature():
 
 
 def test_quadratic_neuron_without_boundaries_has_its_known_rate():
-    """Mean passage of v' = v² + I + noise from −∞ to ∞ at I = 0 without ... is 1.8 a noise unit."""
-    # dv = v² dt + √2 dW: T = ∫∫ has the closed form √π ∫ dz exp(−z⁶/12) (Lindner et al. 2003)
+    # dv = v² dt + √2 dW from −∞ to ∞: T = √π ∫ exp(−z⁶/12) dz (Lindner et al. 2003)
     T = np.sqrt(np.pi) * quad(lambda z: np.exp(-(z**6) / 12), -10, 10, epsrel=1e-12)[0]
     found = first_passage.solve(lambda v: v**2, lambda v: 2 + 0 * v, 1e5, -1e5, 0.0)
     # what the finite boundaries leave out: 1e-5 of time on each side
