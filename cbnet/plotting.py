@@ -144,14 +144,14 @@ def comparison(result):
                 for model in models:
                     against_K(axes, result, model, scaling, column)
                 axes.set_xscale("log")
-                if column < 2:
-                    axes.set_ylim(bottom=0)
                 axes.set_ylabel(_quantities(result)[column][0])
             _say_synchronous(line[1], result, scaling)
             line[0].axhline(1, color="0.6", lw=0.8, zorder=0)
             line[0].set_title(SCALING_NAMES.get(scaling, scaling), loc="left", weight="bold")
             line[2].set_yscale("log")
             _plain_decades(line[2])
+        for axes in grid[:, :2].flat:
+            axes.set_ylim(bottom=0)  # after everything is drawn: setting one end fixes the other
         for axes in grid[-1]:
             axes.set_xlabel("in-degree $K$")
             axes.set_xticks(np.unique(result.K), [f"{k}" for k in np.unique(result.K)])
