@@ -4,20 +4,20 @@
 
 - instantaneous synapses: the bias that :mod:`cbnet.simulation.timestep` predicts, and the one found
   by simulating the stepped neuron;
-- synapses with a time constant: the measured bias at several steps, the formula fitted to it, and
-  the error of that fit.
+- synapses with a time constant: the measured bias at several steps and the formula of
+  :func:`cbnet.simulation.timestep.filtered_bias`, both relative to dt = τ_S/40.
 
 One neuron under Poisson input throughout. It takes some ten minutes.
 """
-
 
 import numpy as np
 from brian2 import Hz, ms
 
 import cbnet
 from cbnet.diffusion import of_model
+from cbnet.simulation.chain import Chain
 from cbnet.simulation.event_driven import arrival_rates
-from cbnet.simulation.timestep import Chain
+from cbnet.simulation.timestep import bias, filtered_bias
 
 # model, a, g, r_E and r_I in Hz, all at K = 1000
 INSTANTANEOUS = [
@@ -53,7 +53,7 @@ def parameters(model, a, g, tau_S=0.0):
 
 
 def stepped(params, r_E, r_I, dt, steps, seed=1, copies=COPIES, burn_in=0.1):
-    """Spikes of each copy of the stepped neuron with instantaneous synapses, after a burn-in (s)."""
+    """Spikes of each copy of the neuron with instantaneous synapses, after a burn-in (s)."""
     values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
     diffusion = of_model(params.model, values)
     chain = Chain(diffusion, values)
@@ -155,3 +155,51 @@ def relative(spikes, reference):
     n = spikes.size
     error = np.sqrt(((spikes - ratio * reference) ** 2).sum() * n / (n - 1)) / reference.sum()
     return ratio - 1, error
+
+
+def instantaneous_table():
+    print("instantaneous synapses: bias in %")
+    print("model         a       g   r_E    r_I    dt/ms  predicted  measured")
+    for model, a, g, r_E, r_I in INSTANTANEOUS:
+        params = parameters(model, a, g)
+        values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
+        exact = Chain(of_model(params.model, values), values).rate
+        for step in STEPS_MS:
+            dt = step * 1e-3
+            steps = int(np.ceil(0.5 / dt))
+            spikes = stepped(params, r_E, r_I, dt, steps)
+            rate = spikes.mean() / (steps * dt)
+            error = spikes.std(ddof=1) / np.sqrt(spikes.size) / (steps * dt)
+            predicted = bias(params, dt, r_E, r_I)
+            print(
+                f"{model:12} {a:7} {g:3} {r_E:6} {r_I:6} {step:6} {100 * predicted:9.2f} "
+                f"{100 * (rate / exact - 1):9.2f} ± {100 * error / exact:.2f}",
+                flush=True,
+            )
+
+
+def filtered_table():
+    print("filtered synapses: bias in % relative to dt = tau_S/40")
+    print("model         a       g   r_E    r_I  tau_S/ms dt/tau_S  rate/Hz  fitted  measured")
+    factors = (1, 2, 4, 8)
+    for model, a, g, r_E, r_I, tau_S in FILTERED:
+        params = parameters(model, a, g, tau_S)
+        values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
+        diffusion = of_model(params.model, values)
+        duration = 1000.0 * tau_S / 0.5
+        spikes, steps = coupled(params, r_E, r_I, tau_S * 1e-3 / 40, factors, duration)
+        rate = spikes[0].sum() / duration
+        fitted = [filtered_bias(diffusion, values, dt, rate) for dt in steps]
+        for i in (1, 2, 3):
+            measured, error = relative(spikes[i], spikes[0])
+            print(
+                f"{model:12} {a:7} {g:3} {r_E:6} {r_I:6} {tau_S:8} {steps[i] / tau_S * 1e3:8.2f} "
+                f"{rate:8.3f} {100 * (fitted[i] - fitted[0]):7.2f} {100 * measured:9.2f} ± "
+                f"{100 * error:.2f}",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    instantaneous_table()
+    filtered_table()

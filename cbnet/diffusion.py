@@ -87,6 +87,11 @@ class Diffusion:
         return sp.simplify(sp.diff(self.leak, V, 2)) == 0
 
     @functools.cached_property
+    def affine_jumps(self):
+        """Whether the jumps are straight lines in v, so that many of them have a closed form."""
+        return all(sp.simplify(sp.diff(h, V, 2)) == 0 for h in self.jumps.values())
+
+    @functools.cached_property
     def _compiled(self):
         expressions = {
             "A": self.A,

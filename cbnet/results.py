@@ -10,6 +10,7 @@ JSON.
 
 import dataclasses
 import functools
+import importlib
 import importlib.metadata
 import json
 import math
@@ -253,7 +254,8 @@ def load(path):
         raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
     kind = dataset.attrs.get("cbnet_result")
     if kind not in _KINDS:
-        from . import comparison, simulation, theory  # noqa: F401  (their result classes register)
+        for module in ("comparison", "simulation.event_driven"):  # with them come all classes
+            importlib.import_module(f"cbnet.{module}")
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
     return _KINDS[kind].from_xarray(dataset)

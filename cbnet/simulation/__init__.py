@@ -1,1 +1,1 @@
-"""Simulation of networks with Brian2, and of single neurons without a time step."""
+"""Simulation: Brian2 networks, and one neuron exactly."""

@@ -25,6 +25,7 @@ from scipy.linalg import expm
 from .flow import leak_flow, runge_kutta
 
 _REACH = 8.0  # sd below the mean: what lies deeper has a weight of 1e-15
+_MOST_NODES = 1000  # of the coarse spacing; reached where v hardly fluctuates
 _LONGEST = 1e6  # s
 
 
@@ -42,6 +43,7 @@ class Chain:
     """
 
     def __init__(self, diffusion, values, spacing=0.03):
+        self.diffusion, self.values = diffusion, values
         self.R_E, self.R_I, self.tau_rp = values["R_E"], values["R_I"], values["tau_rp"]
         self.threshold = float(diffusion.constant("threshold", values))
         self.reset = float(diffusion.constant("reset", values))
@@ -70,7 +72,7 @@ class Chain:
             bottom = max(bottom, probe[np.flatnonzero(up)[-1]])
         # Near threshold T has layers as wide as an excitatory jump.
         jump = float(self.h_E(top))
-        coarse = spacing * min(sd, top - bottom)
+        coarse = max(spacing * min(sd, top - bottom), (top - bottom) / _MOST_NODES)
         fine = min(coarse, jump / 8) if jump > 0 else coarse
         fine = max(fine, coarse / 40)
         depth, step, depths = 0.0, fine, [0.0]

@@ -13,9 +13,8 @@ from . import network
 def warn(missing):
     """Say in one line that there is no compiler, and how to get one."""
     warnings.warn(
-        f"{missing} not found: simulating with Brian2's numpy target, which is tens of times slower; "
-        "install a C++ compiler and make (Debian: apt install g++ make; macOS: xcode-select "
-        "--install)",
+        f"{missing} not found: simulating with Brian2's numpy target, tens of times slower; install "
+        "a C++ compiler and make (Debian: apt install g++ make; macOS: xcode-select --install)",
         CbnetWarning,
         stacklevel=3,
     )

@@ -132,7 +132,7 @@ def prepare(
     shortest = min(params.resolve(p)["D_min"] for p in POPULATIONS)
     if shortest <= 0:
         raise ParameterError(
-            f"D_min: got {shortest * 1e3:g} ms; a simulation needs a delay of at least one time step"
+            f"D_min: got {shortest * 1e3:g} ms; expected a delay of at least one time step"
         )
     if dt is None:
         step, _ = timestep.choose(params, TARGET_BIAS)

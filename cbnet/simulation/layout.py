@@ -95,8 +95,8 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
             name = "K" if source == "E" else "γK"
             share = fraction_excitatory if source == "E" else 1 - fraction_excitatory
             raise ParameterError(
-                f"N: got {N}, of which {sizes[source]} are {source}; expected more than {name} = {k} "
-                f"({source} to {target}): take N above {int(k / share) + 1}"
+                f"N: got {N}, with {sizes[source]} {source} neurons; expected more than "
+                f"{name} = {k} from {source} to {target}: take N above {int(k / share) + 1}"
             )
     found = Layout(N_E, N - N_E, in_degree)
     available = available_memory() if memory is None else memory

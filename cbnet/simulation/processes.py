@@ -1,5 +1,6 @@
 """Child processes that never outlive their parent's interest in them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -90,11 +91,13 @@ def run(command, cwd, on_progress=None, env=None):
 
 def _kill(child):
     if child.returncode is None:
-        try:
-            os.killpg(child.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
+        _kill_group(child)
         child.wait()
+
+
+def _kill_group(child):
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(child.pid, signal.SIGKILL)
 
 
 class Cancellation:
@@ -109,8 +112,5 @@ class Cancellation:
             with _lock:
                 _cancelled.set()
                 for child in _running:
-                    try:
-                        os.killpg(child.pid, signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
+                    _kill_group(child)
         return False

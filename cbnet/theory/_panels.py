@@ -54,8 +54,12 @@ class Silent:
     low: np.ndarray
     high: np.ndarray
 
+    def of(self, mask):
+        """Some of them."""
+        return Silent(self.rows[mask], self.low[mask], self.high[mask])
 
-def place(select, rows, threshold, reset, reach, density, heavy=False):
+
+def place(select, rows, threshold, reset, reach, finer, heavy=False):
     """Panels for one batch.
 
     Parameters
@@ -68,8 +72,8 @@ def place(select, rows, threshold, reset, reach, density, heavy=False):
         In V.
     reach : float
         How far above its lowest value Ψ must have risen at the lower end.
-    density : float
-        Panels per unit of change; 1 is about four units of Ψ a panel.
+    finer : float
+        Panels for each unit of change; 1 is about four units of Ψ a panel.
     heavy : bool
         Reach far enough for the second moment of v as well.
 
@@ -94,7 +98,7 @@ def place(select, rows, threshold, reset, reach, density, heavy=False):
             silent.append((rows[hopeless], *_well(v[hopeless], psi[hopeless])))
         settled &= ~hopeless
         if settled.any():
-            total = counts[settled].sum(1) * density
+            total = counts[settled].sum(1) * finer
             sizes = _SIZES[np.minimum(np.searchsorted(_SIZES, total), len(_SIZES) - 1)]
             for P in np.unique(sizes):
                 some = np.flatnonzero(settled)[sizes == P]

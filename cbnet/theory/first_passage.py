@@ -13,16 +13,14 @@ of more than a few panels is ever formed, so that deep barriers and vanishing no
 formula of their own.
 """
 
-import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
-from ._panels import place, slope
+from ._collocation import Operator, interpolate, radau, statistics
+from ._panels import Silent, place
 
-# Below this fall of Ψ inside one panel e^-Ψ is no longer close to a polynomial.
-_STIFF = -5.0
 _ROWS = 4096  # of one batch: enough to spread the cost of a numpy call, few enough for the cache
 # Two orders are compared; which ones and on how many panels was found by timing.
 _LEVELS = ((1e-6, (6, 9), 1.0), (1e-9, (9, 12), 1.0), (0.0, (11, 14), 1.0))
@@ -104,36 +102,22 @@ def solve(
     if select is None:
         select = _embedding(drift, noise, threshold)
     values, error = np.full((4, N), np.nan), np.full(N, np.inf)
-    orders, density = next((o, d) for least, o, d in _LEVELS if rtol >= least)
-    reach = _reach(rtol)
+    orders, finer = next((o, d) for least, o, d in _LEVELS if rtol >= least)
+    width = threshold - reset
     todo = np.arange(N)
     for level, refinement in enumerate(_REFINEMENTS):
-        order = [n + 2 * level for n in orders]
+        how = _How([n + 2 * level for n in orders], finer * refinement, _reach(rtol), cv, moments)
         for rows in np.array_split(todo, -(-todo.size // _ROWS)):
-            groups, silent = place(
-                select, rows, threshold[rows], reset[rows], reach, density * refinement, moments
-            )
+            ends = threshold[rows], reset[rows]
+            groups, silent = place(select, rows, *ends, how.reach, how.finer, moments)
+            values[0, silent.rows], error[silent.rows] = 0.0, 0.0
             for panels in groups:
                 some = panels.rows
-                rough, fine = (
-                    _statistics(select(some), panels, n, tau_rp[some], cv, moments) for n in order
+                values[:, some], error[some] = how.compare(
+                    select(some), panels, tau_rp[some], width[some]
                 )
-                values[:, some] = fine
-                # v_mean has no scale of its own: the way from reset to threshold serves
-                scale = np.abs(fine)
-                scale[2] = (threshold - reset)[some]
-                # Ψ is a sum of rounded numbers: e^Ψ cannot be better than that
-                error[some] = 1e-15 * (10 + panels.barrier)
-                for a, b, c in zip(rough, fine, scale, strict=True):
-                    gap = np.abs(a - b)
-                    ratio = np.divide(gap, c, out=np.zeros_like(gap), where=gap > 0)
-                    error[some] = np.fmax(error[some], ratio)
-            some = silent.rows
-            values[0, some], error[some] = 0.0, 0.0
-            if moments and some.size:
-                values[2, some], values[3, some], error[some] = _held(
-                    select, silent, reach, order, density
-                )
+            if moments and silent.rows.size:
+                _held(select, silent, how, width, values, error)
         todo = np.flatnonzero(~(error <= rtol))
         if not todo.size:
             break
@@ -172,18 +156,18 @@ def density(drift, noise, threshold, reset, v, rtol=1e-8):
     reach = _reach(rtol)
     groups, silent = place(select, rows, threshold, reset, reach, 1.5, heavy=True)
     if not groups:
-        if not np.any(noise(np.stack([silent.low, silent.high], 1))):
+        # the density does not feel a threshold that is never reached
+        groups, silent = _narrowed(select, silent, reach, 1.5)
+        if not groups:
             raise ParameterError(
                 "density: got a neuron at rest without noise; its density is a point: read V_mean"
             )
-        # the density does not feel a threshold that is never reached
-        threshold, reset = silent.high, silent.low
-        groups, _ = place(select, rows, threshold, reset, reach, 1.5, heavy=True)
+        threshold, reset = groups[0].edges[0, [-1]], groups[0].edges[0, [groups[0].first[0]]]
     edges = _with_layers(groups[0].edges[0], drift, noise, threshold[0], reset[0])
     # From the top: flux 1 enters at the reset and leaves at the threshold, so that with x = -v
     # z = B²p/2 obeys dz/dx = Ψ' z + [v above the reset].
     h, order = np.diff(edges)[::-1], 14
-    points, _, _, weights = _radau(order)
+    points, _, _, weights = radau(order)
     nodes = edges[1:][::-1, None] - h[:, None] * points
     A, B2 = (
         np.broadcast_to(f(nodes.reshape(1, -1)), (1, nodes.size)).reshape(1, *nodes.shape)
@@ -191,7 +175,7 @@ def density(drift, noise, threshold, reset, v, rtol=1e-8):
     )
     flux = (edges[:-1][::-1] >= reset[0])[None, :, None]
     # without noise in a panel z vanishes with B²: p is flux over drift there
-    z = _Operator(A, B2, h[None], order, threshold[0] - reset[0]).along(flux * B2 / 2, np.zeros(1))[
+    z = Operator(A, B2, h[None], order, threshold[0] - reset[0]).along(flux * B2 / 2, np.zeros(1))[
         0
     ]
     p = np.divide(2 * z, B2[0], out=np.zeros_like(z), where=B2[0] > 0)
@@ -200,7 +184,7 @@ def density(drift, noise, threshold, reset, v, rtol=1e-8):
     k = np.clip(len(h) - np.searchsorted(edges, asked, side="right"), 0, len(h) - 1)
     start = np.concatenate([[0.0], z[:-1, -1]])[:, None]
     local = np.clip((edges[1:][::-1][k] - asked) / h[k], 0, 1)
-    found = _interpolate(np.concatenate([start, z], 1)[k], local, np.append(0.0, points))
+    found = interpolate(np.concatenate([start, z], 1)[k], local, np.append(0.0, points))
     at = np.broadcast_to(noise(asked[None]), (1, asked.size))[0]
     inside = (asked >= edges[0]) & (asked <= edges[-1]) & (at > 0)
     out = np.divide(2 * found, at * total, out=np.zeros_like(at), where=inside)
@@ -208,7 +192,7 @@ def density(drift, noise, threshold, reset, v, rtol=1e-8):
 
 
 def _reach(rtol):
-    # what starts higher up the lower wall than this weighs less than the accuracy asked for
+    # what lies higher up the lower wall than this weighs less than the accuracy asked for
     return np.log(1 / max(rtol, 1e-14)) + 5
 
 
@@ -229,138 +213,66 @@ def _embedding(drift, noise, like):
     return select
 
 
-@functools.cache
-def _radau(n):
-    """Nodes in (0, 1], integration matrix, its inverse, and weights of Radau IIA."""
-    legendre = np.polynomial.legendre
-    polynomial = np.zeros(n + 1)
-    polynomial[[n - 1, n]] = -1, 1
-    x = np.sort(legendre.legroots(polynomial))
-    x[-1] = 1.0
-    integrals = np.stack(
-        [legendre.legval(x, legendre.legint(row, lbnd=-1)) for row in np.eye(n)], 1
-    )
-    C = np.linalg.solve(legendre.legvander(x, n - 1).T, integrals.T).T / 2
-    return (x + 1) / 2, C, np.linalg.inv(C), C[-1]
+@dataclass(frozen=True)
+class _How:
+    """How finely a batch is solved, and what for."""
 
+    orders: list
+    finer: float
+    reach: float
+    cv: bool
+    moments: bool
 
-class _Operator:
-    """The equation y' = Ψ' y + 2s/B² on every panel: y = g0(s) + g1 times y at its start."""
-
-    def __init__(self, A, B2, h, order, width):
-        _, self._C, C_inverse, self._b = _radau(order)
-        self._h, self._half = h, B2 / 2
-        shape = A.shape
-        s = slope(A, B2, width)
-        psi = self._integral(s)
-        self._stiff = np.nonzero(psi[..., -1] < _STIFF)
-        psi[self._stiff] = 0
-        # the middle of a deep climb may hold a panel of any height, which nothing depends on
-        self.g1 = np.exp(np.minimum(psi, 600.0))
-        # s (B²/2)⁻¹ e^-Ψ; noise may vanish at the edge of the domain
-        self._weight = 1 / (np.maximum(self._half, 5e-41 * width**2) * self.g1)
-        self._inverse = None
-        if self._stiff[0].size:
-            half, drift = self._half[self._stiff], A[self._stiff]
-            scale = (half / h[self._stiff][:, None])[:, :, None]
-            matrix = scale * C_inverse
-            diagonal = np.arange(shape[-1])
-            matrix[:, diagonal, diagonal] += drift
-            self._inverse = np.linalg.inv(matrix)
-            start = scale[..., 0] * C_inverse.sum(1)
-            self.g1[self._stiff] = (self._inverse @ start[..., None])[..., 0]
-
-    def _integral(self, f):
-        return (f @ self._C.T) * self._h[..., None]
-
-    def g0(self, source):
-        out = self._integral(source * self._weight) * self.g1
-        if self._inverse is not None:
-            out[self._stiff] = (self._inverse @ source[self._stiff][..., None])[..., 0]
-        return out
-
-    def along(self, source, start):
-        """y at all nodes, from its value where the first panel starts."""
-        g0 = self.g0(source)
-        begin = np.empty(g0.shape[:-1])
-        y, end0, end1 = start, g0[..., -1], self.g1[..., -1]
-        for k in range(begin.shape[1]):
-            begin[:, k] = y
-            y = end0[:, k] + end1[:, k] * y
-        g0 += self.g1 * begin[..., None]
-        return g0
-
-    def total(self, y, first):
-        """Integral of y from panel `first` of each row on."""
-        per_panel = (y @ self._b) * self._h
-        per_panel[np.arange(y.shape[1]) < first[:, None]] = 0
-        return per_panel.sum(1)
-
-
-# What underflows belongs to places that a neuron does not reach.
-@np.errstate(under="ignore")
-def _statistics(fields, panels, order, tau_rp, cv, moments):
-    """Rate, CV, mean and sd of v on given panels: array of shape (4, n)."""
-    edges, first = panels.edges, panels.first
-    n = len(edges)
-    row = np.arange(n)
-    h = np.diff(edges)
-    v = edges[:, :-1, None] + h[..., None] * _radau(order)[0]
-    flat = v.reshape(n, -1)
-    A, B2 = (np.broadcast_to(f(flat), flat.shape).reshape(v.shape) for f in fields)
-    V_r = edges[row, first]
-    operator = _Operator(A, B2, h, order, (edges[:, -1] - V_r)[:, None, None])
-    # times are in units of e^barrier: those of silent neurons overflow otherwise
-    unit = np.exp(-np.where(panels.barrier > 30, panels.barrier, 0.0))
-    low = edges[:, :1]
-    A_low, B2_low = (np.broadcast_to(f(low), low.shape)[:, 0] for f in fields)
-    inverse = np.divide(1, A_low, out=np.zeros(n), where=A_low > 0)
-    u = operator.along(np.broadcast_to(unit[:, None, None], v.shape), unit * inverse)
-    T = operator.total(u, first)
-    out = np.full((4, n), np.nan)
-    period = tau_rp * unit + T
-    out[0] = unit / period
-    if cv:
-        half = B2 / 2
-        w = operator.along(half * u * u, B2_low / 2 * inverse * (unit * inverse) ** 2)
-        # rounding may leave a variance of no noise below zero
-        out[1] = np.sqrt(2 * np.maximum(operator.total(w, first), 0)) / period
-    if moments:
-        shifted = (v - V_r[:, None, None]) * unit[:, None, None]
-        y = operator.along(shifted, (low[:, 0] - V_r) * unit * inverse)
-        mean = V_r + operator.total(y, first) / T
-        squared = (v - mean[:, None, None]) ** 2 * unit[:, None, None]
-        y = operator.along(squared, (low[:, 0] - mean) ** 2 * unit * inverse)
-        out[2] = mean
-        out[3] = np.sqrt(np.maximum(operator.total(y, first) / T, 0))
-    return out
-
-
-def _held(select, silent, reach, order, density):
-    """Mean and sd of v of neurons that never fire: those of a lower threshold, as unreached."""
-    rows = silent.rows
-    drift, noise = select(rows)
-    ends = np.stack([silent.low, silent.high], 1)
-    quiet = ~np.any(np.broadcast_to(noise(ends), ends.shape), axis=1)
-    out = np.zeros((2, rows.size))
-    out[0, quiet] = _rest(drift, silent)[quiet]
-    error = np.zeros(rows.size)
-    position = {r: i for i, r in enumerate(rows)}
-    noisy = np.flatnonzero(~quiet)
-    if noisy.size:
-        groups, _ = place(
-            select, rows[noisy], silent.high[noisy], silent.low[noisy], reach, density, True
+    def compare(self, fields, panels, tau_rp, width, held=False):
+        """Statistics of shape (4, n) at the higher order, and how far the lower one is off."""
+        rough, fine = (
+            statistics(fields, panels, n, tau_rp, self.cv, self.moments) for n in self.orders
         )
-        for panels in groups:
-            some = [position[r] for r in panels.rows]
-            rough, fine = (
-                _statistics(select(panels.rows), panels, n, 0.0, False, True) for n in order
-            )
-            out[:, some] = fine[2:]
-            width = (silent.high - silent.low)[some]
-            gap = np.abs(rough - fine)[2:] / np.stack([width, fine[3]])
-            error[some] = gap.max(0)
-    return out[0], out[1], error
+        # A mean voltage has no scale of its own; an sd much smaller than the membrane's range is
+        # known no better than the drift, whose terms cancel where v stays, is rounded.
+        scale = np.abs(fine)
+        scale[2:] = width, np.maximum(fine[3], 1e-3 * width)
+        # Ψ is a sum of rounded numbers, and its start leaves out a part of e^-reach
+        error = np.maximum(1e-15 * (10 + panels.barrier), np.exp(-self.reach))
+        # the rate at which a held neuron reaches its lower threshold means nothing
+        for k in (2, 3) if held else range(4):
+            a, b, c = rough[k], fine[k], scale[k]
+            gap = np.abs(a - b)
+            error = np.fmax(error, np.divide(gap, c, out=np.zeros_like(gap), where=gap > 0))
+        return fine, error
+
+
+def _held(select, silent, how, width, values, error):
+    """Fill in mean and sd of v of neurons that never fire."""
+    how = replace(how, cv=False)
+    groups, at_rest = _narrowed(select, silent, how.reach, how.finer)
+    for panels in groups:
+        some = panels.rows
+        fine, error[some] = how.compare(select(some), panels, 0.0, width[some], held=True)
+        values[2:, some] = fine[2:]
+    if at_rest.rows.size:
+        values[2, at_rest.rows] = _rest(select(at_rest.rows)[0], at_rest)
+        values[3, at_rest.rows] = 0.0
+
+
+def _narrowed(select, silent, reach, finer):
+    """Panels up to a lower threshold that is not reached either; who is at rest in any case."""
+    groups, rest = [], [silent.of(slice(0, 0))]
+    for _ in range(60):
+        if not silent.rows.size:
+            break
+        noise = select(silent.rows)[1]
+        ends = np.stack([silent.low, silent.high], 1)
+        # a well too narrow for floats is as good as none
+        still = ~np.any(np.broadcast_to(noise(ends), ends.shape), axis=1)
+        still |= silent.high - silent.low <= 1e-13 * np.abs(silent.high)
+        rest.append(silent.of(still))
+        silent = silent.of(~still)
+        if silent.rows.size:
+            more, silent = place(select, silent.rows, silent.high, silent.low, reach, finer, True)
+            groups += more
+    columns = ([getattr(part, name) for part in rest] for name in ("rows", "low", "high"))
+    return groups, Silent(*map(np.concatenate, columns))
 
 
 def _rest(drift, silent):
@@ -383,14 +295,3 @@ def _with_layers(edges, drift, noise, threshold, reset):
             added.append(end - B2 / (2 * A) * 2.0 ** np.arange(-1, 6))
     edges_all = np.unique(np.concatenate(added))
     return edges_all[edges_all >= edges[0]]
-
-
-def _interpolate(values, local, points):
-    """Rows of nodal values on one panel each, at one place each (barycentric)."""
-    differences = points[:, None] - points + np.eye(len(points))
-    weights = 1 / np.prod(differences, 1)
-    gap = local[:, None] - points
-    hit = gap == 0
-    q = weights / np.where(hit, 1.0, gap)
-    q = np.where(hit.any(1, keepdims=True), hit, q)
-    return (q * values).sum(1) / q.sum(1)

@@ -1,0 +1,128 @@
+"""Linear equations y' = Ψ' y + 2s/B² on panels, with the nodes of Radau IIA collocation."""
+
+import functools
+
+import numpy as np
+
+from ._panels import slope
+
+# Below this fall of Ψ inside one panel e^-Ψ is no longer close to a polynomial.
+_STIFF = -5.0
+
+
+@functools.cache
+def radau(n):
+    """Nodes in (0, 1], integration matrix, its inverse, and weights of Radau IIA."""
+    legendre = np.polynomial.legendre
+    polynomial = np.zeros(n + 1)
+    polynomial[[n - 1, n]] = -1, 1
+    x = np.sort(legendre.legroots(polynomial))
+    x[-1] = 1.0
+    integrals = np.stack(
+        [legendre.legval(x, legendre.legint(row, lbnd=-1)) for row in np.eye(n)], 1
+    )
+    C = np.linalg.solve(legendre.legvander(x, n - 1).T, integrals.T).T / 2
+    return (x + 1) / 2, C, np.linalg.inv(C), C[-1]
+
+
+class Operator:
+    """The equation y' = Ψ' y + 2s/B² on every panel: y = g0(s) + g1 times y at its start."""
+
+    def __init__(self, A, B2, h, order, width):
+        _, self._C, C_inverse, self._b = radau(order)
+        self._h, self._half = h, B2 / 2
+        shape = A.shape
+        s = slope(A, B2, width)
+        psi = self._integral(s)
+        self._stiff = np.nonzero(psi[..., -1] < _STIFF)
+        psi[self._stiff] = 0
+        # the middle of a deep climb may hold a panel of any height, which nothing depends on
+        self.g1 = np.exp(np.minimum(psi, 600.0))
+        # s (B²/2)⁻¹ e^-Ψ; noise may vanish at the edge of the domain
+        self._weight = 1 / (np.maximum(self._half, 5e-41 * width**2) * self.g1)
+        self._inverse = None
+        if self._stiff[0].size:
+            half, drift = self._half[self._stiff], A[self._stiff]
+            scale = (half / h[self._stiff][:, None])[:, :, None]
+            matrix = scale * C_inverse
+            diagonal = np.arange(shape[-1])
+            matrix[:, diagonal, diagonal] += drift
+            self._inverse = np.linalg.inv(matrix)
+            start = scale[..., 0] * C_inverse.sum(1)
+            self.g1[self._stiff] = (self._inverse @ start[..., None])[..., 0]
+
+    def _integral(self, f):
+        return (f @ self._C.T) * self._h[..., None]
+
+    def g0(self, source):
+        out = self._integral(source * self._weight) * self.g1
+        if self._inverse is not None:
+            out[self._stiff] = (self._inverse @ source[self._stiff][..., None])[..., 0]
+        return out
+
+    def along(self, source, start):
+        """y at all nodes, from its value where the first panel starts."""
+        g0 = self.g0(source)
+        begin = np.empty(g0.shape[:-1])
+        y, end0, end1 = start, g0[..., -1], self.g1[..., -1]
+        for k in range(begin.shape[1]):
+            begin[:, k] = y
+            y = end0[:, k] + end1[:, k] * y
+        g0 += self.g1 * begin[..., None]
+        return g0
+
+    def total(self, y, first):
+        """Integral of y from panel `first` of each row on."""
+        per_panel = (y @ self._b) * self._h
+        per_panel[np.arange(y.shape[1]) < first[:, None]] = 0
+        return per_panel.sum(1)
+
+
+# What underflows belongs to places that a neuron does not reach.
+@np.errstate(under="ignore")
+def statistics(fields, panels, order, tau_rp, cv, moments):
+    """Rate, CV, mean and sd of v on given panels: array of shape (4, n)."""
+    edges, first = panels.edges, panels.first
+    n = len(edges)
+    row = np.arange(n)
+    h = np.diff(edges)
+    v = edges[:, :-1, None] + h[..., None] * radau(order)[0]
+    flat = v.reshape(n, -1)
+    A, B2 = (np.broadcast_to(f(flat), flat.shape).reshape(v.shape) for f in fields)
+    V_r = edges[row, first]
+    operator = Operator(A, B2, h, order, (edges[:, -1] - V_r)[:, None, None])
+    # times are in units of e^barrier: those of silent neurons overflow otherwise
+    unit = np.exp(-np.where(panels.barrier > 30, panels.barrier, 0.0))
+    low = edges[:, :1]
+    A_low, B2_low = (np.broadcast_to(f(low), low.shape)[:, 0] for f in fields)
+    inverse = np.divide(1, A_low, out=np.zeros(n), where=A_low > 0)
+    u = operator.along(np.broadcast_to(unit[:, None, None], v.shape), unit * inverse)
+    T = operator.total(u, first)
+    out = np.full((4, n), np.nan)
+    period = tau_rp * unit + T
+    out[0] = unit / period
+    if cv:
+        half = B2 / 2
+        w = operator.along(half * u * u, B2_low / 2 * inverse * (unit * inverse) ** 2)
+        # rounding may leave a variance of no noise below zero
+        out[1] = np.sqrt(2 * np.maximum(operator.total(w, first), 0)) / period
+    if moments:
+        shifted = (v - V_r[:, None, None]) * unit[:, None, None]
+        y = operator.along(shifted, (low[:, 0] - V_r) * unit * inverse)
+        mean = V_r + operator.total(y, first) / T
+        squared = (v - mean[:, None, None]) ** 2 * unit[:, None, None]
+        y = operator.along(squared, (low[:, 0] - mean) ** 2 * unit * inverse)
+        out[2] = mean
+        out[3] = np.sqrt(np.maximum(operator.total(y, first) / T, 0))
+    return out
+
+
+def interpolate(values, local, points):
+    """Rows of nodal values on one panel each, at one place each (barycentric)."""
+    differences = points[:, None] - points + np.eye(len(points))
+    weights = 1 / np.prod(differences, 1)
+    gap = local[:, None] - points
+    hit = gap == 0
+    q = weights / np.where(hit, 1.0, gap)
+    q = np.where(hit.any(1, keepdims=True), hit, q)
+    return (q * values).sum(1) / q.sum(1)

@@ -1,0 +1,141 @@
+"""Efficacy against in-degree: every law, and the response that one of them preserves."""
+
+import numpy as np
+import pytest
+from brian2 import Hz, mV
+
+import cbnet
+from cbnet.errors import ParameterError
+
+
+@pytest.fixture(scope="module")
+def conductance():
+    return cbnet.load("conductance")
+
+
+@pytest.fixture(scope="module")
+def current():
+    return cbnet.load("current")
+
+
+@pytest.mark.parametrize(
+    ("law", "factor"), [("sqrt", 0.5), ("inverse", 0.25), ("log", np.log(1000) / np.log(4000))]
+)
+def test_power_laws(conductance, current, law, factor):
+    scaled = conductance.scaled(law, K=4000)
+    assert (scaled.K, scaled.a) == (4000, pytest.approx(0.0015 * factor, rel=1e-14))
+    assert float(current.scaled(law, K=4000).J_E) == pytest.approx(82.5e-6 * factor, rel=1e-14)
+
+
+def test_jumps_that_were_given_follow(current):
+    params = current.replace(J_E=0.1 * mV, J_I=0.5 * mV).scaled("sqrt", K=4000)
+    assert float(params.J_E / mV) == pytest.approx(0.05, rel=1e-12)
+    assert float(params.J_I / mV) == pytest.approx(0.25, rel=1e-12)
+
+
+def test_both_populations_change_by_the_same_factor(conductance):
+    params = conductance.replace(**{"I.a": 0.001}).scaled("sqrt", K=4000)
+    assert params.resolve("E")["a"] == pytest.approx(0.00075, rel=1e-14)
+    assert params.resolve("I")["a"] == pytest.approx(0.0005, rel=1e-14)
+    params = conductance.replace(**{"E.a": 0.001}).scaled("sqrt", K=4000)
+    assert params.resolve("E")["a"] == pytest.approx(0.0005, rel=1e-14)
+    assert params.resolve("I")["a"] == pytest.approx(0.00075, rel=1e-14)
+
+
+@pytest.mark.parametrize(
+    ("g", "eta", "column"),
+    [
+        (12, 1.8, {3: 0.0060123, 4: 0.0032700, 5: 0.0023296, 6: 0.0018424, 9: 0.0011376}),
+        (20, 0.8, {3: 0.0032718, 4: 0.0011594, 5: 0.00063119, 6: 0.00045605, 9: 0.00026295}),
+    ],
+)
+def test_efficacy_that_keeps_five_hertz(conductance, g, eta, column):
+    params = conductance.replace(g=g)
+    for decade, a in column.items():
+        scaled = params.scaled(
+            "preserving", K=10**decade, r_E=20 * Hz, r_I=20 * eta * Hz, rate=5 * Hz
+        )
+        assert scaled.a == pytest.approx(a, rel=2e-5)  # five digits are known
+        response = cbnet.respond(scaled, r_E=20 * Hz, r_I=20 * eta * Hz)
+        assert float(response.rate) == pytest.approx(5, rel=1e-7)
+
+
+def test_default_inputs_are_those_of_the_network_at_twenty_hertz(conductance):
+    (nu,) = np.asarray(cbnet.solve(conductance.replace(nu_X=20 * Hz)).rate_E)
+    scaled = conductance.scaled("preserving", K=1600)
+    kept = cbnet.respond(scaled, r_E=(20 + nu) * Hz, r_I=nu * Hz)
+    assert float(kept.rate) == pytest.approx(nu, rel=1e-7)
+    assert conductance.scaled("preserving", K=1000).a == pytest.approx(0.0015, rel=1e-8)
+
+
+def test_current_model_preserves_its_response(current):
+    (nu,) = np.asarray(cbnet.solve(current.replace(nu_X=20 * Hz)).rate_E)
+    assert nu == pytest.approx(9.279364567, rel=1e-9)  # Siegert's formula, by scipy's quad
+    # the same formula, solved for a by scipy's brentq
+    for K, a in ((400, 0.0033382394444), (1600, 0.00097951440391), (25600, 6.936671672742e-05)):
+        assert current.scaled("preserving", K=K).a == pytest.approx(a, rel=1e-8)
+
+
+def test_rate_defaults_to_that_of_the_parameters(conductance):
+    scaled = conductance.scaled("preserving", K=4000, r_E=30 * Hz, r_I="12Hz")
+    before, after = (cbnet.respond(p, r_E=30 * Hz, r_I=12 * Hz) for p in (conductance, scaled))
+    assert float(after.rate) == pytest.approx(float(before.rate), rel=1e-7)
+
+
+def test_frozen_noise_gives_another_efficacy(conductance):
+    options = {"r_E": 20 * Hz, "r_I": 16 * Hz, "rate": "5Hz"}
+    frozen = conductance.scaled("preserving", K=4000, noise="effective", **options)
+    assert frozen.a != pytest.approx(
+        conductance.scaled("preserving", K=4000, **options).a, rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "law", "options", "message"),
+    [
+        ({}, "sqr", {"K": 400}, "law: got 'sqr'; expected one of .*did you mean 'sqrt'"),
+        ({}, "sqrt", {"K": 0}, "K: got 0; expected a whole number above 0"),
+        ({}, "sqrt", {"K": 2.5}, "K: got 2.5 .not whole."),
+        ({}, "log", {"K": 1}, "K: got 1 from 1000; law='log'"),
+        ({"I.K": 100}, "sqrt", {"K": 400}, "I.K: got an in-degree of population I alone"),
+        ({}, "sqrt", {"K": 400, "rate": 5 * Hz}, "rate: got it with law='sqrt'"),
+        ({"a": 1e-4}, "preserving", {"K": 400}, "network is silent at nu_X = 20 Hz"),
+        ({}, "preserving", {"K": 400, "r_E": 5 * Hz}, "r_E: got some of r_E, r_I and rate"),
+        ({}, "preserving", {"K": 400, "rate": 5 * Hz}, "r_E: got some of r_E, r_I and rate"),
+        (
+            {},
+            "preserving",
+            {"K": 400, "r_E": 5 * Hz, "r_I": 5 * Hz, "rate": 600 * Hz},
+            "rate: got 600 Hz at r_E",
+        ),
+        (
+            {},
+            "preserving",
+            {"K": 400, "r_E": [5, 6] * Hz, "r_I": 5 * Hz, "rate": 5 * Hz},
+            "r_E: got 2 values; expected one",
+        ),
+        (
+            {},
+            "preserving",
+            {"K": 400, "r_E": 0.001 * Hz, "r_I": 50 * Hz, "rate": 490 * Hz},
+            "K: got 400; no efficacy gives 490 Hz",
+        ),
+        ({}, "preserving", {"K": 400, "noise": "kramers"}, "noise: got 'kramers'"),
+    ],
+)
+def test_what_has_no_answer_is_said_in_one_line(conductance, change, law, options, message):
+    with pytest.raises(ParameterError, match=message) as caught:
+        conductance.replace(**change).scaled(law, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_models_whose_synapses_do_not_depend_on_a_are_refused():
+    model = cbnet.Model(
+        name="fixed",
+        equations="dv/dt = (E_L - v)/tau_L : volt (unless refractory)",
+        excitatory="v_post += J",
+        inhibitory="v_post -= g*J",
+        parameters={"J": 0.1 * mV},
+    )
+    with pytest.raises(ParameterError, match="law: got model 'fixed', whose synapses"):
+        cbnet.Parameters(model).scaled("sqrt", K=400)
