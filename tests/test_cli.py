@@ -398,6 +398,8 @@ def test_examples_of_show_run_as_printed():
     assert Path("network.png").stat().st_size > 1000
     assert "exists" in refused("show network-conductance.nc --plot network.png")
     assert "ending" in refused("show network-conductance.nc --plot network.xyz")
+    assert run("neuron conductance --out .")[0] == 0
+    assert "a few numbers" in refused("show neuron-conductance.nc --plot neuron.png")
 
 
 @pytest.mark.slow
