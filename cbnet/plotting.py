@@ -9,6 +9,8 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from . import results
+
 CENTIMETRE = 1 / 2.54
 NARROW, WIDE = 8.6 * CENTIMETRE, 17.8 * CENTIMETRE
 
@@ -160,6 +162,62 @@ def comparison(result):
             axes.text(-0.02, 1.04, letter, transform=axes.transAxes, weight="bold", ha="right")
         _legend(figure, result, models)
     return figure
+
+
+def quick(result):
+    """A first look at a result that holds more than a few numbers.
+
+    Parameters
+    ----------
+    result : Simulation or Solution
+        Voltage density, and a raster if spikes were recorded; or the fixed points.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+
+    Raises
+    ------
+    ParameterError
+        If the result is a few numbers, which a table shows better.
+    """
+    kind = type(result).__name__
+    draw = {"Simulation": _simulation, "Solution": _fixed_points}.get(kind)
+    if draw is None:
+        raise results.ParameterError(
+            f"result: got a {kind}, a few numbers that a table shows better; expected a "
+            "Simulation, Solution or Comparison"
+        )
+    with style():
+        figure = Figure(figsize=(NARROW, 0.75 * NARROW), layout="constrained")
+        draw(figure, result, colour(result.parameters.model.name))
+        figure.suptitle(f"{result.parameters.model.name} synapses")
+    return figure
+
+
+def _simulation(figure, result, shade):
+    rastered = len(result.recorded) > 0
+    panels = np.atleast_1d(figure.subplots(1 + rastered))
+    panels[0].plot(result.in_units("V_grid"), result.in_units("V_density") / 1e3, color=shade)
+    panels[0].set(xlabel="membrane potential (mV)", ylabel="density (1/mV)", ylim=(0, None))
+    if rastered:
+        rows = np.searchsorted(result.recorded, result.spike_neurons)
+        panels[1].plot(result.in_units("spike_times"), rows, ls="", marker="|", color=shade)
+        panels[1].set(xlabel="time (s)", ylabel="recorded neuron")
+
+
+def _fixed_points(figure, result, shade):
+    axes = figure.subplots()
+    stable = np.asarray(result.stable, bool)
+    for kind, fill in ((stable, shade), (~stable, "white")):
+        label = "stable" if fill == shade else "unstable"
+        rates = [result.in_units(f"rate_{p}")[kind] for p in "EI"]
+        axes.plot(*rates, ls="", marker="o", color=shade, mfc=fill, label=label)
+    line = result.in_units("balance_line")
+    if np.isfinite(line):
+        axes.axvline(line, color="0.6", lw=0.8, zorder=0, label="balance line, E")
+    axes.set(xlabel="rate, E (Hz)", ylabel="rate, I (Hz)")
+    axes.legend()
 
 
 def _plain_decades(axes):

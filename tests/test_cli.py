@@ -41,8 +41,16 @@ model = Model(
 
 @pytest.fixture(autouse=True)
 def empty_folder(tmp_path, monkeypatch):
-    """Every test runs in a folder of its own, where it can see what was left."""
+    """Every test runs in a folder of its own, where it can see what was left, without a terminal.
+
+    Some machines that run tests ask for colours or for another width in the environment.
+    """
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
     return tmp_path
 
 
@@ -390,6 +398,8 @@ def test_examples_of_show_run_as_printed():
     assert Path("network.png").stat().st_size > 1000
     assert "exists" in refused("show network-conductance.nc --plot network.png")
     assert "ending" in refused("show network-conductance.nc --plot network.xyz")
+    assert run("neuron conductance --out .")[0] == 0
+    assert "a few numbers" in refused("show neuron-conductance.nc --plot neuron.png")
 
 
 @pytest.mark.slow

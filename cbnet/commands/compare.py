@@ -139,7 +139,7 @@ def save(result, where):
     figure = plotting.comparison(result)
     for ending in ("png", "pdf"):
         path = output.unused(where / f"comparison.{ending}")
-        figure.savefig(path)
+        output.save_figure(figure, path)
         yield path
 
 

@@ -65,6 +65,14 @@ def saving(out, name):
         yield lambda result: result.save(unused(where / f"{name}.nc"))
 
 
+def save_figure(figure, path):
+    """Write a figure of :mod:`cbnet.plotting`."""
+    from ..plotting import style
+
+    with style():  # also says how fonts and pixels are written
+        figure.savefig(path)
+
+
 def announce(path, stream=None):
     """Say where a result was saved."""
     if path is not None:

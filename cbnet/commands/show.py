@@ -53,22 +53,12 @@ def show(
 
         kind = type(result).__name__
         draw = plotting.comparison if kind == "Comparison" else plotting.quick
-        save_figure(draw(result), target, "--plot")
+        output.save_figure(draw(result), target)
     if as_json:
         output.print_json(result.to_dict())
         return
     _SHOWN.get(type(result).__name__, _plain)(result)
     output.announce(target)
-
-
-def save_figure(figure, path, option):
-    """Write a figure; an ending that cannot be drawn is the fault of the option."""
-    known = sorted(figure.canvas.get_supported_filetypes())
-    if path.suffix.removeprefix(".").lower() not in known:
-        raise ParameterError(
-            f"{option}: got {str(path)!r}; expected an ending of {', '.join(known)}"
-        )
-    figure.savefig(path)
 
 
 def _plain(result):
@@ -95,4 +85,9 @@ def _free(plot):
         raise ParameterError(f"--plot: got {plot!r}, which exists; give another name")
     if not path.parent.is_dir():
         raise ParameterError(f"--plot: got {plot!r}; expected a file in an existing folder")
+    from matplotlib.backend_bases import FigureCanvasBase
+
+    known = sorted(FigureCanvasBase.filetypes)
+    if path.suffix.removeprefix(".").lower() not in known:
+        raise ParameterError(f"--plot: got {plot!r}; expected an ending of {', '.join(known)}")
     return path
