@@ -33,8 +33,8 @@ def test_instantaneous_conductances(jump):
     h_E, h_I = c_E * (0 - V), c_I * (-0.075 - V)
     # its terms are 50 times its smallest value here
     np.testing.assert_allclose(A, leak(V) + R_E * h_E + R_I * h_I, rtol=1e-12)
-    np.testing.assert_allclose(B2, R_E * h_E**2 + R_I * h_I**2, rtol=1e-13)
-    np.testing.assert_allclose(dA, -50 - R_E * c_E - R_I * c_I, rtol=1e-13)
+    np.testing.assert_allclose(B2, R_E * h_E**2 + R_I * h_I**2, rtol=1e-12)
+    np.testing.assert_allclose(dA, -50 - R_E * c_E - R_I * c_I, rtol=1e-12)
 
 
 def test_filtered_conductances_have_the_stratonovich_drift():
@@ -43,8 +43,8 @@ def test_filtered_conductances_have_the_stratonovich_drift():
     noise = R_E * (a_E * V) ** 2 + R_I * (a_I * (V + 0.075)) ** 2
     slope = 2 * R_E * a_E**2 * V + 2 * R_I * a_I**2 * (V + 0.075)
     ito = leak(V) - R_E * a_E * V - R_I * a_I * (V + 0.075)
-    np.testing.assert_allclose(B2, noise, rtol=1e-13)
-    np.testing.assert_allclose(A, ito + slope / 4, rtol=1e-13)
+    np.testing.assert_allclose(B2, noise, rtol=1e-12)
+    np.testing.assert_allclose(A, ito + slope / 4, rtol=1e-12)
     assert reduced.filtered
 
 
@@ -52,8 +52,8 @@ def test_filtered_conductances_have_the_stratonovich_drift():
 def test_currents_are_the_same_filtered_or_not(tau_S):
     _, A, B2, _ = functions(cbnet.load("current").replace(tau_S=tau_S))
     J_E, J_I = 0.0015 * 0.055, 0.03 * 0.020
-    np.testing.assert_allclose(A, leak(V) + R_E * J_E - R_I * J_I, rtol=1e-13)
-    np.testing.assert_allclose(B2, R_E * J_E**2 + R_I * J_I**2 + 0 * V, rtol=1e-13)
+    np.testing.assert_allclose(A, leak(V) + R_E * J_E - R_I * J_I, rtol=1e-12)
+    np.testing.assert_allclose(B2, R_E * J_E**2 + R_I * J_I**2 + 0 * V, rtol=1e-12)
 
 
 def test_jumps_threshold_and_reset():
@@ -61,7 +61,7 @@ def test_jumps_threshold_and_reset():
     values = params.resolve()
     reduced = diffusion.of_model(params.model, values)
     np.testing.assert_allclose(reduced.function("jump_E", values)(V), -0.0015 * V, rtol=1e-14)
-    np.testing.assert_allclose(reduced.function("leak", values)(V), leak(V), rtol=1e-13)
+    np.testing.assert_allclose(reduced.function("leak", values)(V), leak(V), rtol=1e-12)
     assert reduced.constant("threshold", {"theta": -0.055}) == -0.055
     assert reduced.constant("reset", {"V_r": -0.065}) == -0.065
     assert reduced.affine and reduced.affine_leak and not reduced.filtered
@@ -84,8 +84,8 @@ def test_several_statements_and_constants_of_brian_are_understood():
         parameters={"J": 0.2 * mV},
     )
     _, A, B2, _ = functions(cbnet.Parameters(model))
-    np.testing.assert_allclose(A, leak(V) - 0.002 + R_E * 0.3e-3 - R_I * 0.03 * V, rtol=1e-13)
-    np.testing.assert_allclose(B2, R_E * 0.3e-3**2 + R_I * (0.03 * V) ** 2, rtol=1e-13)
+    np.testing.assert_allclose(A, leak(V) - 0.002 + R_E * 0.3e-3 - R_I * 0.03 * V, rtol=1e-12)
+    np.testing.assert_allclose(B2, R_E * 0.3e-3**2 + R_I * (0.03 * V) ** 2, rtol=1e-12)
 
 
 def test_nonlinear_drift_is_recognised():
