@@ -52,8 +52,8 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
         return [_run_interpreted(one, progress) for one in jobs]
     with (
         tempfile.TemporaryDirectory(prefix="cbnet-") as scratch,
-        processes.Cancellation(),
         ThreadPoolExecutor(processes_at_once) as pool,
+        processes.Cancellation(),  # left before the pool, which waits for the children it stops
     ):
         return _Workshop(Path(scratch), pool, processes_at_once, progress).run(jobs)
 
