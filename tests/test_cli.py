@@ -6,8 +6,10 @@ import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
+import time
 import warnings
 from pathlib import Path
 
@@ -547,6 +549,33 @@ def test_the_module_runs_and_prints_plain_text_into_a_pipe():
         "-m", "cbnet", "params", "conductance", env={"PYTHONIOENCODING": "ascii"}
     )
     assert done.returncode == 0 and "tau_L" in done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupting_stops_children_and_leaves_nothing(empty_folder, number):
+    """Waits for a compiler to be at work."""
+    scratch = empty_folder / "scratch"
+    scratch.mkdir()
+    line = "simulate conductance -N 1250 --set K=100 --out new"
+    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "cbnet", *line.split()]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
+        try:
+            assert running.stderr.readline() == "compiling 1 program\n"
+            (folder,) = scratch.glob("cbnet-*")
+            while not list(folder.rglob("*.cpp")):  # until a child has begun to write
+                assert running.poll() is None
+                time.sleep(0.05)
+            running.send_signal(number)
+            rest = running.stderr.read()
+            code = running.wait()
+        finally:
+            running.kill()
+    assert code == 130
+    assert rest.startswith("cbnet: interrupted: ") and rest.count("\n") == 1
+    assert not list(scratch.glob("cbnet-*"))
+    assert os.listdir(empty_folder) == ["scratch"]
 
 
 def test_version():
