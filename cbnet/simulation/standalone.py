@@ -8,6 +8,7 @@ every value of the parameters and every draw of the synapses that has the same s
 
 import json
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -79,11 +80,9 @@ class Program:
         try:
             arrays = results / "static_arrays"  # the program reads them from its working directory
             arrays.mkdir()
-            for name in self.manifest["static_arrays"]:
-                wired = Path(folder) / name
-                arrays.joinpath(name).symlink_to(
-                    wired if wired.exists() else self.folder / "static_arrays" / name
-                )
+            for name, wired in self.manifest["static_arrays"].items():
+                origin = Path(folder) / wired if wired else self.folder / "static_arrays" / name
+                arrays.joinpath(name).symlink_to(origin)
             arguments = [f"neurons.run_seed={seed}"]
             given = {
                 **self._values(params),
@@ -150,9 +149,9 @@ def write_wiring(folder, wiring, dt):
 
     for population, name in (("E", "excitation"), ("I", "inhibition")):
         drawn = wiring[population]
-        _write(folder / f"_static_array__array_{name}_sources", drawn.sources)
-        _write(folder / f"_static_array__array_{name}_targets", drawn.targets)
-        _write(folder / f"_static_array__dynamic_array_{name}_delay", waiting(drawn, dt))
+        _write(folder / f"{name}_sources", drawn.sources)
+        _write(folder / f"{name}_targets", drawn.targets)
+        _write(folder / f"{name}_delay", waiting(drawn, dt))
 
 
 def compile_network(params, layout, synapses, dt, duration, recorded, folder, jobs=None):
@@ -218,6 +217,29 @@ def _errors(output):
     return "\n".join(shown) or "the compiler printed nothing"
 
 
+def _origins(static_arrays, synapses):
+    """Which file of :func:`write_wiring` stands in for each array that was compiled in.
+
+    Brian2 names these arrays differently from version to version; one that is not found must
+    stop the build, or every run would use the synapses compiled in.
+    """
+    origins = dict.fromkeys(static_arrays, "")
+    for one in synapses:
+        wanted = ["sources", "targets"]
+        if not one.pre.variables["delay"].scalar:
+            wanted.append("delay")
+        for ending in wanted:
+            pattern = rf"_static_array_.*_{one.name}_(?:_pre_)?{ending}"
+            found = [name for name in static_arrays if re.fullmatch(pattern, name)]
+            if len(found) != 1:
+                raise SimulationError(
+                    f"Brian2's arrays of {one.name}: got {sorted(static_arrays)}; expected one for "
+                    f"its {ending}: this version of Brian2 is not supported"
+                )
+            origins[found[0]] = f"{one.name}_{ending}"
+    return origins
+
+
 def _build(folder):
     """Generate and compile in this process, which does nothing else."""
     import brian2
@@ -273,7 +295,7 @@ def _build(folder):
         "parameters": {
             name: bool(group.variables[name].scalar) for name in network.parameter_names(params)
         },
-        "static_arrays": sorted(device.static_arrays),
+        "static_arrays": _origins(device.static_arrays, parts.synapses.values()),
         "recorded": recorded,
     }
     partial = folder / "manifest.partial"
