@@ -201,7 +201,8 @@ def compile_network(params, layout, synapses, dt, duration, recorded, folder, jo
     done = processes.run(
         [sys.executable, "-c", f"from {__name__} import _build; _build({str(folder)!r})"],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": path},
+        # temporary files of Brian2 and the compiler vanish with the folder, whatever happens
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)},
     )
     manifest = folder / "manifest.json"
     if done.code != 0 or not manifest.is_file():
