@@ -75,11 +75,13 @@ def build(params, N=10_000, seed=0, *, dt=None, fraction_excitatory=0.8, initial
     Examples
     --------
     >>> import cbnet
-    >>> from brian2 import SpikeMonitor, ms
+    >>> from brian2 import SpikeMonitor
     >>> net = cbnet.build(cbnet.load("conductance").replace(K=40), N=250, seed=1)
-    >>> spikes = SpikeMonitor(net["neurons"][:200])
-    >>> net.add(spikes)
-    >>> net.run(10*ms)
+    >>> net.add(SpikeMonitor(net["neurons"][:200], name="spikes"))
+    >>> sorted(net.get_states())
+    ['excitation', 'excitation_pre', 'inhibition', 'inhibition_pre', 'neurons', 'spikes']
+
+    Now ``net.run(...)`` runs it.
     """
     import brian2
 

@@ -1,0 +1,88 @@
+"""Everything the README tells a reader to type runs as printed; so do the docstrings' examples."""
+
+import doctest
+import importlib
+import pkgutil
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+import cbnet
+from cbnet.cli import main
+
+README = Path(__file__).parent.parent / "README.md"
+BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+COMMANDS = [
+    line
+    for language, block in BLOCKS
+    if not language
+    for line in block.splitlines()
+    if line.startswith("cbnet ")
+]
+PYTHON = [block for language, block in BLOCKS if language == "python"]
+COMPILES = ("cbnet simulate",)
+MODULES = sorted(
+    module.name
+    for module in pkgutil.walk_packages(cbnet.__path__, "cbnet.")
+    if module.name.startswith(("cbnet.theory", "cbnet.simulation", "cbnet.commands"))
+    or module.name.count(".") == 1
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory that holds the README's own model."""
+    monkeypatch.chdir(tmp_path)
+    for block in PYTHON:
+        name = re.match(r"# (\w+\.py)\n", block)
+        if name:
+            (tmp_path / name[1]).write_text(block, "utf-8")
+    return tmp_path
+
+
+def run(line, capsys):
+    code = main(shlex.split(line)[1:])
+    printed = capsys.readouterr()
+    assert code == 0, printed.err
+    assert printed.out.strip()
+
+
+def test_the_readme_has_its_two_set_up_commands():
+    setup = [
+        line
+        for language, block in BLOCKS
+        if not language
+        for line in block.splitlines()
+        if line.startswith("python -m pip")
+    ]
+    assert setup == [
+        "python -m pip install . && cbnet compare",
+        "python -m pip install '.[test]' && python -m pytest",
+    ]
+
+
+@pytest.mark.parametrize("line", [c for c in COMMANDS if not c.startswith(COMPILES)])
+def test_commands_run_as_printed(line, folder, capsys):
+    run(line, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", [c for c in COMMANDS if c.startswith(COMPILES)])
+def test_commands_that_compile_run_as_printed(line, folder, capsys):
+    """Slow: each compiles a network."""
+    run(line, capsys)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
+def test_python_runs_as_printed(block, folder):
+    """Slow: one of them compiles a network."""
+    exec(compile(block, str(README), "exec"), {"__name__": "readme"})
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_docstring_examples(name):
+    results = doctest.testmod(importlib.import_module(name))
+    assert results.failed == 0
