@@ -1,1 +1,1 @@
-"""Measurements behind the choices of cbnet, each run as a module."""
+"""How fast, and against what."""

@@ -17,8 +17,9 @@ NARROW, WIDE = 8.6 * CENTIMETRE, 17.8 * CENTIMETRE
 # Colour-blind safe, and of different lightness so that they survive in grey.
 _PALETTE = sns.color_palette("colorblind")
 COLOURS = {"current": _PALETTE[0], "conductance": _PALETTE[3]}
-MARKERS = {"current": "o", "conductance": "s"}
 _STROKES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)))
+_MARKERS = ("o", "s", "^", "D")  # one for each stroke
+SYNCHRONOUS = 30  # Fano factor from which a figure says that the population fires together
 SCALING_NAMES = {
     "sqrt": r"$a \propto 1/\sqrt{K}$",
     "inverse": r"$a \propto 1/K$",
@@ -79,22 +80,46 @@ def against_K(axes, result, model, scaling, quantity):
     """
     _, theory, simulation, error = _quantities(result)[quantity]
     rates = result.in_units("nu_X")
-    marker = MARKERS.get(model, "^")
-    for stroke, rate in zip(_STROKES, np.unique(rates), strict=False):
+    for position, rate in enumerate(np.unique(rates)):
         rows = (result.model == model) & (result.scaling == scaling) & (rates == rate)
         rows = np.flatnonzero(rows)[np.argsort(result.K[rows])]
+        stroke = _STROKES[position % len(_STROKES)]
         axes.plot(result.K[rows], theory[rows], ls=stroke, color=colour(model))
         seen = rows[np.isfinite(simulation[rows])]
         axes.errorbar(
-            result.K[seen],
+            result.K[seen] * 1.09 ** (position - 1),  # side by side, or they hide each other
             simulation[seen],
             yerr=2 * error[seen],
-            fmt=marker,
+            fmt=_MARKERS[position % len(_MARKERS)],
             color=colour(model),
-            mfc="white" if model == "current" else colour(model),
+            mfc=_fill(model),
             mew=0.8,
             elinewidth=0.8,
             zorder=3,
+        )
+
+
+def _fill(model):
+    return "white" if model == "current" else colour(model)
+
+
+def _say_synchronous(axes, result, scaling):
+    """Name the models whose population fires together, which the theory does not allow for."""
+    lines = []
+    for model in dict.fromkeys(result.model.tolist()):
+        rows = (result.model == model) & (result.scaling == scaling)
+        fano = result.simulation_fano_1ms[rows]
+        if np.any(fano > SYNCHRONOUS):
+            lines.append((f"{model}: Fano up to {np.nanmax(fano):.0f}", colour(model)))
+    for height, (text, shade) in enumerate(lines):
+        axes.text(
+            0.98,
+            0.03 + 0.09 * height,
+            text,
+            color=shade,
+            ha="right",
+            size=6.5,
+            transform=axes.transAxes,
         )
 
 
@@ -122,22 +147,17 @@ def comparison(result):
                     against_K(axes, result, model, scaling, column)
                 axes.set_xscale("log")
                 axes.set_ylabel(_quantities(result)[column][0])
+            _say_synchronous(line[1], result, scaling)
             line[0].axhline(1, color="0.6", lw=0.8, zorder=0)
-            line[0].text(
-                0.98,
-                1,
-                "balance line",
-                color="0.4",
-                ha="right",
-                va="bottom",
-                size=6.5,
-                transform=line[0].get_yaxis_transform(),
-            )
             line[0].set_title(SCALING_NAMES.get(scaling, scaling), loc="left", weight="bold")
             line[2].set_yscale("log")
             _plain_decades(line[2])
+        for axes in grid[:, :2].flat:
+            axes.set_ylim(bottom=0)  # after everything is drawn: setting one end fixes the other
         for axes in grid[-1]:
             axes.set_xlabel("in-degree $K$")
+            axes.set_xticks(np.unique(result.K), [f"{k}" for k in np.unique(result.K)])
+            axes.minorticks_off()
         for letter, axes in zip("abcdefghi", grid.flat, strict=False):
             axes.text(-0.02, 1.04, letter, transform=axes.transAxes, weight="bold", ha="right")
         _legend(figure, result, models)
@@ -201,31 +221,21 @@ def _fixed_points(figure, result, shade):
 
 
 def _plain_decades(axes):
-    """Ticks 1, 2, 5, 10 in plain numbers: an axis shorter than a decade would have one label."""
-    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 5)))
+    """Ticks 1, 2, 3, 5, 10 in plain numbers: an axis shorter than a decade would have one label."""
+    axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))
     axes.yaxis.set_minor_formatter(mpl.ticker.NullFormatter())
 
 
 def _legend(figure, result, models):
     handles = [Line2D([], [], color=colour(m), lw=2.5, label=f"{m} synapses") for m in models]
-    rates = np.unique(result.in_units("nu_X"))
-    handles += [
-        Line2D([], [], color="0.2", ls=stroke, label=rf"$\nu_X$ = {rate:g} Hz")
-        for stroke, rate in zip(_STROKES, rates, strict=False)
-    ]
-    handles.append(Line2D([], [], color="0.2", label=f"theory ({result.noise})"))
-    handles += [
-        Line2D(
-            [],
-            [],
-            ls="",
-            marker=MARKERS.get(m, "^"),
-            color=colour(m),
-            mew=0.8,
-            mfc="white" if m == "current" else colour(m),
-            label=f"simulation, {m} (±2 s.e.)",
-        )
-        for m in models
-    ]
-    figure.legend(handles=handles, loc="outside upper center", ncols=4)
+    handles.append(Line2D([], [], color="0.6", lw=0.8, label="balance line"))
+    for position, rate in enumerate(np.unique(result.in_units("nu_X"))):
+        stroke, marker = _STROKES[position % len(_STROKES)], _MARKERS[position % len(_MARKERS)]
+        label = rf"$\nu_X$ = {rate:g} Hz"
+        handles.append(Line2D([], [], color="0.2", ls=stroke, marker=marker, label=label))
+    handles.append(Line2D([], [], color="0.2", lw=1.2, label=f"lines: theory ({result.noise})"))
+    handles.append(
+        Line2D([], [], ls="", marker="o", color="0.2", label="markers: simulation ±2 s.e.")
+    )
+    figure.legend(handles=handles, loc="outside upper center", ncols=3)

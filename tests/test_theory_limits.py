@@ -24,7 +24,7 @@ def test_receding_reversal_potentials_turn_conductances_into_currents():
         distance.append(abs(found / expected - 1))
     # the difference is of first order in 1/far
     assert distance[1] / distance[2] == pytest.approx(10, rel=0.05)
-    assert distance[2] < 0.01
+    assert distance[2] < 0.02
 
 
 def test_current_model_is_siegert():

@@ -84,5 +84,6 @@ def simulate(
 def show(result):
     """Print a result for a person."""
     out = tables.console()
-    tables.header(out, result.parameters, "simulation of the network (Brian2, C++ standalone)")
-    out.print(tables.quantities(result))
+    tables.header(out, result.parameters, f"simulation of the network ({result.storage})")
+    out.print(tables.quantities(result, leave_out=("storage",)))
+    out.print(tables.currents(result))

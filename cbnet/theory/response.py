@@ -319,7 +319,7 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     >>> import cbnet
     >>> response = cbnet.respond(cbnet.load("conductance"), r_E="30Hz", r_I="12Hz")
     >>> round(float(response.rate), 4)
-    14.7643
+    18.1513
     """
     if population not in POPULATIONS:
         raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")

@@ -91,7 +91,8 @@ def scale(params, law, K, noise="diffusion", r_E=None, r_I=None, rate=None):
         if own in params.changes:
             changed[own] = float(params.changes[own] * factor)
     if "E.a" in params.changes:
-        changed["a"] = float(params._lookup("a", "") * factor)
+        # what is left for I, unless it has its own
+        changed["a"] = float(params.resolve("I")["a"] * factor)
     return params.replace(**changed)
 
 

@@ -10,8 +10,8 @@ from ..parameters import POPULATIONS, to_quantity
 from ._roots import Root, all_roots, all_roots_in_the_plane
 from .response import Neuron, check_noise, check_rtol, describe_noise
 
-# What does not enter the theory: two populations that differ in it are one to the solver.
-_IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I", "V_match"}
+# What does not enter the theory: populations that differ in nothing else are one to the solver.
+_IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
 # Φ(ν_X, 0) below this (Hz) counts as silence.
 SILENT = 1e-6
 _HIGHEST = 1e6  # Hz, where nothing but the membrane limits the rate (no refractory time)
@@ -92,7 +92,7 @@ class Solution(results.Result):
 
     def __repr__(self):
         lines = [f"<Solution: {self.parameters!r}>"]
-        for state in super().to_dict() and self.to_dict()["fixed_points"]:
+        for state in self.to_dict()["fixed_points"]:
             cv = "undefined" if state["cv_E"] is None else f"{state['cv_E']:.4f}"
             lines.append(
                 f"  E {state['rate_E_Hz']:.6g} Hz, I {state['rate_I_Hz']:.6g} Hz, CV of E {cv}, "

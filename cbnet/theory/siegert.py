@@ -33,8 +33,8 @@ def rate(mu, tau, B2, threshold, reset, tau_rp):
 
     Examples
     --------
-    >>> round(float(rate(-0.0665, 0.02, 0.0050679138**2 / 0.02, -0.055, -0.065, 0.002)), 8)
-    0.32781385
+    >>> round(float(rate(-0.0665, 0.02, 0.0050679138**2 / 0.02, -0.055, -0.065, 0.002)), 6)
+    0.327814
     """
     mu, tau, B2, threshold, reset, tau_rp = np.broadcast_arrays(
         *(np.asarray(x, float) for x in (mu, tau, B2, threshold, reset, tau_rp))

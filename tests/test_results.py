@@ -1,0 +1,87 @@
+"""Results in files: what is saved comes back equal, and nothing is overwritten by accident."""
+
+import numpy as np
+import pytest
+import xarray as xr
+from brian2 import Hz
+
+import cbnet
+from cbnet import results
+from cbnet.errors import ParameterError
+
+
+@pytest.fixture(scope="module")
+def params():
+    return cbnet.load("conductance").replace(g=12, a=0.0015, nu_X=10 * Hz)
+
+
+@pytest.fixture(scope="module")
+def single(params):
+    return cbnet.respond(params, r_E=30 * Hz, r_I=12 * Hz)
+
+
+def test_every_kind_comes_back_equal(params, single, tmp_path):
+    silent = cbnet.respond(params, r_E=0 * Hz, r_I=0 * Hz)
+    several = cbnet.respond(params, r_E=[0, 20, 40] * Hz, r_I=12 * Hz, noise="effective")
+    solution = cbnet.solve(params)
+    for k, original in enumerate((single, silent, several, solution)):
+        path = original.save(tmp_path / f"{k}.nc")
+        again = results.load(path)
+        assert type(again) is type(original)
+        assert again == original
+        assert again.to_dict() == original.to_dict()
+        assert again.parameters.fingerprint == original.parameters.fingerprint
+    assert results.load(tmp_path / "0.nc") != results.load(tmp_path / "1.nc")
+
+
+def test_loaded_results_still_compute(single, tmp_path):
+    again = results.load(single.save(tmp_path / "one.nc"))
+    v = np.linspace(-0.07, -0.056, 5) * single.V_mean / single.V_mean.__float__()
+    np.testing.assert_array_equal(again.density(v), single.density(v))
+
+
+def test_files_carry_units_and_what_made_them(single, tmp_path):
+    with xr.open_dataset(single.save(tmp_path / "one.nc"), engine="h5netcdf") as dataset:
+        assert dataset.rate.attrs["shown_in"] == "Hz"
+        assert dataset.rate.attrs["long_name"] == "firing rate"
+        assert '"a": 0.0015' in dataset.attrs["parameters"]
+        assert '"numpy"' in dataset.attrs["versions"]
+
+
+def test_nothing_is_overwritten_unless_asked(single, tmp_path):
+    path = single.save(tmp_path / "one.nc")
+    before = path.read_bytes()
+    with pytest.raises(ParameterError, match="one.nc: exists already; .*overwrite=True"):
+        single.save(path)
+    assert path.read_bytes() == before
+    single.save(path, overwrite=True)
+    assert results.load(path) == single
+    assert [p.name for p in tmp_path.iterdir()] == ["one.nc"]  # no temporary file stays
+
+
+def test_folders_that_do_not_exist_are_named(single, tmp_path):
+    with pytest.raises(ParameterError, match="absent.*cannot be written"):
+        single.save(tmp_path / "absent" / "one.nc")
+
+
+def test_files_that_are_not_ours_are_refused(tmp_path):
+    with pytest.raises(ParameterError, match="none.nc: got no such file"):
+        results.load(tmp_path / "none.nc")
+    text = tmp_path / "text.nc"
+    text.write_text("rate = 20 Hz")
+    with pytest.raises(ParameterError, match="text.nc: cannot be read as netCDF"):
+        results.load(text)
+
+
+def test_undefined_is_null_never_nan(params):
+    silent = cbnet.respond(params, r_E=0 * Hz, r_I=0 * Hz)
+    assert np.isnan(silent.cv)
+    assert silent.to_dict()["cv"] is None
+    assert "undefined" in repr(silent)
+
+
+def test_plain_turns_numbers_into_json():
+    given = np.array([[1.0, np.nan], [np.inf, 2.0]])
+    assert results.plain(given) == [[1.0, None], [None, 2.0]]
+    assert results.plain(np.bool_(True)) is True
+    assert results.plain("word") == "word"
