@@ -244,10 +244,10 @@ def test_ladder_divides_delays(params):
 @pytest.mark.parametrize(
     ("model", "a", "g", "r_E", "r_I", "tau_S", "measured", "sem"),
     [
-        ("conductance", 0.005, 20, 100, 80, 0.5, 0.59, 0.12),
-        ("conductance", 0.003, 12, 20, 16, 5, 0.61, 0.14),
-        ("conductance", 0.003, 12, 100, 80, 2, 1.74, 0.02),
-        ("current", 0.0015, 20, 50.5, 20.5, 5, 0.67, 0.03),
+        ("conductance", 0.005, 20, 100, 80, 0.5, 0.34, 0.13),
+        ("conductance", 0.003, 12, 20, 16, 5, 0.42, 0.15),
+        ("conductance", 0.003, 12, 100, 80, 2, 0.05, 0.01),
+        ("current", 0.0015, 20, 50.5, 20.5, 5, 0.04, 0.04),
     ],
 )
 def test_filtered_bias(model, a, g, r_E, r_I, tau_S, measured, sem):
