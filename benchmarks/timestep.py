@@ -15,6 +15,7 @@ from brian2 import Hz, ms
 
 import cbnet
 from cbnet.diffusion import of_model
+from cbnet.simulation import arrivals
 from cbnet.simulation.chain import Chain
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.timestep import bias, filtered_bias
@@ -57,28 +58,29 @@ def stepped(params, r_E, r_I, dt, steps, seed=1, copies=COPIES, burn_in=0.1):
     values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
     diffusion = of_model(params.model, values)
     chain = Chain(diffusion, values)
+    names = arrivals.parameter_names(diffusion)
+    after_arrivals = arrivals.vectorised(diffusion, names)
+    given = [values[name] for name in names]
     rng = np.random.default_rng(seed)
-    h = [chain.h_I, chain.h_E]
-    means = [values["R_I"] * dt, values["R_E"] * dt]
-    held = int(np.floor(values["tau_rp"] / dt + 1e-3))
     v, free = np.full(copies, chain.reset), np.zeros(copies, int)
     spikes = np.zeros(copies, int)
     first = int(burn_in / dt)
     for step in range(first + steps):
         awake = step >= free
         v = np.where(awake, chain.leaked(v, dt), v)
-        fired = awake & (v > chain.threshold)
-        if step >= first:
-            spikes += fired
-        free[fired] = step + held
-        awake &= ~fired
-        for jump, mean in zip(h, means, strict=True):
-            n = rng.poisson(mean, copies)
-            n[~awake] = 0
-            for k in range(n.max()):
-                v = np.where(n > k, v + jump(v), v)
+        counts = (rng.poisson(values[R] * dt, copies) * awake for R in ("R_E", "R_I"))
+        v = after_arrivals(v, *counts, rng.random(copies), *given)
+        fired = np.flatnonzero(awake & (v > chain.threshold))
+        free[fired] = step + held(values["tau_rp"], dt, rng, fired.size)
         v[fired] = chain.reset
+        if step >= first:
+            spikes[fired] += 1
     return spikes
+
+
+def held(tau_rp, dt, rng, size):
+    """Steps for which neurons that fired are held: at least their own."""
+    return np.maximum(np.floor(tau_rp / dt + 0.5 + rng.random(size)).astype(int), 1)
 
 
 def coupled(params, r_E, r_I, dt, factors, duration, seed=1, copies=COPIES):
@@ -108,7 +110,7 @@ def coupled(params, r_E, r_I, dt, factors, duration, seed=1, copies=COPIES):
                 "h": h,
                 "decay": [np.exp(-h / t) for t in tau],
                 "mean": [-np.expm1(-h / t) * t / h for t in tau],
-                "held": int(np.floor(values["tau_rp"] / h + 1e-3)),
+                "tau_rp": values["tau_rp"],
                 "v": np.full(copies, reset),
                 "y": [np.full(copies, R) for R in rates],
                 "free": np.zeros(copies, int),
@@ -120,16 +122,16 @@ def coupled(params, r_E, r_I, dt, factors, duration, seed=1, copies=COPIES):
     burn_in = int(np.ceil(0.1 / (dt * longest))) * longest
     total = burn_in + int(np.ceil(duration / copies / (dt * longest))) * longest
     for fine in range(total):
-        arrivals = [rng.poisson(R * dt, copies) for R in rates]
+        came_now = [rng.poisson(R * dt, copies) for R in rates]
         for s in states:
-            for came, n in zip(s["came"], arrivals, strict=True):
+            for came, n in zip(s["came"], came_now, strict=True):
                 came += n
             if (fine + 1) % s["factor"] == 0:
-                _step(s, f0, f1, lines, tau, theta, reset, fine >= burn_in)
+                _step(s, f0, f1, lines, tau, theta, reset, rng, fine >= burn_in)
     return np.array([s["spikes"] for s in states]), np.array(factors) * dt
 
 
-def _step(s, f0, f1, lines, tau, theta, reset, counting):
+def _step(s, f0, f1, lines, tau, theta, reset, rng, counting):
     v, offset, slope = s["v"], f0, f1
     for k, (h0, h1) in enumerate(lines):
         mean = s["y"][k] * s["mean"][k]
@@ -139,7 +141,7 @@ def _step(s, f0, f1, lines, tau, theta, reset, counting):
     np.copyto(v, moved, where=awake)
     fired = awake & (v > theta)
     v[fired] = reset
-    s["free"][fired] = s["step"] + s["held"]
+    s["free"][fired] = s["step"] + held(s["tau_rp"], s["h"], rng, fired.sum())
     if counting:
         s["spikes"] += fired
     for k, t in enumerate(tau):
@@ -189,7 +191,7 @@ def filtered_table():
         duration = 1000.0 * tau_S / 0.5
         spikes, steps = coupled(params, r_E, r_I, tau_S * 1e-3 / 40, factors, duration)
         rate = spikes[0].sum() / duration
-        fitted = [filtered_bias(diffusion, values, dt, rate) for dt in steps]
+        fitted = [filtered_bias(diffusion, values, dt) for dt in steps]
         for i in (1, 2, 3):
             measured, error = relative(spikes[i], spikes[0])
             print(

@@ -118,7 +118,7 @@ def prepare(
     """
     duration = _seconds(duration, "duration", above=0)
     transient = _seconds(transient, "transient", at_least=0)
-    if isinstance(seed, bool) or seed != int(seed) or seed < 0:
+    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
     sizes = layout(params, N, fraction_excitatory)
     if isinstance(initial, str) and initial in ("uniform", "low", "high"):
@@ -155,13 +155,20 @@ def _recorded(record, sizes):
         if not 0 <= record <= sizes.N:
             raise ParameterError(f"record: got {record}; expected 0 to N = {sizes.N} neurons")
         return np.unique(np.linspace(0, sizes.N - 1, record).round().astype(int))
-    chosen = np.unique(np.asarray(record))
+    try:
+        chosen = np.asarray(record)
+    except ValueError:  # nested, of different lengths
+        chosen = np.empty((0, 0))
+    if chosen.ndim == 1 and chosen.size == 0:
+        return np.empty(0, int)
     if (
         chosen.ndim != 1
         or chosen.dtype.kind not in "iu"
-        or (chosen.size and not 0 <= chosen[0] <= chosen[-1] < sizes.N)
+        or not 0 <= chosen.min() <= chosen.max() < sizes.N
     ):
+        shown = " ".join(f"{record!r}".split())
+        shown = shown if len(shown) < 60 else f"{shown[:60]}..."
         raise ParameterError(
-            f"record: got {record!r}; expected a number of neurons, or indices below N = {sizes.N}"
+            f"record: got {shown}; expected a number of neurons, or indices below N = {sizes.N}"
         )
-    return chosen
+    return np.unique(chosen).astype(int)

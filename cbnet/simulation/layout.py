@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 
 from ..errors import ParameterError
-from ..parameters import POPULATIONS
+from ..parameters import POPULATIONS, Entry
 
 # Measured peak of the simulating process: Brian2's indices and delays, the queue's copies of them,
 # the arrays they are loaded from, and the spikes under way.
@@ -76,15 +76,15 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
         If γK is not whole, a population cannot supply its in-degree without multapses and
         autapses, or the network does not fit in memory.
     """
-    if isinstance(N, bool) or int(N) != N or N < 2:
-        raise ParameterError(f"N: got {N}; expected a whole number of at least 2")
-    if not 0 < fraction_excitatory < 1:
+    N = Entry("N", 0, integer=True, at_least=2).parse(N, "N")
+    share = Entry("fraction_excitatory", 0, above=0).parse(
+        fraction_excitatory, "fraction_excitatory"
+    )
+    if share >= 1:
         raise ParameterError(
-            f"fraction_excitatory: got {fraction_excitatory:g}; expected a number between 0 and 1"
+            f"fraction_excitatory: got {share:g}; expected a number between 0 and 1"
         )
-    N = int(N)
-    N_E = round(fraction_excitatory * N)
-    sizes = {"E": N_E, "I": N - N_E}
+    sizes = _populations(N, share)
     in_degree = {}
     for target in POPULATIONS:
         values = params.resolve(target)
@@ -93,12 +93,12 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
     for (source, target), k in in_degree.items():
         if sizes[source] <= k:
             name = "K" if source == "E" else "γK"
-            share = fraction_excitatory if source == "E" else 1 - fraction_excitatory
             raise ParameterError(
                 f"N: got {N}, with {sizes[source]} {source} neurons; expected more than "
-                f"{name} = {k} from {source} to {target}: take N above {int(k / share) + 1}"
+                f"{name} = {k} from {source} to {target}: take N above "
+                f"{_most_too_few(in_degree, share)}"
             )
-    found = Layout(N_E, N - N_E, in_degree)
+    found = Layout(sizes["E"], sizes["I"], in_degree)
     available = available_memory() if memory is None else memory
     if found.bytes > available:
         raise ParameterError(
@@ -107,6 +107,22 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
             "take a smaller N or K"
         )
     return found
+
+
+def _populations(N, share):
+    N_E = round(share * N)
+    return {"E": N_E, "I": N - N_E}
+
+
+def _most_too_few(in_degree, share):
+    """The largest N that cannot supply the in-degrees."""
+    # each population grows by steps of one, so that rounding matters within a few neurons
+    shares = {"E": share, "I": 1 - share}
+    N = max(int(k / shares[source]) for (source, _), k in in_degree.items())
+    N += int(2 / min(shares.values()))
+    while all(_populations(N, share)[source] > k for (source, _), k in in_degree.items()):
+        N -= 1
+    return N
 
 
 def _whole_inhibitory(gamma, K):

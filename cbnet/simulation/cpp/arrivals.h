@@ -5,8 +5,10 @@
 #ifndef CBNET_ARRIVALS_H
 #define CBNET_ARRIVALS_H
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <utility>
 #include <vector>
 
 namespace cbnet {
@@ -56,18 +58,21 @@ struct AffineJump {
     double operator()(double v, int n) const {
         if (slope == 0.0)
             return v + n * offset;
-        const double rest = -offset / slope;  // where the jump vanishes: the reversal potential
-        return rest + (v - rest) * powers(1.0 + slope, n);
+        return rest() + (v - rest()) * powers(1.0 + slope, n);
     }
+
+    // Where the jump vanishes: the reversal potential.
+    double rest() const { return -offset / slope; }
 };
 
-// Arrivals of affine jumps. `excitatory` must not lower the voltage, `inhibitory` not raise it.
+// Arrivals of affine jumps. Below the threshold `excitatory` must not lower the voltage, and
+// `inhibitory` may raise it to its reversal potential at most, which is below the threshold.
 inline double after_affine_arrivals(double v, int n_E, int n_I, double threshold, double uniform,
                                     const AffineJump &excitatory, const AffineJump &inhibitory) {
-    const double highest = excitatory(v, n_E);
     if (n_I == 0)
-        return highest;
-    if (highest <= threshold) {
+        return excitatory(v, n_E);
+    const double start = inhibitory.slope == 0.0 ? v : std::max(v, inhibitory.rest());
+    if (excitatory(start, n_E) <= threshold) {
         // No order can cross. The mean over the orders is that of the symmetric one.
         v = excitatory(v, n_E / 2);
         v = inhibitory(v, n_I);
