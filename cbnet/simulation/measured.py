@@ -12,7 +12,9 @@ from . import statistics
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
 class Simulation(Result):
-    """One simulated network. Standard errors are batch means over ten blocks of time.
+    """One simulated network.
+
+    Standard errors are batch means over ten blocks of time; that of the CV is over neurons.
 
     Voltage, currents and Fano factor are those of the excitatory population; voltage and currents
     leave out refractory time. Currents are displacements of v a millisecond, in bins of 1 ms.

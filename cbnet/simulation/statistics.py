@@ -1,8 +1,8 @@
 """What a simulation says: rates, irregularity, synchrony, voltage, currents, with standard errors.
 
-Every standard error comes from batch means: the measured time is cut into ten blocks, and the
-spread of a statistic over the blocks gives its error. This counts correlations between neurons,
-which the spread over neurons would not.
+Standard errors come from batch means: the measured time is cut into ten blocks, and the spread of a
+statistic over the blocks gives its error. This counts correlations between neurons, which the
+spread over neurons would not. Only the CV, for which a block is too short, has that of the neurons.
 
 Arrays in, numbers out, in SI units. The functions are vectorised over neurons; the tests hold
 them against elephant, which works neuron by neuron.
