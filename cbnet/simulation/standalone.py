@@ -97,11 +97,12 @@ class Program:
                     arguments.append(f"neurons.{name}={results / (name + '.in')}")
             command = [str(self.folder / "main"), "--results_dir", f"{results}/", *arguments]
             done = processes.run(command, cwd=results, on_progress=on_progress)
-            info = results / "last_run_info.txt"
-            if done.code != 0 or not info.is_file() or "rror" in done.output:
+            info = results / "last_run_info.txt"  # written last, and left empty on a full disk
+            whole = info.is_file() and info.stat().st_size > 0
+            if done.code != 0 or not whole or "rror" in done.output:
                 raise SimulationError(
                     f"the simulation stopped ({_reason(done.code)}): "
-                    f"{done.output.strip() or 'it printed nothing'}"
+                    f"{done.output.strip() or 'it printed nothing'}{_disk_full(results)}"
                 )
             timing = {
                 "total_s": done.seconds,
@@ -124,19 +125,38 @@ class Program:
         return values
 
     def _read(self, results):
+        lengths = {}
+        for monitor, (file, dtype) in self.manifest["lengths"].items():
+            length = np.fromfile(results / file, dtype=dtype)
+            lengths[monitor] = int(length[0]) if length.size else -1
         arrays = {}
         for name, (file, dtype, columns) in self.manifest["recorded"].items():
             array = np.fromfile(results / file, dtype=dtype)
+            # Brian2 does not look whether it could write
+            if array.size != lengths[name.partition("_")[0]] * (columns or 1):
+                raise SimulationError(
+                    f"{results / file}: got {array.nbytes} bytes, fewer than were recorded"
+                    f"{_disk_full(results)}"
+                )
             arrays[name] = array.reshape(-1, columns) if columns else array
         return arrays
 
 
 def _write(path, array):
     array = np.ascontiguousarray(array)
-    with open(path, "wb") as file:
-        array.tofile(file)
-    if path.stat().st_size != array.nbytes:
-        raise SimulationError(f"{path}: no space left on the disk for {array.nbytes} bytes")
+    try:
+        array.tofile(path)
+    except OSError as error:  # numpy's has neither a file nor a reason
+        raise SimulationError(
+            f"{path}: cannot be written ({array.nbytes} bytes){_disk_full(path.parent)}"
+        ) from error
+
+
+def _disk_full(folder):
+    """What to do if `folder` has run out of space; empty if it has not."""
+    if shutil.disk_usage(folder).free > 1e6:
+        return ""
+    return f": no space left on the disk of {folder}; set TMPDIR to a folder on another one"
 
 
 def _reason(code):
@@ -206,7 +226,9 @@ def compile_network(params, layout, synapses, dt, duration, recorded, folder, jo
     )
     manifest = folder / "manifest.json"
     if done.code != 0 or not manifest.is_file():
-        raise SimulationError(f"compiling failed ({_reason(done.code)}):\n{_errors(done.output)}")
+        raise SimulationError(
+            f"compiling failed ({_reason(done.code)}){_disk_full(folder)}:\n{_errors(done.output)}"
+        )
     return Program(folder, json.loads(manifest.read_text()), done.seconds)
 
 
@@ -279,7 +301,11 @@ def _build(folder):
     )
     device.build(directory=str(folder), compile=True, run=False)
     group = parts.neurons
-    recorded = {}
+    recorded, lengths = {}, {}
+    for monitor in (spikes, traces):
+        variable = monitor.variables["N"]
+        file = os.path.basename(device.get_array_filename(variable))
+        lengths[monitor.name] = (file, np.dtype(variable.dtype).str)
     for monitor, names, columns in (
         (spikes, ["i", "t"], 0),
         (traces, ["t"], 0),
@@ -298,6 +324,7 @@ def _build(folder):
         },
         "static_arrays": _origins(device.static_arrays, parts.synapses.values()),
         "recorded": recorded,
+        "lengths": lengths,
     }
     partial = folder / "manifest.partial"
     partial.write_text(json.dumps(manifest))

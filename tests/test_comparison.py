@@ -1,0 +1,157 @@
+"""Theory beside simulation: rows, files, figures, and whether the two agree."""
+
+import numpy as np
+import pytest
+from brian2 import Hz, mV
+
+import cbnet
+from cbnet import results
+from cbnet.comparison import Comparison
+from cbnet.errors import ParameterError
+from cbnet.simulation import standalone, timestep
+from cbnet.simulation.job import prepare
+from cbnet.simulation.workshop import run_jobs
+
+needs_compiler = pytest.mark.skipif(
+    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
+)
+MEASURES = ["rate_E_Hz", "cv_E", "V_mean_mV", "V_sd_mV"]
+
+
+@pytest.fixture(scope="module")
+def theory():
+    """A comparison without simulations."""
+    return cbnet.compare(K=[400, 1600], simulate_K=[], nu_X=[30 * Hz, 50 * Hz])
+
+
+def test_rows(theory):
+    rows = theory.to_dict()["rows"]
+    assert len(rows) == 2 * 2 * 2 * 2
+    keys = ["model", "scaling", "K", "a", "N", "nu_X_Hz", "seeds", "noise", "theory", "simulation"]
+    for row in rows:
+        assert list(row) == keys
+        assert list(row["theory"]) == MEASURES
+        assert row["N"] is row["simulation"] is None
+        assert row["seeds"] == 0
+    combinations = {(r["model"], r["scaling"], r["K"], r["nu_X_Hz"]) for r in rows}
+    assert len(combinations) == len(rows)
+
+
+def test_rows_are_those_of_solve(theory):
+    base = cbnet.load("conductance")
+    for row in theory.to_dict()["rows"]:
+        if (row["model"], row["scaling"]) != ("conductance", "sqrt"):
+            continue
+        assert row["a"] == pytest.approx(0.0015 * np.sqrt(1000 / row["K"]))
+        params = base.scaled("sqrt", row["K"]).replace(nu_X=row["nu_X_Hz"] * Hz)
+        solution = cbnet.solve(params)
+        stable = [p for p in solution.fixed_points if p.stable]
+        best = max(stable, key=lambda p: float(p.rate_E))
+        assert row["theory"]["rate_E_Hz"] == pytest.approx(float(best.rate_E), rel=1e-6)
+        assert row["theory"]["cv_E"] == pytest.approx(best.cv_E, rel=1e-6)
+
+
+def test_in_degrees_to_simulate_belong_to_those_compared():
+    with pytest.raises(ParameterError, match="^simulate_K: got 500") as caught:
+        cbnet.compare(K=[400], simulate_K=[500])
+    assert "\n" not in str(caught.value)
+
+
+def drawn(table, path):
+    """The figure of a comparison that was saved and loaded again."""
+    from cbnet import plotting
+
+    loaded = results.load(table.save(path))
+    assert isinstance(loaded, Comparison)
+    assert loaded == table
+    assert loaded.to_dict() == table.to_dict()
+    figure = plotting.comparison(loaded)
+    figure.savefig(path.with_suffix(".png"))
+    assert path.with_suffix(".png").stat().st_size > 10_000
+    return figure
+
+
+def test_save_load_and_draw(theory, tmp_path):
+    figure = drawn(theory, tmp_path / "theory.nc")
+    assert len(figure.axes) == 6
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_one_simulated_row(tmp_path):
+    """Slow: compiles."""
+    params = cbnet.load("conductance").replace(K=100, a=0.005)
+    table = cbnet.compare(
+        params,
+        K=[100, 400],
+        simulate_K=[100],
+        nu_X=[60 * Hz],
+        models=["conductance"],
+        scalings=["sqrt"],
+        N=1250,
+        duration="0.3s",
+        seeds=2,
+        seed=5,
+    )
+    simulated, alone = table.to_dict()["rows"]
+    assert (simulated["K"], simulated["N"], simulated["seeds"]) == (100, 1250, 2)
+    assert alone["simulation"] is None
+    expected = [key for name in MEASURES for key in (name, f"{name}_sem")]
+    assert list(simulated["simulation"]) == [*expected, "fano_1ms", "fano_1ms_sem"]
+    assert simulated["simulation"]["rate_E_Hz"] > 0
+    # the mean of two runs with the two seeds
+    jobs = [
+        prepare(
+            params.replace(nu_X=60 * Hz),
+            1250,
+            "0.3s",
+            transient="0.1s",
+            seed=seed,
+            dt=table.dt[0],
+        )
+        for seed in (5, 6)
+    ]
+    mean = np.mean([float(one.rate_E) for one in run_jobs(jobs, 2)])
+    assert simulated["simulation"]["rate_E_Hz"] == pytest.approx(mean, rel=1e-12)
+    drawn(table, tmp_path / "table.nc")
+
+
+@pytest.mark.slow
+@needs_compiler
+def test_theory_and_simulation_agree():
+    """Slow: compiles, and simulates three seeds of a network in two regimes."""
+    base = cbnet.load("conductance").replace(K=400)
+    # weak synapses and much input: v hovers about threshold; strong ones: it fluctuates to it
+    regimes = {
+        "mean": base.replace(a=0.001, nu_X=100 * Hz),
+        "noise": base.replace(a=0.0024, nu_X=30 * Hz),
+    }
+    seeds = (1, 2, 3)
+    options = {"N": 4000, "duration": "0.5s", "transient": "0.1s", "dt": "0.1ms"}
+    jobs = [prepare(p, seed=seed, **options) for p in regimes.values() for seed in seeds]
+    done = run_jobs(jobs, 2)
+    for i, (regime, params) in enumerate(regimes.items()):
+        runs = done[3 * i : 3 * i + 3]
+        solution = cbnet.solve(params)
+        (point,) = solution.fixed_points
+
+        def measured(name, runs=runs):
+            values = np.array([float(getattr(run, name)) for run in runs])
+            pooled = np.sqrt(np.sum([float(getattr(run, f"{name}_sem")) ** 2 for run in runs])) / 3
+            return values.mean(), max(values.std(ddof=1) / np.sqrt(3), pooled)
+
+        # jumps as they are, and not their diffusion, by the chain
+        ((r_E, nu, _),) = timestep._states(params)
+        rate, sem = measured("rate_E")
+        # 2 % for presynaptic trains that are no Poisson trains, and 1 % of the grid
+        assert abs(rate - nu) < 4 * sem + 0.03 * nu, regime
+        # the diffusion is up to 8 % high where fluctuations drive the firing
+        assert abs(rate - float(point.rate_E)) < 4 * sem + 0.08 * rate, regime
+        mean, sem = measured("V_mean")
+        assert abs(mean - float(point.V_mean)) < 4 * sem + float(0.15 * mV), regime
+        sd, sem = measured("V_sd")
+        assert abs(sd / float(point.V_sd) - 1) < 4 * sem / sd + 0.08, regime
+        cv, sem = measured("cv_E")
+        # presynaptic trains more regular than Poisson lower the noise and the CV
+        assert abs(cv - point.cv_E) < 4 * sem + 0.12 * point.cv_E, regime
+    assert float(done[0].cv_E) < 0.55 < float(done[3].cv_E)
