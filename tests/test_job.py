@@ -93,6 +93,11 @@ def test_no_delay_is_refused(params):
         prepare(params.replace(**{"I.D_min": 0 * ms}), 1250)
 
 
+def test_delay_below_every_step_is_refused(params):
+    with pytest.raises(ParameterError, match=r"^D_min: got 0\.0005 ms; expected at least"):
+        prepare(params.replace(D_min=0.0005 * ms), 1250)
+
+
 def test_step_longer_than_the_delay_of_one_population(params):
     changed = params.replace(D_min=1 * ms, **{"I.D_min": 0.5 * ms})
     assert prepare(changed, 1250, dt=0.5 * ms).dt == pytest.approx(0.5e-3)

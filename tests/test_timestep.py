@@ -87,7 +87,7 @@ SPARSE = {"a": 0.02, "g": 12}
 def test_stepped_rate_is_that_of_brian2(model, r_E, r_I, dt):
     neuron_params = cbnet.load(model).replace(**SPARSE)
     neuron = chain(neuron_params, r_E, r_I)
-    rate, sem = brian2_rate(neuron_params, r_E, r_I, dt, copies=4000, duration=0.25)
+    rate, sem = brian2_rate(neuron_params, r_E, r_I, dt, copies=2000, duration=0.2)
     expected = 1 / neuron.stepped(dt)
     assert abs(rate - expected) < 3 * np.hypot(sem, GRID * expected)
 
@@ -117,7 +117,7 @@ def test_refractory_time_has_no_bias(params, tau_rp):
     changed = params.replace(a=0.1, g=1, K=100, tau_rp=tau_rp * ms)
     r_E, r_I, dt = 60, 60, 1e-4
     exact = cbnet.simulate_neuron(changed, r_E * Hz, r_I * Hz, duration=150 * second, seed=2)
-    rate, sem = brian2_rate(changed, r_E, r_I, dt, copies=4000, duration=0.1)
+    rate, sem = brian2_rate(changed, r_E, r_I, dt, copies=3000, duration=0.08)
     assert abs(chain(changed, r_E, r_I).bias(dt)) < 1e-3
     together = np.hypot(sem, float(exact.rate_sem))
     assert abs(rate - float(exact.rate)) < 3 * together + 1e-3 * rate
@@ -213,6 +213,14 @@ def test_choose_for_populations_that_differ(params):
     dt, bias = timestep.choose(params, target=0.02)
     biases = [timestep.bias(params, dt, *state) for state in states]
     assert bias == pytest.approx(max(biases, key=abs))
+
+
+@pytest.mark.parametrize("tau_rp", [0.5, 0])
+def test_choose_for_fast_neurons(params, tau_rp):
+    # above a kilohertz, and with populations that differ
+    fast = params.replace(K=100, a=0.02, g=2, nu_X=50 * Hz, tau_rp=tau_rp * ms, **{"I.a": 0.05})
+    dt, _ = timestep.choose(fast, target=0.05)
+    assert dt in timestep.LADDER
 
 
 def test_choose_with_a_target_out_of_reach(params):

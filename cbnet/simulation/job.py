@@ -136,6 +136,11 @@ def prepare(
         )
     if dt is None:
         step, _ = timestep.choose(params, TARGET_BIAS)
+        if step > shortest * (1 + 1e-9):
+            raise ParameterError(
+                f"D_min: got {shortest * 1e3:g} ms; expected at least the shortest time step, "
+                f"{step * 1e3:g} ms"
+            )
     else:
         step = _seconds(dt, "dt", above=0)
         if step > shortest * (1 + 1e-9):

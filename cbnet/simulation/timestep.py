@@ -21,6 +21,7 @@ LADDER = tuple(
     for step in (0.1, 0.05, 0.04, 0.025, 0.02, 0.0125, 0.01, 0.005, 0.004, 0.0025, 0.002, 0.001)
 )
 _SLOWEST = 0.01  # Hz: a network that fires less is silent, and no step would be seen in its rate
+_FASTEST = 1e4  # Hz: no network is looked for above
 _SCAN = 40  # rates, on a logarithmic scale, among which roots are bracketed
 _COARSE = 0.15  # grid for rates and first looks, in sd: rates to 1 %, a bias to a third of itself
 
@@ -172,16 +173,20 @@ def _states(params):
         r_E = values[population]["nu_X"] + nu_E
         return _chain(params, r_E, nu_I, population, spacing=_COARSE).rate
 
-    fastest = {p: 1 / max(values[p]["tau_rp"], 1e-3) for p in "EI"}
+    fastest = {p: 1 / max(values[p]["tau_rp"], 1 / _FASTEST) for p in "EI"}
     alike = values["E"] == values["I"]
 
     def inhibition(nu_E):
         """Inhibitory rate when the excitatory one is held."""
         if alike:
             return nu_E
-        return brentq(
-            lambda nu: rate("I", nu_E, nu) - nu, 0.0, fastest["I"], xtol=1e-3 * _SLOWEST, rtol=1e-3
-        )
+
+        def surplus(nu):
+            return rate("I", nu_E, nu) - nu
+
+        if surplus(fastest["I"]) > 0:
+            return fastest["I"]
+        return brentq(surplus, 0.0, fastest["I"], xtol=1e-3 * _SLOWEST, rtol=1e-3)
 
     def excess(nu):
         return np.log(max(rate("E", nu, inhibition(nu)), 1e-12) / nu)
