@@ -9,7 +9,7 @@ from . import options, output, progress, tables
 
 EXAMPLES = (
     "cbnet simulate conductance -N 1250 --set K=100 --set a=0.005 --set nu_X=80Hz",
-    "cbnet simulate current -N 2500 --set K=400 --duration 0.2s --seed 3 --json",
+    "cbnet simulate current -N 2500 --set K=400 --set a=.0024 --duration .2s --json",
 )
 
 
