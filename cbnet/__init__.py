@@ -25,7 +25,9 @@ _PUBLIC = {
     "solve": "theory.self_consistency",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+_MODULES = ("errors", "plotting", "results")
+
+__all__ = ["__version__", *_PUBLIC, *_MODULES]
 
 # In a checkout `models/` and `figures/` stand beside this folder; setuptools maps them to
 # cbnet.models and cbnet.figures. Python started inside the checkout imports this folder rather
@@ -37,6 +39,8 @@ if importlib.util.find_spec("cbnet.models") is None:
 def __getattr__(name):
     if name in _PUBLIC:
         return getattr(importlib.import_module(f"cbnet.{_PUBLIC[name]}"), name)
+    if name in _MODULES:
+        return importlib.import_module(f"cbnet.{name}")
     raise AttributeError(f"module 'cbnet' has no attribute {name!r}")
 
 

@@ -254,6 +254,12 @@ def _reduce(coupling, threshold, reset, units):
     unused = [s for s in decays if v_rhs.has(sp.Symbol(s, real=True)) is False]
     if unused:
         raise ModelError(f"equation of {unused[0]!r}: got a variable that never reaches 'v'")
+    untouched = sorted(set(decays) - {target for target, _ in targets.values()})
+    if untouched:
+        raise ModelError(
+            f"equation of {untouched[0]!r}: got a variable that no on_pre moves; expected synaptic "
+            "variables only"
+        )
     return Diffusion(
         A=A,
         B2=B2,
@@ -332,8 +338,8 @@ def _decay_rate(name, rhs, all_rhs):
     k = sp.simplify(-sp.diff(rhs, s))
     if k.has(*states) or sp.simplify(rhs + k * s) != 0 or k == 0:
         raise ModelError(
-            f"equation of {name!r}: got ds/dt = {rhs}; a one-dimensional theory needs a synaptic "
-            f"variable that decays, d{name}/dt = -{name}/tau"
+            f"equation of {name!r}: got d{name}/dt = {rhs}; a one-dimensional theory needs a "
+            f"synaptic variable that decays, d{name}/dt = -{name}/tau"
         )
     return k
 

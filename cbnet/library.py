@@ -51,10 +51,12 @@ def _from_file(path, attribute):
         return found.model
     if not isinstance(found, Model):
         models = [n for n, v in vars(module).items() if isinstance(v, Model)]
-        raise ModelError(
-            f"{path}: got no Model called {attribute!r}; expected one of {models or 'none there'}"
-        )
+        raise ModelError(f"{path}: got no Model called {attribute!r}; expected {_listed(models)}")
     return found
+
+
+def _listed(names):
+    return f"one of {', '.join(names)}" if names else "an object of class cbnet.Model in that file"
 
 
 def load(name):

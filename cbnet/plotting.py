@@ -87,7 +87,8 @@ def against_K(axes, result, model, scaling, quantity):
         axes.plot(result.K[rows], theory[rows], ls=stroke, color=colour(model))
         seen = rows[np.isfinite(simulation[rows])]
         axes.errorbar(
-            result.K[seen] * 1.09 ** (position - 1),  # side by side, or they hide each other
+            # side by side, or they hide each other
+            result.K[seen] * 1.09 ** (position - (len(np.unique(rates)) - 1) / 2),
             simulation[seen],
             yerr=2 * error[seen],
             fmt=_MARKERS[position % len(_MARKERS)],

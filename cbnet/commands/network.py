@@ -49,5 +49,5 @@ def show(result):
     out.print(f"balance line (K to infinity, 1/sqrt(K)): {shown}")
     error = data["error"]
     out.print(
-        f"stable: of the static kind; estimated relative error: {tables.value(error, digits=2)}"
+        f"stable: of the static kind; relative numerical error: {tables.value(error, digits=2)}"
     )

@@ -1,5 +1,6 @@
 """``cbnet simulate``: one network simulation."""
 
+import math
 import sys
 from typing import Annotated
 
@@ -87,3 +88,5 @@ def show(result):
     tables.header(out, result.parameters, f"simulation of the network ({result.storage})")
     out.print(tables.quantities(result, leave_out=("storage",)))
     out.print(tables.currents(result))
+    if math.isnan(result.cv_E):
+        out.print("CV –: no neuron with ten intervals between spikes; take a longer --duration")

@@ -40,20 +40,22 @@ _NAMES = {
     "duration_s": "measured time",
     "events": "recurrent synaptic events",
     "peak_rss_MB": "largest memory",
-    "error": "estimated relative error",
+    "error": "relative numerical error",
 }
 
 
 def console():
     """Standard output, as wide as it is; 80 columns and no colour where it is not a terminal."""
-    return Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    found = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    found.width = max(found.width, 80)  # a narrower terminal wraps lines; cut numbers are none
+    return found
 
 
 def grid(*headers, title=None):
     """An empty table; every column but the first is aligned to the right."""
     table = Table(box=box.SIMPLE_HEAD, title=title, title_justify="left", pad_edge=False)
     for i, header in enumerate(headers):
-        table.add_column(header, justify="left" if i == 0 else "right")
+        table.add_column(header, justify="left" if i == 0 else "right", overflow="fold")
     return table
 
 
@@ -137,6 +139,10 @@ def quantities(result, leave_out=()):
         name = _NAMES.get(key) or field.replace("_", " ")
         sem = result.in_units(f"{field}_sem") if hasattr(result, f"{field}_sem") else None
         sem = None if sem is None or math.isnan(sem) else float(sem)
+        if key == "error" and data.get("noise") == "exact":
+            name = "relative statistical error"
+        if key == "cv" and data["rate_Hz"] < SILENT_BELOW:
+            x = None
         show = rate if key.startswith("rate_") else value
         text = show(x, sem, digits=2 if key in ("error", "dt_bias") else 4 if unit == "s" else 6)
         if unit and x is not None and not text.startswith("silent"):

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import results
 from ..errors import ParameterError
-from ..parameters import to_quantity
+from ..parameters import POPULATIONS, to_quantity
 from .flow import leak_flow
 
 _FEWEST, _MOST = 100, 1000  # copies of the neuron
@@ -76,6 +76,8 @@ class NeuronSimulation(results.Result):
 
 def arrival_rates(params, r_E, r_I, population):
     """Resolved values of a population with the total rates ``R_E``, ``R_I``; r_E, r_I if given."""
+    if population not in POPULATIONS:
+        raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
     values = params.resolve(population)
     for name, given in (("r_E", r_E), ("r_I", r_I)):
         if given is not None:
