@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import Hz, mV
+from brian2 import Hz, mV, second
 
 import cbnet
 from cbnet import results
@@ -138,7 +138,14 @@ def test_theory_and_simulation_agree():
         # the diffusion is up to 8 % high where fluctuations drive the firing
         assert abs(rate - float(point.rate_E)) < 4 * sem + 0.08 * rate, regime
         mean, sem = measured("V_mean")
-        assert abs(mean - float(point.V_mean)) < 4 * sem + float(0.15 * mV), regime
+        # Diffusion for jumps and Poisson for more regular trains shift the mean by some 0.2 mV
+        # each, as the exact neuron at the measured rates shows: it has the first of them right.
+        assert abs(mean - float(point.V_mean)) < 4 * sem + float(0.5 * mV), regime
+        alone = cbnet.simulate_neuron(
+            params, params.nu_X + rate * Hz, rate * Hz, duration=30 * second, seed=1
+        )
+        both = np.hypot(sem, float(alone.V_mean_sem))
+        assert abs(mean - float(alone.V_mean)) < 4 * both + float(0.25 * mV), regime
         sd, sem = measured("V_sd")
         assert abs(sd / float(point.V_sd) - 1) < 4 * sem / sd + 0.08, regime
         cv, sem = measured("cv_E")

@@ -354,7 +354,7 @@ def test_bent_leak_simulates():
         parameters={"J": 2.5 * mV, "g": 4},
     )
     params = cbnet.Parameters(model).replace(theta=-40 * mV, E_L=-56 * mV, K=100, nu_X=8 * Hz)
-    exact = cbnet.simulate_neuron(params, 8 * Hz, 0 * Hz, duration=50 * second)
+    exact = cbnet.simulate_neuron(params, 8 * Hz, 0 * Hz, duration=25 * second)
     assert rates(params, dt=1e-4)[0] == pytest.approx(float(exact.rate), rel=0.03)
 
 

@@ -51,7 +51,9 @@ def run(job, wiring, external, on_progress):
         loop_s = time.perf_counter() - looped
     finally:
         brian2.prefs.codegen.target = target
-    arrays = {"spikes_i": spikes.i[:], "spikes_t": spikes.t_[:], "traces_t": traces.t_[:]}
+    # copies: what the monitors hand out is a view of memory that goes with them
+    arrays = {"spikes_i": np.array(spikes.i[:]), "spikes_t": np.array(spikes.t_[:])}
+    arrays["traces_t"] = np.array(traces.t_[:])
     for name in traces.record_variables:
-        arrays[f"traces_{name}"] = getattr(traces, f"{name}_").T
+        arrays[f"traces_{name}"] = np.array(getattr(traces, f"{name}_").T)
     return arrays, {"total_s": time.perf_counter() - started, "loop_s": loop_s}
