@@ -146,7 +146,7 @@ LEAKY = cbnet.Model(
                 "equations": """dv/dt = (E_L - v + w)/tau_L : volt (unless refractory)
                                 dw/dt = (v - w)/tau_L : volt"""
             },
-            "equation of 'w': got ds/dt",
+            "equation of 'w': got dw/dt",
         ),
         ({"excitatory": "v_post += Q"}, "on_pre 'v_post .= Q': got 'Q'"),
         ({"excitatory": "v_post += tau_L"}, "on_pre 'v_post .* tau_L'"),

@@ -2,7 +2,6 @@
 
 import doctest
 import importlib
-import pkgutil
 import re
 import shlex
 from pathlib import Path
@@ -23,11 +22,10 @@ COMMANDS = [
 ]
 PYTHON = [block for language, block in BLOCKS if language == "python"]
 COMPILES = ("cbnet simulate",)
+PACKAGE = Path(cbnet.__file__).parent
 MODULES = sorted(
-    module.name
-    for module in pkgutil.walk_packages(cbnet.__path__, "cbnet.")
-    if module.name.startswith(("cbnet.theory", "cbnet.simulation", "cbnet.commands"))
-    or module.name.count(".") == 1
+    ".".join(("cbnet", *file.relative_to(PACKAGE).with_suffix("").parts))
+    for file in PACKAGE.rglob("[!_]*.py")
 )
 
 
