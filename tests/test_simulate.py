@@ -286,7 +286,7 @@ def test_killed_program(small, monkeypatch, tmp_path):
 
 
 def descendants(pid):
-    """Processes of the session's tree that mention the folder of a run."""
+    """Children of a process, their children, and so on."""
     found = []
     for folder in Path("/proc").glob("[0-9]*"):
         try:

@@ -51,9 +51,9 @@ def run(job, wiring, external, on_progress):
         loop_s = time.perf_counter() - looped
     finally:
         brian2.prefs.codegen.target = target
-    # copies: what the monitors hand out is a view of memory that goes with them
-    arrays = {"spikes_i": np.array(spikes.i[:]), "spikes_t": np.array(spikes.t_[:])}
-    arrays["traces_t"] = np.array(traces.t_[:])
+    # Copies: since Brian2 2.10 what a monitor shows is memory that goes with the monitor.
+    recorded = {"spikes_i": spikes.i, "spikes_t": spikes.t_, "traces_t": traces.t_}
+    arrays = {name: np.array(view[:]) for name, view in recorded.items()}
     for name in traces.record_variables:
         arrays[f"traces_{name}"] = np.array(getattr(traces, f"{name}_").T)
     return arrays, {"total_s": time.perf_counter() - started, "loop_s": loop_s}
