@@ -383,7 +383,7 @@ def test_full_disk_while_compiling(small, small_disk):
 @needs_compiler
 def test_full_disk_while_simulating(small, small_disk):
     """Slow: compiles a program whose traces do not fit beside it."""
-    small_disk(40_000)
+    small_disk(100_000)
     with pytest.raises(SimulationError, match="no space left on the disk") as caught:
         cbnet.simulate(small, 500, "10s", dt="0.1ms")
     assert "compiling" not in str(caught.value)

@@ -284,6 +284,7 @@ objects.h.gch: objects.h
 def _compile(folder, jobs):
     (folder / "cbnet.mk").write_text(_MAKEFILE)
     subprocess.run(["make", "-s", "-f", "cbnet.mk", f"-j{jobs}"], cwd=folder, check=True)
+    (folder / "objects.h.gch").unlink()  # larger than everything else together
 
 
 def _build(folder):
