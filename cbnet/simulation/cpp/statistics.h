@@ -1,0 +1,264 @@
+// Statistics of a network while it runs, so that no list of spikes and no trace need be kept.
+//
+// Only sums are accumulated here; what they mean is worked out in online.py and statistics.py.
+// Times are whole numbers of steps. A spike of step n belongs to the time n dt; a voltage seen at
+// the end of step n, after the resets, belongs to (n + 1) dt.
+#ifndef CBNET_STATISTICS_H
+#define CBNET_STATISTICS_H
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace cbnet {
+
+// What is measured, and when.
+struct Observation {
+    int32_t neurons;         // all of them, excitatory first
+    int32_t excitatory;      // the first of them
+    int64_t first_step;      // spikes and voltages of earlier steps are not measured
+    int64_t measured_steps;  // the window: its length is T = measured_steps dt
+    double dt;               // s
+    int32_t steps_per_bin;   // steps in a bin of 1 ms, at least one
+    int32_t probes;          // neurons 0 ... probes - 1, all excitatory: voltage and input
+    double low, high;        // V, range of the histogram of the voltage
+    int32_t bins;            // of the histogram
+    double reference;        // V, near the mean voltage: sums of squares about it keep their digits
+    std::vector<int32_t> recorded;  // neurons whose spikes are listed
+    bool traces;                    // whether their voltage is kept in every step, too
+};
+
+class Statistics {
+public:
+    explicit Statistics(const Observation &observation)
+        : seen(observation),
+          trains(observation.neurons),
+          count_E(observation.measured_steps / observation.steps_per_bin, 0),
+          count_I(count_E.size(), 0),
+          block_spikes(2 * blocks, 0),
+          voltage(blocks),
+          histogram(observation.bins + 2, 0),
+          current(3 * blocks),
+          probed(observation.probes) {
+        for (int32_t i : seen.recorded)
+            trains[i].recorded = true;
+        if (seen.traces)
+            trace.reserve(seen.measured_steps * seen.recorded.size());
+    }
+
+    // To be called at the end of every step, after the resets, with the ascending indices of the
+    // neurons that fired in it. `membrane` is asked about probes, and for `trace` about recorded
+    // neurons; its methods are
+    //   double v(int i)            V; instantaneous synapses: advanced by half a step of the leak,
+    //                              since v decays between the arrivals of this step and the next
+    //   double trace(int i)        V, as it stands
+    //   bool refractory(int i)
+    //   double current_E(int i)    V/s, input that will arrive in the next step
+    //   double current_I(int i)
+    template <class Membrane>
+    void step(int64_t step, const int32_t *spikes, int n, Membrane &&membrane) {
+        const int64_t now = step - seen.first_step;
+        if (now < 0) {
+            for (int k = 0; k < n; k++)
+                trains[spikes[k]].before++;
+            return;
+        }
+        if (now >= seen.measured_steps)
+            return;
+        for (int k = 0; k < n; k++)
+            fired(spikes[k], step);
+        const int n_E = static_cast<int>(std::lower_bound(spikes, spikes + n, seen.excitatory) -
+                                         spikes);
+        const int block = block_of(now, seen.measured_steps);
+        block_spikes[block] += n_E;
+        block_spikes[blocks + block] += n - n_E;
+        const size_t bin = now / seen.steps_per_bin;
+        if (bin < count_E.size()) {
+            count_E[bin] += n_E;
+            count_I[bin] += n - n_E;
+        }
+        see_probes(now, block, membrane);
+        if (seen.traces)
+            for (int32_t i : seen.recorded)
+                trace.push_back(membrane.trace(i));
+    }
+
+    // Spikes of one neuron since the beginning of the simulation.
+    uint64_t spikes_of(int i) const {
+        return static_cast<uint64_t>(trains[i].before) + trains[i].during;
+    }
+
+    // Writes one file an array, and at last the file `written` that names them and their lengths:
+    // without it the folder is not complete. Whatever fails ends the program with a reason.
+    void write(const std::string &folder) const {
+        std::string lengths;
+        const auto put = [&](const char *name, const auto &array) {
+            write_file(folder + "/" + name, array.data(), sizeof(array[0]), array.size());
+            lengths += std::string(name) + " " + std::to_string(array.size()) + "\n";
+        };
+        put("spikes", gather<uint32_t>([](const Train &t, int) { return t.during; }));
+        put("spikes_before", gather<uint32_t>([](const Train &t, int) { return t.before; }));
+        put("last_step", gather<int64_t>([](const Train &t, int) { return t.last; }));
+        put("interval_sums",
+            gather<double>([](const Train &t, int power) { return t.sums[power]; }, powers));
+        put("count_E", count_E);
+        put("count_I", count_I);
+        put("block_spikes", block_spikes);
+        put("voltage_sums", flat(voltage));
+        put("histogram", histogram);
+        put("current_sums", flat(current));
+        put("recorded_neurons", recorded_neurons);
+        put("recorded_steps", recorded_steps);
+        put("traces", trace);
+        lengths += "end\n";
+        write_file(folder + "/written", lengths.data(), 1, lengths.size());
+    }
+
+private:
+    static const int blocks = 10;  // of time: their spread gives standard errors
+    static const int powers = 5;   // moments of intervals, from the zeroth to the fourth
+
+    // One neuron's spikes; one line of the cache, since neurons that fire are all over memory.
+    struct alignas(64) Train {
+        double sums[powers] = {};  // of w x^k over intervals x, with w = 1/(T - x)
+        int64_t last = -1;         // step of the last spike in the window
+        uint32_t during = 0, before = 0;
+        bool recorded = false;
+    };
+
+    // Number, sum and sum of squares.
+    struct Sums {
+        double n = 0, first = 0, second = 0;
+
+        void add(double x) {
+            n += 1;
+            first += x;
+            second += x * x;
+        }
+    };
+
+    // Input into one probe in the bin of 1 ms under way.
+    struct Probed {
+        double E = 0, I = 0;
+        bool held = false;  // refractory at any time of the bin
+    };
+
+    Observation seen;
+    std::vector<Train> trains;
+    std::vector<uint32_t> count_E, count_I;  // spikes of a population in whole bins of 1 ms
+    std::vector<uint64_t> block_spikes;      // E, then I
+    std::vector<Sums> voltage;
+    std::vector<uint64_t> histogram;  // first what is below the range, last what is above
+    std::vector<Sums> current;        // E, I, net
+    std::vector<Probed> probed;
+    std::vector<int32_t> recorded_neurons;
+    std::vector<int64_t> recorded_steps;
+    std::vector<double> trace;
+
+    void fired(int32_t i, int64_t step) {
+        Train &train = trains[i];
+        if (train.during > 0) {
+            // A window shows an interval x with a probability proportional to T - x.
+            const double x = (step - train.last) * seen.dt;
+            double term = 1.0 / (seen.measured_steps * seen.dt - x);
+            for (double &sum : train.sums) {
+                sum += term;
+                term *= x;
+            }
+        }
+        train.last = step;
+        train.during++;
+        if (train.recorded) {
+            recorded_neurons.push_back(i);
+            recorded_steps.push_back(step);
+        }
+    }
+
+    // Blocks as equal as whole numbers allow, longer ones first (as numpy.array_split).
+    static int block_of(int64_t k, int64_t total) {
+        const int64_t shorter = total / blocks, longer = total % blocks;
+        const int64_t in_longer = longer * (shorter + 1);
+        return static_cast<int>(k < in_longer ? k / (shorter + 1)
+                                              : longer + (k - in_longer) / shorter);
+    }
+
+    template <class Membrane> void see_probes(int64_t now, int block, Membrane &membrane) {
+        const double scale = seen.bins / (seen.high - seen.low);
+        const size_t bin = now / seen.steps_per_bin;
+        const bool in_bin = bin < count_E.size();
+        Sums sums = voltage[block];
+        for (int i = 0; i < seen.probes; i++) {
+            const bool refractory = membrane.refractory(i);
+            if (!refractory) {
+                const double v = membrane.v(i);
+                sums.add(v - seen.reference);
+                // slot 0 is below the range, slot bins + 1 above it
+                const double slot = 1.0 + (v - seen.low) * scale;
+                histogram[static_cast<size_t>(
+                    std::min(std::max(0.0, slot), seen.bins + 1.0))]++;
+            }
+            if (in_bin) {
+                probed[i].E += membrane.current_E(i);
+                probed[i].I += membrane.current_I(i);
+                probed[i].held |= refractory;
+            }
+        }
+        voltage[block] = sums;
+        if (in_bin && (now + 1) % seen.steps_per_bin == 0)
+            end_bin(block_of(bin, count_E.size()));
+    }
+
+    void end_bin(int block) {
+        for (Probed &probe : probed) {
+            if (!probe.held) {
+                const double E = probe.E / seen.steps_per_bin, I = probe.I / seen.steps_per_bin;
+                current[block].add(E);
+                current[blocks + block].add(I);
+                current[2 * blocks + block].add(E + I);
+            }
+            probe = Probed();
+        }
+    }
+
+    // The arrays of numbers that files hold, neuron by neuron.
+    template <class Number, class Get>
+    std::vector<Number> gather(Get get, int each = 1) const {
+        std::vector<Number> found;
+        found.reserve(trains.size() * each);
+        for (const Train &train : trains)
+            for (int k = 0; k < each; k++)
+                found.push_back(get(train, k));
+        return found;
+    }
+
+    static std::vector<double> flat(const std::vector<Sums> &all) {
+        std::vector<double> found;
+        for (const Sums &sums : all)
+            found.insert(found.end(), {sums.n, sums.first, sums.second});
+        return found;
+    }
+
+    static void write_file(const std::string &path, const void *data, size_t size, size_t n) {
+        FILE *file = std::fopen(path.c_str(), "wb");
+        bool whole = file != nullptr && std::fwrite(data, size, n, file) == n;
+        int reason = errno;
+        // what is buffered is written when the file is closed, and may fail only then
+        if (file != nullptr && std::fclose(file) != 0 && whole) {
+            whole = false;
+            reason = errno;
+        }
+        if (whole)
+            return;
+        std::fprintf(stderr, "error: %s: cannot be written (%zu bytes): %s\n", path.c_str(),
+                     size * n, std::strerror(reason));
+        std::exit(EXIT_FAILURE);
+    }
+};
+
+}  // namespace cbnet
+#endif
