@@ -22,8 +22,7 @@ struct Observation {
     int32_t neurons;         // all of them, excitatory first
     int32_t excitatory;      // the first of them
     int64_t first_step;      // spikes and voltages of earlier steps are not measured
-    int64_t measured_steps;  // the window: its length is T = measured_steps dt
-    double dt;               // s
+    int64_t measured_steps;  // the window; below 2^31
     int32_t steps_per_bin;   // steps in a bin of 1 ms, at least one
     int32_t probes;          // neurons 0 ... probes - 1, all excitatory: voltage and input
     double low, high;        // V, range of the histogram of the voltage
@@ -71,7 +70,7 @@ public:
         if (now >= seen.measured_steps)
             return;
         for (int k = 0; k < n; k++)
-            fired(spikes[k], step);
+            fired(spikes[k], now);
         const int n_E = static_cast<int>(std::lower_bound(spikes, spikes + n, seen.excitatory) -
                                          spikes);
         const int block = block_of(now, seen.measured_steps);
@@ -103,9 +102,10 @@ public:
         };
         put("spikes", gather<uint32_t>([](const Train &t, int) { return t.during; }));
         put("spikes_before", gather<uint32_t>([](const Train &t, int) { return t.before; }));
-        put("last_step", gather<int64_t>([](const Train &t, int) { return t.last; }));
-        put("interval_sums",
-            gather<double>([](const Train &t, int power) { return t.sums[power]; }, powers));
+        put("interval_squares",
+            gather<double>([](const Train &t, int group) { return t.squares[group]; }, groups));
+        put("interval_lengths",
+            gather<uint32_t>([](const Train &t, int group) { return t.lengths[group]; }, groups));
         put("count_E", count_E);
         put("count_I", count_I);
         put("block_spikes", block_spikes);
@@ -121,13 +121,18 @@ public:
 
 private:
     static const int blocks = 10;  // of time: their spread gives standard errors
-    static const int powers = 5;   // moments of intervals, from the zeroth to the fourth
+    static const int groups = 4;   // of intervals, dealt in turn: they give the bias of the CV
 
     // One neuron's spikes; one line of the cache, since neurons that fire are all over memory.
+    //
+    // A window of T shows an interval x with a probability proportional to T - x, so that moments
+    // of intervals are sums of w x^k with w = 1/(T - x). Two sums give three moments without a
+    // difference of large numbers: T w x = w x^2 + x and T w = w x + 1. All in steps.
     struct alignas(64) Train {
-        double sums[powers] = {};  // of w x^k over intervals x, with w = 1/(T - x)
-        int64_t last = -1;         // step of the last spike in the window
+        double squares[groups] = {};    // of w x^2
+        uint32_t lengths[groups] = {};  // of x
         uint32_t during = 0, before = 0;
+        int32_t last = -1;  // step of the window
         bool recorded = false;
     };
 
@@ -160,22 +165,19 @@ private:
     std::vector<int64_t> recorded_steps;
     std::vector<double> trace;
 
-    void fired(int32_t i, int64_t step) {
+    void fired(int32_t i, int64_t now) {
         Train &train = trains[i];
         if (train.during > 0) {
-            // A window shows an interval x with a probability proportional to T - x.
-            const double x = (step - train.last) * seen.dt;
-            double term = 1.0 / (seen.measured_steps * seen.dt - x);
-            for (double &sum : train.sums) {
-                sum += term;
-                term *= x;
-            }
+            const int64_t x = now - train.last;
+            const int group = (train.during - 1) % groups;
+            train.squares[group] += static_cast<double>(x * x) / (seen.measured_steps - x);
+            train.lengths[group] += x;
         }
-        train.last = step;
+        train.last = static_cast<int32_t>(now);
         train.during++;
         if (train.recorded) {
             recorded_neurons.push_back(i);
-            recorded_steps.push_back(step);
+            recorded_steps.push_back(seen.first_step + now);
         }
     }
 
