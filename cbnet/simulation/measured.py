@@ -4,10 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from .. import diffusion
 from ..parameters import to_quantity
 from ..results import Result, variable
 from . import statistics
+from .online import block_lengths
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -18,6 +18,7 @@ class Simulation(Result):
 
     Voltage, currents and Fano factor are those of the excitatory population; voltage and currents
     leave out refractory time. Currents are displacements of v a millisecond, in bins of 1 ms.
+    Where 1 ms is no whole number of time steps, a bin has the nearest whole number.
     """
 
     rate_E: object = variable("Hz", key="rate_E_Hz", meaning="rate of the excitatory population")
@@ -38,12 +39,15 @@ class Simulation(Result):
     V_sd_sem: object = variable("mV", meaning="standard error of V_sd")
     V_grid: object = variable("mV", dims=("voltage",), meaning="potentials of V_density")
     V_density: object = variable("1/V", dims=("voltage",), meaning="density of the potential")
+    V_outside: float = variable(meaning="share of the potential outside of V_grid")
     current_mean: object = variable(
         "mV/ms", dims=("current",), meaning="mean of E, I and net input"
     )
     current_mean_sem: object = variable("mV/ms", dims=("current",), meaning="its standard error")
     current_sd: object = variable("mV/ms", dims=("current",), meaning="sd of E, I and net input")
     current_sd_sem: object = variable("mV/ms", dims=("current",), meaning="its standard error")
+    count_E_1ms: object = variable(dims=("bin",), meaning="spikes of E in bins of 1 ms")
+    count_I_1ms: object = variable(dims=("bin",), meaning="spikes of I in bins of 1 ms")
     N: int = variable(key="N", meaning="neurons")
     N_E: int = variable(key="N_E", meaning="excitatory neurons, which come first")
     synapses: int = variable(key="synapses", meaning="recurrent synapses")
@@ -70,19 +74,12 @@ class Simulation(Result):
     V_traces: object = variable("mV", dims=("time", "recorded"), meaning="recorded potentials")
 
 
-def measure(params, layout, arrays, dt, transient, duration, probes, recorded):
-    """Statistics of the arrays that the monitors recorded.
+def measure(accumulated):
+    """Statistics of what a simulation accumulated.
 
     Parameters
     ----------
-    params : Parameters
-    layout : Layout
-    arrays : dict of str to ndarray
-        From a program's run.
-    dt, transient, duration : float
-        In s.
-    probes, recorded : ndarray of int
-        Excitatory neurons whose voltage and input make the statistics; neurons to hand out.
+    accumulated : Accumulated
 
     Returns
     -------
@@ -91,15 +88,21 @@ def measure(params, layout, arrays, dt, transient, duration, probes, recorded):
     first, second, differ
         See :func:`statistics.drift`; of all neurons.
     """
-    start, stop = transient, transient + duration
-    neurons, times = arrays["spikes_i"], arrays["spikes_t"]
-    kept = times >= start
-    neurons, times = neurons[kept], times[kept]
-    excitatory = neurons < layout.N_E
-    fields = {}
-    for population, mine in (("E", excitatory), ("I", ~excitatory)):
-        rate = statistics.rate(times[mine], layout.size(population), start, stop)
-        cv, count = statistics.isi_cv(neurons[mine], times[mine], duration)
+    seen = accumulated.observation
+    seconds = block_lengths(seen.steps) * seen.dt
+    fields = {
+        "count_E_1ms": accumulated.count_E.astype(int),
+        "count_I_1ms": accumulated.count_I.astype(int),
+    }
+    parts = {"E": slice(0, seen.N_E), "I": slice(seen.N_E, seen.N)}
+    for (population, mine), spikes in zip(parts.items(), accumulated.block_spikes, strict=True):
+        rate = statistics.rate(spikes, seconds, mine.stop - mine.start)
+        cv, count = statistics.isi_cv(
+            accumulated.spikes[mine],
+            accumulated.interval_squares[mine],
+            accumulated.interval_lengths[mine],
+            seen.steps,
+        )
         fields |= {
             f"rate_{population}": to_quantity(rate.value, "Hz"),
             f"rate_{population}_sem": to_quantity(rate.sem, "Hz"),
@@ -107,51 +110,17 @@ def measure(params, layout, arrays, dt, transient, duration, probes, recorded):
             f"cv_{population}_sem": cv.sem,
             f"cv_{population}_count": count,
         }
-    fano = statistics.fano(times[excitatory], start, stop)
+    fano = statistics.fano(accumulated.count_E)
     fields |= {"fano_1ms": fano.value, "fano_1ms_sem": fano.sem}
-    fields |= _membrane(params, arrays, dt, start, np.union1d(probes, recorded), probes)
-    listed = np.union1d(probes, recorded)
-    columns = np.searchsorted(listed, recorded)
-    now = arrays["traces_t"] >= start - dt / 2
-    mine = np.isin(neurons, recorded)
-    fields |= {
-        "recorded": np.asarray(recorded, int),
-        "spike_neurons": neurons[mine].astype(int),
-        "spike_times": to_quantity(times[mine], "s"),
-        "trace_times": to_quantity(arrays["traces_t"][now] if len(recorded) else np.empty(0), "s"),
-        "V_traces": to_quantity(
-            arrays["traces_v"][now][:, columns] if len(recorded) else np.empty((0, 0)), "mV"
-        ),
-    }
-    return fields, *statistics.drift(times, start, stop)
+    fields |= _membrane(accumulated) | _recorded(accumulated)
+    return fields, *statistics.drift(accumulated.block_spikes.sum(axis=0), seconds)
 
 
-def _membrane(params, arrays, dt, start, listed, probes):
-    now = arrays["traces_t"] >= start - dt / 2
-    columns = np.searchsorted(listed, probes)
-    v = arrays["traces_v"][now][:, columns]
-    active = arrays["traces_not_refractory"][now][:, columns].astype(bool)
-    values = params.resolve("E")
-    reduced = diffusion.of_model(params.model, values)
-    currents = {}
-    for population in "EI":
-        jump = reduced.function(f"jump_{population}", values)(v)
-        name, displacement = reduced.targets[population]
-        if name == "v":
-            arrived = arrays[f"traces_arrived_{population}"][now][:, columns]
-            currents[population] = arrived * jump / dt
-        else:
-            # one spike adds `displacement` to s and moves v by `jump` in all, at the rate of decay
-            per_s = displacement / reduced.decays[name]
-            charge = float(per_s.subs({x: values[x.name] for x in per_s.free_symbols}))
-            currents[population] = arrays[f"traces_{name}"][now][:, columns] * jump / charge
-    currents["net"] = currents["E"] + currents["I"]
-    if not reduced.filtered:
-        # the leak has been applied for the whole step: halfway it is as in continuous time
-        v = v - reduced.function("leak", values)(v) * dt / 2
-    mean, sd = statistics.voltage(v, active)
-    grid, heights = statistics.density(v, active)
-    found = [statistics.current(currents[name], active, dt) for name in ("E", "I", "net")]
+def _membrane(accumulated):
+    seen = accumulated.observation
+    mean, sd = statistics.mean_and_sd(accumulated.voltage_sums, seen.reference)
+    grid, heights, outside = statistics.density(accumulated.histogram, seen.low, seen.high)
+    found = [statistics.mean_and_sd(sums) for sums in accumulated.current_sums]
     return {
         "V_mean": to_quantity(mean.value, "mV"),
         "V_mean_sem": to_quantity(mean.sem, "mV"),
@@ -159,8 +128,24 @@ def _membrane(params, arrays, dt, start, listed, probes):
         "V_sd_sem": to_quantity(sd.sem, "mV"),
         "V_grid": to_quantity(grid, "mV"),
         "V_density": to_quantity(heights, "1/V"),
+        "V_outside": outside,
         "current_mean": to_quantity(np.array([m.value for m, _ in found]), "mV/ms"),
         "current_mean_sem": to_quantity(np.array([m.sem for m, _ in found]), "mV/ms"),
         "current_sd": to_quantity(np.array([s.value for _, s in found]), "mV/ms"),
         "current_sd_sem": to_quantity(np.array([s.sem for _, s in found]), "mV/ms"),
+    }
+
+
+def _recorded(accumulated):
+    seen = accumulated.observation
+    # a voltage is seen at the end of its step
+    steps = seen.first_step + 1 + np.arange(len(accumulated.traces))
+    if not len(seen.recorded):
+        steps = steps[:0]
+    return {
+        "recorded": np.asarray(seen.recorded, int),
+        "spike_neurons": accumulated.recorded_neurons.astype(int),
+        "spike_times": to_quantity(accumulated.recorded_steps * seen.dt, "s"),
+        "trace_times": to_quantity(steps * seen.dt, "s"),
+        "V_traces": to_quantity(accumulated.traces[: len(steps)], "mV"),
     }

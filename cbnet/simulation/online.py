@@ -1,0 +1,302 @@
+"""What a simulation accumulates while it runs: sums that do not grow with the number of spikes.
+
+The compiled simulation makes them in C++ (``cpp/statistics.h``) and leaves them in files
+(:func:`read`); one that runs in numpy has monitors instead, whose arrays give the same numbers
+(:func:`from_monitors`). What they mean is worked out in :mod:`cbnet.simulation.statistics`.
+
+A spike of step n belongs to the time n dt; a voltage is seen at the end of a step, after the
+resets, and belongs to (n + 1) dt.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from ..errors import ParameterError, SimulationError
+
+BLOCKS = 10
+GROUPS = 4
+_BYTES_PER_NEURON = 96  # one line of the cache, and the largest array made of them at the end
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What is measured, and when.
+
+    Attributes
+    ----------
+    N, N_E : int
+        Neurons; the excitatory ones come first.
+    first_step, steps : int
+        First step of the measured window, and its steps.
+    dt : float
+        In s.
+    probes : int
+        Neurons 0 to probes − 1, all excitatory, whose voltage and input make the statistics.
+    low, high, bins : float, float, int
+        Histogram of the voltage, in V.
+    reference : float
+        Voltage near the mean, in V: squares are summed about it to keep their digits.
+    recorded : ndarray of int
+        Neurons whose spikes are listed, ascending.
+    traces : bool
+        Whether their voltage is kept in every step, too.
+
+    Raises
+    ------
+    ParameterError
+        If the window is shorter than ten steps or too long to be counted.
+    """
+
+    N: int
+    N_E: int
+    first_step: int
+    steps: int
+    dt: float
+    probes: int
+    low: float
+    high: float
+    reference: float
+    bins: int = 100
+    recorded: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
+    traces: bool = True
+
+    def __post_init__(self):
+        if not BLOCKS <= self.steps < 2**31:
+            raise ParameterError(
+                f"duration: got {self.steps} steps of dt = {self.dt * 1e3:g} ms; expected at least "
+                f"ten and fewer than 2^31"
+            )
+
+    @property
+    def steps_per_bin(self):
+        """Steps in a bin of 1 ms, or of one step if that is longer."""
+        return max(1, round(1e-3 / self.dt))
+
+    @property
+    def whole_bins(self):
+        """Whole bins in the window; what is left over at its end is in no bin."""
+        return self.steps // self.steps_per_bin
+
+    @property
+    def bytes(self):
+        """Memory that accumulating takes, without the list of recorded spikes."""
+        traced = self.steps * len(self.recorded) if self.traces else 0
+        return self.N * _BYTES_PER_NEURON + 8 * (self.whole_bins + traced)
+
+
+@dataclass(frozen=True, eq=False)
+class Accumulated:
+    """Sums over the measured window.
+
+    The window is cut into ten blocks as equal as whole steps (bins) allow. The intervals between
+    spikes of a neuron that lie in the window are dealt to four groups in turn, the first interval
+    to the first group.
+
+    Attributes
+    ----------
+    observation : Observation
+    spikes, spikes_before : ndarray of uint32, shape (N,)
+        Spikes of every neuron in the window, and before it.
+    interval_squares : ndarray, shape (N, 4)
+        Sum of x²/(T − x) over the intervals x of a group, x and T in steps.
+    interval_lengths : ndarray of uint32, shape (N, 4)
+        Sum of x.
+    count_E, count_I : ndarray of uint32, shape (whole_bins,)
+        Spikes of a population in bins of 1 ms.
+    block_spikes : ndarray of uint64, shape (2, 10)
+        Spikes of E and of I in blocks of steps.
+    voltage_sums : ndarray, shape (10, 3)
+        Number, sum and sum of squares about the reference of the probes' voltage in V, in blocks
+        of steps, refractory time excluded.
+    histogram : ndarray of uint64, shape (bins + 2,)
+        Of the same voltages; first those below the range, last those above it.
+    current_sums : ndarray, shape (3, 10, 3)
+        The same three sums of E, I and net input in V/s, averaged over bins of 1 ms in which the
+        neuron was never refractory, in blocks of bins.
+    recorded_neurons : ndarray of int32
+        Neuron of each spike of the recorded neurons in the window, in the order of time.
+    recorded_steps : ndarray of int64
+        Its step, counted from the beginning of the simulation.
+    traces : ndarray, shape (steps, recorded)
+        Voltage of the recorded neurons in V at the end of every step; shape (0, recorded) if not
+        asked for.
+    """
+
+    observation: Observation
+    spikes: np.ndarray
+    spikes_before: np.ndarray
+    interval_squares: np.ndarray
+    interval_lengths: np.ndarray
+    count_E: np.ndarray
+    count_I: np.ndarray
+    block_spikes: np.ndarray
+    voltage_sums: np.ndarray
+    histogram: np.ndarray
+    current_sums: np.ndarray
+    recorded_neurons: np.ndarray
+    recorded_steps: np.ndarray
+    traces: np.ndarray
+
+
+def _arrays(observation):
+    """Type and shape of every array; −1 where only the run tells the length."""
+    N, bins = observation.N, observation.whole_bins
+    recorded = len(observation.recorded)
+    return {
+        "spikes": ("<u4", (N,)),
+        "spikes_before": ("<u4", (N,)),
+        "interval_squares": ("<f8", (N, GROUPS)),
+        "interval_lengths": ("<u4", (N, GROUPS)),
+        "count_E": ("<u4", (bins,)),
+        "count_I": ("<u4", (bins,)),
+        "block_spikes": ("<u8", (2, BLOCKS)),
+        "voltage_sums": ("<f8", (BLOCKS, 3)),
+        "histogram": ("<u8", (observation.bins + 2,)),
+        "current_sums": ("<f8", (3, BLOCKS, 3)),
+        "recorded_neurons": ("<i4", (-1,)),
+        "recorded_steps": ("<i8", (-1,)),
+        "traces": ("<f8", (observation.steps if observation.traces else 0, recorded)),
+    }
+
+
+def read(folder, observation):
+    """Read what the compiled simulation wrote.
+
+    Parameters
+    ----------
+    folder : path
+        One file an array, and ``written``, which was made last and has their lengths.
+    observation : Observation
+        What the simulation was asked for.
+
+    Returns
+    -------
+    Accumulated
+
+    Raises
+    ------
+    SimulationError
+        If a file is missing or its length is not the one expected; the message names it.
+    """
+    folder = Path(folder)
+    try:
+        lines = (folder / "written").read_text().splitlines()
+        if not lines or lines[-1] != "end":
+            raise SimulationError(f"{folder / 'written'}: is not complete: the run did not finish")
+        lengths = {name: int(length) for name, length in (line.split() for line in lines[:-1])}
+        found = {}
+        for name, (dtype, shape) in _arrays(observation).items():
+            expected = lengths[name] if shape == (-1,) else int(np.prod(shape))
+            array = np.fromfile(folder / name, dtype)
+            size, wanted = (folder / name).stat().st_size, expected * array.itemsize
+            if size != wanted or lengths[name] != expected:
+                raise SimulationError(
+                    f"{folder / name}: got {size} bytes of {lengths[name]} numbers; expected "
+                    f"{wanted} bytes of {expected}"
+                )
+            found[name] = array.reshape(shape)
+    except OSError as error:
+        raise SimulationError(f"{error.filename}: {error.strerror}") from error
+    return Accumulated(observation, **found)
+
+
+def from_monitors(
+    observation, neurons, steps, v, refractory, current_E, current_I, traces=None
+):
+    """The same from lists of spikes and from traces.
+
+    Parameters
+    ----------
+    observation : Observation
+    neurons, steps : ndarray of int
+        Neuron and step of every spike of the simulation.
+    v : ndarray, shape (T, probes)
+        Voltage of the probes in V at the end of every step of the window. With instantaneous
+        synapses it is advanced by half a step of the leak.
+    refractory : ndarray of bool, shape (T, probes)
+    current_E, current_I : ndarray, shape (T, probes)
+        Their input in V/s.
+    traces : ndarray, shape (T, recorded), optional
+        Voltage of the recorded neurons, as it stands.
+
+    Returns
+    -------
+    Accumulated
+    """
+    o = observation
+    order = np.lexsort((neurons, steps))
+    neurons, steps = np.asarray(neurons)[order], np.asarray(steps)[order] - o.first_step
+    before = neurons[steps < 0]
+    inside = (steps >= 0) & (steps < o.steps)
+    neurons, steps = neurons[inside], steps[inside]
+    squares, lengths = _intervals(o, neurons, steps)
+    excitatory = neurons < o.N_E
+    mine = np.isin(neurons, o.recorded)
+    recorded = len(o.recorded)
+    found = {
+        "spikes": np.bincount(neurons, minlength=o.N),
+        "spikes_before": np.bincount(before, minlength=o.N),
+        "interval_squares": squares,
+        "interval_lengths": lengths,
+        "block_spikes": [_per_block(o.steps, steps[part]) for part in (excitatory, ~excitatory)],
+        "voltage_sums": _block_sums(v - o.reference, ~refractory),
+        "histogram": _histogram(o, v[~refractory]),
+        "current_sums": _current_sums(o, refractory, current_E, current_I),
+        "recorded_neurons": neurons[mine],
+        "recorded_steps": steps[mine] + o.first_step,
+        "traces": traces if o.traces and recorded else np.empty((o.steps * o.traces, recorded)),
+    }
+    for name, part in (("count_E", excitatory), ("count_I", ~excitatory)):
+        counts = np.bincount(steps[part] // o.steps_per_bin, minlength=o.whole_bins)
+        found[name] = counts[: o.whole_bins]
+    return Accumulated(
+        o, **{name: np.asarray(found[name], dtype) for name, (dtype, _) in _arrays(o).items()}
+    )
+
+
+def block_lengths(total):
+    """How many of `total` steps or bins each block has, as :func:`numpy.array_split` cuts them."""
+    return np.full(BLOCKS, total // BLOCKS) + (np.arange(BLOCKS) < total % BLOCKS)
+
+
+def _per_block(total, steps):
+    ends = np.cumsum(block_lengths(total))
+    return np.bincount(np.searchsorted(ends, steps, side="right"), minlength=BLOCKS)
+
+
+def _intervals(o, neurons, steps):
+    order = np.argsort(neurons, kind="stable")
+    neurons, steps = neurons[order], steps[order]
+    same = neurons[1:] == neurons[:-1]
+    x, owners = np.diff(steps)[same], neurons[1:][same]
+    group = (np.arange(len(owners)) - np.searchsorted(owners, owners)) % GROUPS
+    slot, shape = owners * GROUPS + group, (o.N, GROUPS)
+    squares = np.bincount(slot, x**2 / (o.steps - x), minlength=o.N * GROUPS)
+    lengths = np.bincount(slot, x, minlength=o.N * GROUPS)
+    return squares.reshape(shape), lengths.reshape(shape)
+
+
+def _block_sums(values, kept):
+    """Number, sum and sum of squares of the values kept, in blocks along the first axis."""
+    sums = [
+        [part.sum() for part in np.array_split(np.where(kept, values, 0) ** power * kept, BLOCKS)]
+        for power in (0, 1, 2)
+    ]
+    return np.transpose(sums)
+
+
+def _histogram(o, v):
+    slots = np.clip(1 + (v - o.low) * (o.bins / (o.high - o.low)), 0, o.bins + 1)
+    return np.bincount(slots.astype(int), minlength=o.bins + 2)
+
+
+def _current_sums(o, refractory, current_E, current_I):
+    def binned(values):
+        whole = values[: o.whole_bins * o.steps_per_bin]
+        return whole.reshape(o.whole_bins, o.steps_per_bin, o.probes)
+
+    kept = ~binned(refractory).any(axis=1)
+    E, I = (binned(current).mean(axis=1) for current in (current_E, current_I))  # noqa: E741
+    return [_block_sums(values, kept) for values in (E, I, E + I)]
