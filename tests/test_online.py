@@ -170,7 +170,7 @@ class Run:
         )
 
 
-def assert_same(found, expected, scale=1.0):
+def assert_same(found, expected):
     for name, (dtype, _) in online._arrays(found.observation).items():
         mine, theirs = getattr(found, name), getattr(expected, name)
         assert mine.dtype == theirs.dtype == np.dtype(dtype), name

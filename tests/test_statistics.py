@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from cbnet.simulation import statistics
+from cbnet.simulation import online, statistics
 
 ELEPHANT = pytest.importorskip("elephant", reason="elephant is the oracle of these tests")
 
@@ -33,14 +33,74 @@ def elephant_trains(indices, times, start, stop):
     return [neo.SpikeTrain(train, t_stop, t_start=t_start) for train in each]
 
 
+def observation(steps, N=1, dt=1e-4, first_step=0, **values):
+    defaults = {"probes": 0, "low": -0.08, "high": -0.04, "reference": -0.0595}
+    return online.Observation(N, N, first_step, steps, dt, **defaults | values)
+
+
+def of_spikes(indices, times, size, start, stop, dt=1e-5):
+    """Accumulators of a window of an excitatory population."""
+    o = observation(round((stop - start) / dt), size, dt, round(start / dt))
+    steps = np.floor(np.asarray(times) / dt).astype(int)
+    none = np.empty((o.steps, 0))
+    return online.from_monitors(o, np.asarray(indices, int), steps, none, none > 0, none, none)
+
+
+def of_membrane(v, active, E=0.0, dt=1e-3, **values):
+    """Accumulators of the voltage and the input of probes."""
+    o = observation(len(v), v.shape[1], dt, probes=v.shape[1], **values)
+    E = np.broadcast_to(E, v.shape)
+    silent = np.empty(0, int)
+    return online.from_monitors(o, silent, silent, v, ~active, E, 0 * E)
+
+
+def blocks(times, start, stop):
+    """Spikes and seconds of ten blocks."""
+    sums = of_spikes(np.zeros(len(times)), times, 1, start, stop)
+    seconds = online.block_lengths(sums.observation.steps) * sums.observation.dt
+    return sums.block_spikes[0], seconds
+
+
+def rate(times, size, start, stop):
+    return statistics.rate(*blocks(times, start, stop), size)
+
+
+def drift(times, start, stop):
+    return statistics.drift(*blocks(times, start, stop))
+
+
+def isi_cv(indices, times, stop):
+    sums = of_spikes(indices, times, np.max(indices, initial=0) + 1, 0, stop)
+    return statistics.isi_cv(
+        sums.spikes, sums.interval_squares, sums.interval_lengths, sums.observation.steps
+    )
+
+
+def fano(times, stop):
+    return statistics.fano(of_spikes(np.zeros(len(times)), times, 1, 0, stop).count_E)
+
+
+def voltage(v, active):
+    sums = of_membrane(v, active)
+    return statistics.mean_and_sd(sums.voltage_sums, sums.observation.reference)
+
+
+def density(v, active, **values):
+    o = (sums := of_membrane(v, active, **values)).observation
+    return statistics.density(sums.histogram, o.low, o.high)
+
+
+def current(values, active, dt):
+    sums = of_membrane(np.zeros(values.shape), active, values, dt)
+    return statistics.mean_and_sd(sums.current_sums[0])
+
+
 # Rates
 
 
 def test_rate():
     rng = np.random.default_rng(1)
-    found = [
-        statistics.rate(rng.uniform(1, 3, rng.poisson(4000)), 100, 1.0, 3.0) for _ in range(400)
-    ]
+    found = [rate(rng.uniform(1, 3, rng.poisson(4000)), 100, 1.0, 3.0) for _ in range(400)]
     z = np.array([(f.value - 20) / f.sem for f in found])
     assert abs(np.mean([f.value for f in found]) - 20) < 4 * np.std([f.value for f in found]) / 20
     # t with nine degrees of freedom lies within 2 in 92.3 % of cases; 400 give ± 1.3 %
@@ -48,21 +108,20 @@ def test_rate():
 
 
 def test_rate_counts_what_lies_inside():
-    found = statistics.rate(np.array([0.9, 1.1, 1.5, 2.9, 3.2]), 2, 1.0, 3.0)
+    found = rate(np.array([0.9, 1.1, 1.5, 2.9, 3.2]), 2, 1.0, 3.0)
     assert found.value == pytest.approx(3 / 4)
 
 
 def test_rate_of_silence():
-    found = statistics.rate(np.empty(0), 50, 0.2, 1.2)
-    assert (found.value, found.sem) == (0, 1 / 50)
+    found = rate(np.empty(0), 50, 0.2, 1.2)
+    assert (found.value, found.sem) == (0, pytest.approx(1 / 50))
 
 
 def test_error_of_a_rate_counts_correlations():
     # All neurons fire together: the error is that of one train, not of a hundred.
     rng = np.random.default_rng(2)
     found = [
-        statistics.rate(np.repeat(rng.uniform(0, 2, rng.poisson(100)), 100), 100, 0, 2)
-        for _ in range(300)
+        rate(np.repeat(rng.uniform(0, 2, rng.poisson(100)), 100), 100, 0, 2) for _ in range(300)
     ]
     spread = np.std([f.value for f in found])
     assert spread == pytest.approx(50 / np.sqrt(100), rel=0.2)
@@ -77,7 +136,7 @@ def test_error_of_a_rate_counts_correlations():
 def test_cv_of_short_windows(rate, cv):
     rng = np.random.default_rng(int(rate + 10 * cv))
     indices, times = gamma_trains(rate, cv, 2000, 0.5, rng)
-    found, count = statistics.isi_cv(indices, times, 0.5)
+    found, count = isi_cv(indices, times, 0.5)
     assert count > 1900
     # 1 % is what is left where some trains barely have ten intervals
     assert abs(found.value - cv) < 3 * found.sem + 0.01 * cv
@@ -90,9 +149,38 @@ def test_cv_at_rates_too_low_for_the_window():
     rng = np.random.default_rng(8)
     for cv in (0.3, 0.7, 1.0):
         indices, times = gamma_trains(20, cv, 8000, 0.5, rng)
-        found, count = statistics.isi_cv(indices, times, 0.5)
+        found, count = isi_cv(indices, times, 0.5)
         assert 100 < count < 8000
         assert abs(found.value / cv - 1) < 0.05
+
+
+def jackknifed_cvs(indices, times, stop):
+    """The CV of each neuron that has ten intervals, corrected by leaving out every interval."""
+    same = indices[1:] == indices[:-1]
+    x, owners = np.diff(times)[same], indices[1:][same]
+    found = []
+    for one in np.split(x, np.flatnonzero(np.diff(owners)) + 1):
+        if len(one) >= 10:
+            kept = np.vstack([np.ones((1, len(one))), 1 - np.eye(len(one))]) / (stop - one)
+            zeroth, first, second = (kept @ one**power for power in range(3))
+            cv = np.sqrt(second * zeroth / first**2 - 1)
+            found.append(len(one) * cv[0] - (len(one) - 1) * cv[1:].mean())
+    return np.array(found)
+
+
+@pytest.mark.parametrize("cv", [0.2, 0.4, 0.7, 1.0])
+@pytest.mark.parametrize("rate", [14, 20, 30, 50, 100])
+def test_bias_of_cv_is_no_larger_than_that_of_a_jackknife(cv, rate):
+    rng = np.random.default_rng(int(rate + 10 * cv))
+    indices, times = gamma_trains(rate, cv, 1500, 1.0, rng)
+    order = np.lexsort((times, indices))
+    expected = jackknifed_cvs(indices[order], times[order], 1.0)
+    found, count = isi_cv(indices, times, 1.0)
+    assert count == len(expected)
+    error = expected.std() / np.sqrt(count)
+    assert found.sem < 1.35 * error
+    # the same trains: their difference is known better than either
+    assert abs(found.value - cv) < abs(expected.mean() - cv) + error
 
 
 def test_cv_of_long_trains_is_elephants():
@@ -101,7 +189,7 @@ def test_cv_of_long_trains_is_elephants():
 
     rng = np.random.default_rng(3)
     indices, times = gamma_trains(80, 0.6, 30, 40.0, rng)
-    found, count = statistics.isi_cv(indices, times, 40.0)
+    found, count = isi_cv(indices, times, 40.0)
     assert count == 30
     expected = np.mean([elephant_cv(isi(t)) for t in elephant_trains(indices, times, 0, 40.0)])
     # the corrections for window and number of intervals are of the order 1/n = 1/3200
@@ -111,7 +199,7 @@ def test_cv_of_long_trains_is_elephants():
 
 def test_error_of_cv():
     rng = np.random.default_rng(4)
-    found = [statistics.isi_cv(*gamma_trains(60, 0.8, 50, 1.0, rng), 1.0)[0] for _ in range(100)]
+    found = [isi_cv(*gamma_trains(60, 0.8, 50, 1.0, rng), 1.0)[0] for _ in range(100)]
     spread = np.std([f.value for f in found])
     assert np.sqrt(np.mean([f.sem**2 for f in found])) == pytest.approx(spread, rel=0.25)
 
@@ -120,14 +208,14 @@ def test_order_of_spikes_does_not_matter():
     rng = np.random.default_rng(5)
     indices, times = gamma_trains(60, 0.8, 50, 1.0, rng)
     shuffled = rng.permutation(times.size)
-    first, _ = statistics.isi_cv(indices, times, 1.0)
-    again, _ = statistics.isi_cv(indices[shuffled], times[shuffled], 1.0)
+    first, _ = isi_cv(indices, times, 1.0)
+    again, _ = isi_cv(indices[shuffled], times[shuffled], 1.0)
     assert first == again
 
 
 def test_regular_trains():
-    times = np.concatenate([np.arange(0.01, 1, 0.02), np.arange(0.005, 1, 0.02)])
-    found, count = statistics.isi_cv(np.repeat([0, 7], 50), times, 1.0)
+    times = np.concatenate([np.arange(0.01, 1, 0.02), np.arange(0.005, 1, 0.02)]) + 5e-6
+    found, count = isi_cv(np.repeat([0, 7], 50), times, 1.0)
     assert count == 2
     assert found.value == pytest.approx(0, abs=1e-6)
 
@@ -136,7 +224,7 @@ def test_regular_trains():
 def test_too_few_intervals(spikes):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        found, count = statistics.isi_cv(np.zeros(spikes, int), np.linspace(0, 0.9, spikes), 1.0)
+        found, count = isi_cv(np.zeros(spikes, int), np.linspace(0, 0.9, spikes), 1.0)
     assert count == 0
     assert np.isnan(found.value)
     assert np.isnan(found.sem)
@@ -146,7 +234,7 @@ def test_fewest_intervals():
     rng = np.random.default_rng(6)
     for spikes, expected in ((10, 0), (11, 1)):
         times = np.sort(rng.random(spikes))
-        _, count = statistics.isi_cv(np.zeros(spikes, int), times, 1.0)
+        _, count = isi_cv(np.zeros(spikes, int), times, 1.0)
         assert count == expected
 
 
@@ -155,7 +243,7 @@ def test_fewest_intervals():
 
 def test_fano_of_independent_neurons():
     rng = np.random.default_rng(7)
-    found = [statistics.fano(rng.uniform(0, 2, rng.poisson(40_000)), 0, 2) for _ in range(100)]
+    found = [fano(rng.uniform(0, 2, rng.poisson(40_000)), 2) for _ in range(100)]
     values = np.array([f.value for f in found])
     assert abs(values.mean() - 1) < 4 * values.std() / 10
     assert np.sqrt(np.mean([f.sem**2 for f in found])) == pytest.approx(values.std(), rel=0.25)
@@ -165,7 +253,7 @@ def test_fano_of_neurons_that_fire_together():
     # every event is M spikes in one bin: Fano factor M
     rng = np.random.default_rng(8)
     events = rng.uniform(0, 10, rng.poisson(10 * 50))
-    found = statistics.fano(np.repeat(events, 40), 0, 10)
+    found = fano(np.repeat(events, 40), 10)
     assert abs(found.value - 40) < 3 * found.sem
     assert 0.5 < found.sem < 5
 
@@ -176,7 +264,7 @@ def test_fano_of_a_modulated_rate():
     bins, mean, m = 5000, 30.0, 0.5
     counts = rng.poisson(mean * (1 + m * np.sin(2 * np.pi * np.arange(bins) / 50)))
     times = (np.repeat(np.arange(bins), counts) + 0.5) * 1e-3
-    found = statistics.fano(times, 0, bins * 1e-3)
+    found = fano(times, bins * 1e-3)
     assert abs(found.value - (1 + mean * m**2 / 2)) < 3 * found.sem
 
 
@@ -188,13 +276,13 @@ def test_fano_is_that_of_elephant():
     indices, times = gamma_trains(40, 0.5, 50, 2.0, rng)
     trains = elephant_trains(indices, times, 0, 2.0)
     counts = time_histogram(trains, 1 * pq.ms, output="counts").magnitude.ravel()
-    found = statistics.fano(times, 0, 2.0)
+    found = fano(times, 2.0)
     assert found.value == pytest.approx(counts.var(ddof=1) / counts.mean(), rel=0.01)
 
 
 def test_fano_of_silence_and_of_short_times():
-    assert np.isnan(statistics.fano(np.empty(0), 0, 1).value)
-    assert np.isnan(statistics.fano(np.array([0.005]), 0, 0.01).value)
+    assert np.isnan(fano(np.empty(0), 1).value)
+    assert np.isnan(fano(np.array([0.005]), 0.01).value)
 
 
 # Drift
@@ -202,7 +290,7 @@ def test_fano_of_silence_and_of_short_times():
 
 def test_drift_of_a_stationary_rate_is_rarely_seen():
     rng = np.random.default_rng(11)
-    alarms = [statistics.drift(rng.uniform(0, 1, rng.poisson(5000)), 0, 1)[2] for _ in range(1000)]
+    alarms = [drift(rng.uniform(0, 1, rng.poisson(5000)), 0, 1)[2] for _ in range(1000)]
     # p < 0.001, and Welch's test on five blocks is conservative: at most 1 + 4
     assert np.sum(alarms) <= 5
 
@@ -214,7 +302,7 @@ def test_drift_is_seen():
         times = np.concatenate(
             [rng.uniform(0, 0.5, rng.poisson(5000)), rng.uniform(0.5, 1, rng.poisson(7000))]
         )
-        first, second, differ = statistics.drift(times, 0, 1)
+        first, second, differ = drift(times, 0, 1)
         seen.append(differ)
     # 40 % more, of 14 standard errors
     assert np.mean(seen) > 0.9
@@ -223,11 +311,11 @@ def test_drift_is_seen():
 
 
 def test_drift_of_silence():
-    assert not statistics.drift(np.empty(0), 0, 1)[2]
+    assert not drift(np.empty(0), 0, 1)[2]
     # a burst in one block is no drift, and the same in every block of one half is
     steady = np.repeat(np.arange(5) * 0.1 + 0.05, 100)
-    assert statistics.drift(steady, 0, 1)[2]
-    assert not statistics.drift(np.full(100, 0.05), 0, 1)[2]
+    assert drift(steady, 0, 1)[2]
+    assert not drift(np.full(100, 0.05), 0, 1)[2]
 
 
 # Voltage
@@ -246,7 +334,7 @@ def test_voltage_and_coverage_of_its_errors():
     active = np.ones((2000, 5), bool)
     z = []
     for _ in range(400):
-        mean, sd = statistics.voltage(ar1(5e-3, 2000, 5, rng), active)
+        mean, sd = voltage(ar1(5e-3, 2000, 5, rng), active)
         z.append([(mean.value + 0.06) / mean.sem, (sd.value - 0.003) / sd.sem])
     z = np.array(z)
     # Student's t with nine degrees of freedom: 92.3 % within 2; blocks of forty correlation times
@@ -261,14 +349,14 @@ def test_voltage_leaves_out_refractory_time():
     active = rng.random(v.shape) < 0.7
     expected = v[active]
     spoiled = np.where(active, v, 10.0)
-    mean, sd = statistics.voltage(spoiled, active)
+    mean, sd = voltage(spoiled, active)
     assert mean.value == pytest.approx(expected.mean(), rel=1e-12)
     assert sd.value == pytest.approx(expected.std(), rel=1e-9)
 
 
 def test_voltage_that_does_not_move():
-    mean, sd = statistics.voltage(np.full((100, 3), -0.065), np.ones((100, 3), bool))
-    assert mean.value == -0.065
+    mean, sd = voltage(np.full((100, 3), -0.065), np.ones((100, 3), bool))
+    assert mean.value == pytest.approx(-0.065, abs=1e-15)
     assert mean.sem == pytest.approx(0, abs=1e-15)  # rounding of the mean
     assert (sd.value, sd.sem) == pytest.approx((0, 0), abs=1e-9)
 
@@ -276,7 +364,7 @@ def test_voltage_that_does_not_move():
 def test_voltage_never_seen():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        mean, sd = statistics.voltage(np.zeros((100, 3)), np.zeros((100, 3), bool))
+        mean, sd = voltage(np.zeros((100, 3)), np.zeros((100, 3), bool))
     assert np.isnan(mean.value)
     assert np.isnan(sd.value)
 
@@ -285,22 +373,36 @@ def test_density():
     rng = np.random.default_rng(15)
     v = ar1(2e-3, 20_000, 10, rng)
     active = rng.random(v.shape) < 0.9
-    grid, heights = statistics.density(np.where(active, v, 0.0), active)
+    grid, heights, outside = density(np.where(active, v, 0.0), active)
     width = grid[1] - grid[0]
     assert np.allclose(np.diff(grid), width)
     assert heights.sum() * width == pytest.approx(1, rel=1e-12)
+    assert outside == 0
     assert heights.min() >= 0
     normal = stats.norm(-0.06, 0.003)
     assert np.abs(heights - normal.pdf(grid)).max() < 0.05 * normal.pdf(-0.06)
     assert (grid * heights).sum() * width == pytest.approx(v[active].mean(), abs=width / 10)
 
 
+def test_density_says_what_is_outside():
+    v = ar1(2e-3, 20_000, 10, np.random.default_rng(15))
+    active = np.ones(v.shape, bool)
+    grid, heights, outside = density(v, active, low=-0.0615, high=-0.057, bins=45)
+    assert outside == np.mean((v < -0.0615) | (v >= -0.057))
+    assert outside > 0.3
+    assert np.allclose(np.diff(grid), 1e-4)
+    assert heights.sum() * 1e-4 == pytest.approx(1 - outside, rel=1e-12)
+    # what is inside does not depend on the range
+    wide, of_wide, none = density(v, active, low=-0.0815, high=-0.037, bins=445)
+    assert none == 0
+    assert np.allclose(of_wide[200:245], heights, atol=2 / v.size / 1e-4)
+
+
 def test_density_of_nothing():
-    for v, active in ((np.zeros((5, 2)), np.zeros((5, 2), bool)), (np.zeros((5, 2)), True)):
-        grid, heights = statistics.density(v, np.broadcast_to(active, v.shape))
-        assert grid.size == heights.size == 100
-        assert np.isnan(grid).all()
-        assert np.isnan(heights).all()
+    grid, heights, outside = density(np.zeros((10, 2)), np.zeros((10, 2), bool))
+    assert grid.size == heights.size == 100
+    assert np.isnan(heights).all()
+    assert np.isnan(outside)
 
 
 # Currents
@@ -311,7 +413,7 @@ def test_current_of_poisson_arrivals():
     rng = np.random.default_rng(16)
     R, J, dt = 5000.0, 1e-4, 1e-4
     values = rng.poisson(R * dt, (20_000, 20)) * J / dt
-    mean, sd = statistics.current(values, np.ones(values.shape, bool), dt)
+    mean, sd = current(values, np.ones(values.shape, bool), dt)
     assert abs(mean.value - R * J) < 4 * mean.sem
     assert abs(sd.value - J * np.sqrt(R / 1e-3)) < 4 * sd.sem
     assert mean.sem == pytest.approx(J * np.sqrt(R / 2 / 20), rel=0.6)
@@ -322,12 +424,12 @@ def test_current_leaves_out_bins_with_refractory_steps():
     active = np.ones((1000, 2), bool)
     values[300:305] = 100.0
     active[303:308] = False
-    mean, sd = statistics.current(values, active, 1e-4)
+    mean, sd = current(values, active, 1e-4)
     assert (mean.value, sd.value) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("dt", [1e-3, 2e-3])
 def test_current_of_long_steps(dt):
     values = np.arange(200.0).reshape(100, 2)
-    mean, _ = statistics.current(values, np.ones(values.shape, bool), dt)
+    mean, _ = current(values, np.ones(values.shape, bool), dt)
     assert mean.value == pytest.approx(values.mean())

@@ -202,9 +202,7 @@ def read(folder, observation):
     return Accumulated(observation, **found)
 
 
-def from_monitors(
-    observation, neurons, steps, v, refractory, current_E, current_I, traces=None
-):
+def from_monitors(observation, neurons, steps, v, refractory, current_E, current_I, traces=None):
     """The same from lists of spikes and from traces.
 
     Parameters

@@ -113,15 +113,32 @@ def isi_cv(spikes, squares, lengths, steps):
     -----
     A window of length T shows an interval x with a probability proportional to T − x; weights of
     1/(T − x) undo that. The CV of n intervals is low by a share a/n + b/n² + ..., together 9 % for
-    twenty spikes of a Poisson process. Both terms are taken out by a jackknife of second order over
-    groups [1]_: the CV c of all, the mean c' over the sets without one group, of 3n/4 intervals,
-    and the mean c'' over those without two, of n/2, make 8c − 9c' + 2c''.
+    twenty intervals of a Poisson process. Both terms are taken out by a generalised jackknife
+    [1]_ over groups: the CV c of all intervals, the mean c' over the sets without one group, of
+    3n/4 intervals, and the mean c'' over those without two, of n/2, make 8c − 9c' + 2c''.
 
-    .. admonition:: MEASURED
+    Bias left, in % of the CV, measured on 60 000 stationary gamma renewal trains of n spikes on
+    average in the window (standard errors .03 to .1, up to .24 for n = 10); in brackets that of
+    a jackknife that leaves out each single interval:
+
+    =====  =============  =============  =============  =============
+    n      CV 0.2         CV 0.4         CV 0.7         CV 1
+    =====  =============  =============  =============  =============
+    10     −0.45 (−0.20)  −0.45 (−0.39)  −0.72 (−1.19)  −1.90 (−2.87)
+    14     +0.09 (+0.19)  +0.10 (+0.08)  −0.48 (−0.89)  −1.30 (−2.21)
+    20     +0.02 (+0.06)  −0.12 (−0.13)  −0.14 (−0.44)  −0.66 (−1.27)
+    30     +0.00 (+0.02)  −0.02 (−0.03)  −0.18 (−0.28)  −0.24 (−0.58)
+    50     +0.02 (+0.02)  +0.02 (+0.01)  +0.05 (+0.01)  −0.08 (−0.23)
+    100    −0.04 (−0.04)  −0.01 (−0.01)  −0.01 (−0.02)  −0.02 (−0.06)
+    =====  =============  =============  =============  =============
+
+    Of trains of ten spikes on average, only those with more than ten count, which is part of the
+    bias in the first row. The spread over neurons is up to a fifth wider than that of the
+    jackknife (CV 1, n = 14), and the same for n = 100.
 
     References
     ----------
-    .. [1] Schucany, Gray & Owen, J. Am. Stat. Assoc. 66, 524 (1971), eq. 2.5.
+    .. [1] Schucany, Gray & Owen, J. Am. Stat. Assoc. 66, 524 (1971).
     """
     eligible = np.asarray(spikes) > FEWEST_INTERVALS
     if not eligible.any():

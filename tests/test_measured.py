@@ -1,0 +1,141 @@
+"""The fields of a simulation's result from what it accumulated."""
+
+import brian2
+import numpy as np
+import pytest
+
+from cbnet.simulation import online, statistics
+from cbnet.simulation.measured import Simulation, measure
+
+DT = 1e-4
+FIRST, STEPS = 500, 5005
+
+
+@pytest.fixture(scope="module")
+def accumulated():
+    """Poisson neurons of 40 Hz (E) and 80 Hz (I), white voltages and currents."""
+    rng = np.random.default_rng(1)
+    o = online.Observation(
+        N=500,
+        N_E=400,
+        first_step=FIRST,
+        steps=STEPS,
+        dt=DT,
+        probes=20,
+        low=-0.062,
+        high=-0.040,
+        reference=-0.06,
+        bins=110,
+        recorded=np.array([2, 450]),
+    )
+    chance = np.repeat([40 * DT, 80 * DT], [400, 100])
+    steps, neurons = np.nonzero(rng.random((FIRST + STEPS, 500)) < chance)
+    v = rng.normal(-0.059, 0.002, (STEPS, 20))
+    return online.from_monitors(
+        o,
+        neurons,
+        steps,
+        v,
+        rng.random(v.shape) < 0.01,
+        rng.normal(50, 20, v.shape),
+        rng.normal(-40, 10, v.shape),
+        traces=v[:, :2],
+    )
+
+
+@pytest.fixture(scope="module")
+def measured(accumulated):
+    return measure(accumulated)
+
+
+def test_fields_are_those_of_a_simulation(measured):
+    fields, *_ = measured
+    assert set(fields) <= set(Simulation._variables())
+    later = {"synapses", "law", "storage", "dt_bias", "seed", "initial", "events", "N", "N_E", "dt"}
+    later |= {"wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB", "transient", "duration"}
+    assert set(Simulation._variables()) - set(fields) == later
+
+
+def test_populations(measured):
+    fields, *_ = measured
+    hertz, mV = brian2.Hz, brian2.mV
+    for population, rate in (("E", 40), ("I", 80)):
+        error = float(fields[f"rate_{population}_sem"] / hertz)
+        assert abs(fields[f"rate_{population}"] / hertz - rate) < 4 * error
+        # of N neurons over half a second; ten blocks tell an error to 24 %
+        size = {"E": 400, "I": 100}[population]
+        assert error == pytest.approx(np.sqrt(rate / size / 0.5), rel=0.7)
+        # a spike in a step of DT rules out another: geometric intervals
+        cv = np.sqrt(1 - rate * DT)
+        found, sem = fields[f"cv_{population}"], fields[f"cv_{population}_sem"]
+        assert abs(found - cv) < 4 * sem + 0.01 * cv
+        assert 0.9 * size < fields[f"cv_{population}_count"] <= size
+    assert abs(fields["fano_1ms"] - 1) < 4 * fields["fano_1ms_sem"]
+    assert abs(fields["V_mean"] / mV + 59) < 4 * fields["V_mean_sem"] / mV
+    assert abs(fields["V_sd"] / mV - 2) < 4 * fields["V_sd_sem"] / mV
+
+
+def test_currents(measured):
+    fields, *_ = measured
+    unit = brian2.mV / brian2.ms
+    # V/s is mV/ms; ten independent steps in a bin
+    mean = np.array([50, -40, 10])
+    sd = np.array([20, 10, np.hypot(20, 10)]) / np.sqrt(10)
+    off = np.abs(fields["current_mean"] / unit - mean) / (fields["current_mean_sem"] / unit)
+    assert off.max() < 4.5
+    off = np.abs(fields["current_sd"] / unit - sd) / (fields["current_sd_sem"] / unit)
+    assert off.max() < 4.5
+
+
+def test_density(measured):
+    fields, *_ = measured
+    width = 2e-4
+    heights = np.asarray(fields["V_density"])
+    outside = fields["V_outside"]
+    # a normal variable lies below -1.5 sd; 1e5 samples tell it to 0.0008
+    assert outside == pytest.approx(0.0668, abs=0.004)
+    assert heights.sum() * width == pytest.approx(1 - outside, rel=1e-12)
+    assert np.allclose(np.diff(fields["V_grid"] / brian2.mV), 0.2)
+
+
+def test_recorded(accumulated, measured):
+    fields, *_ = measured
+    assert fields["recorded"].tolist() == [2, 450]
+    times = np.asarray(fields["spike_times"])
+    assert times.size == accumulated.spikes[[2, 450]].sum() > 0
+    assert times.min() >= FIRST * DT
+    assert times.max() < (FIRST + STEPS) * DT
+    assert set(fields["spike_neurons"]) == {2, 450}
+    seen = np.asarray(fields["trace_times"])
+    assert seen[[0, -1]] == pytest.approx([(FIRST + 1) * DT, (FIRST + STEPS) * DT])
+    assert fields["V_traces"].shape == (STEPS, 2)
+
+
+def test_counts_in_time(accumulated, measured):
+    fields, *_ = measured
+    assert fields["count_E_1ms"].shape == fields["count_I_1ms"].shape == (500,)
+    whole = fields["count_E_1ms"].sum() + fields["count_I_1ms"].sum()
+    # five steps at the end are in no bin, but in the rates: 12 spikes, give or take 3.5
+    assert 0 < accumulated.spikes.sum() - whole < 12 + 5 * 3.5
+
+
+def test_drift(accumulated, measured):
+    _, first, second, differ = measured
+    assert not differ
+    total = accumulated.spikes.sum() / (STEPS * DT)
+    assert (first.value + second.value) / 2 == pytest.approx(total, rel=1e-3)
+    assert isinstance(first, statistics.Estimate)
+
+
+def test_nothing_recorded(accumulated):
+    o = accumulated.observation
+    nobody = online.Observation(**vars(o) | {"recorded": np.empty(0, int)})
+    silent = np.empty(0, int)
+    held = np.ones((STEPS, 20), bool)
+    zero = np.zeros(held.shape)
+    fields, *_ = measure(online.from_monitors(nobody, silent, silent, zero, held, zero, zero))
+    assert fields["V_traces"].shape == (0, 0)
+    assert len(fields["trace_times"]) == len(fields["spike_times"]) == 0
+    assert fields["rate_E"] == 0 * brian2.Hz
+    assert np.isnan(fields["cv_E"])
+    assert np.isnan(fields["V_outside"])
