@@ -1,44 +1,70 @@
-"""External Poisson input: how many spikes reach a neuron in one step.
-
-The K external trains of a neuron are independent, so that their number of spikes in a step is one
-Poisson draw of mean K ν_X dt. It is found from one uniform number by the inverse of the
-distribution, which is tabulated once a mean; Brian2's own ``poisson()`` multiplies uniform numbers
-and takes four times as long here.
-"""
-
-from pathlib import Path
+"""External input: independent Poisson trains into every neuron."""
 
 import numpy as np
-from brian2.core.functions import Function
 
-HEADERS = Path(__file__).parent / "cpp"
-
-
-def poisson_count():
-    """The Brian2 function ``poisson_count(mean, uniform)``."""
-    function = Function(_poisson_count, arg_units=[1, 1], return_unit=1, arg_types=["float"] * 2)
-    function.implementations.add_implementation(
-        "cpp",
-        """
-        static inline double poisson_count(double mean, double uniform)
-        {
-            return cbnet::poisson_count(mean, uniform);
-        }
-        """,
-        compiler_kwds={"headers": ['"poisson.h"'], "include_dirs": [str(HEADERS)]},
-    )
-    function.implementations.add_numpy_implementation(_poisson_count)
-    return function
+from .kernel import Kernel, span, whole
 
 
-def _poisson_count(mean, uniform):
-    """The least n whose cumulative probability exceeds `uniform`."""
-    from scipy.stats import poisson
+class Drive(Kernel):
+    """Add to a variable of the targets a Poisson number of spikes in each step.
 
-    mean, uniform = np.broadcast_arrays(mean, uniform)
-    counts = np.zeros(mean.shape, int)
-    for value in np.unique(mean[mean > 0]):
-        here = mean == value
-        last = int(value + 12 * np.sqrt(value)) + 40  # beyond any uniform number's reach
-        counts[here] = np.searchsorted(poisson.cdf(np.arange(last), value), uniform[here], "right")
-    return counts
+    A neuron has K_X independent trains of one rate, whose number of spikes in a step is one Poisson
+    draw of mean K_X ν_X dt. Brian2's ``PoissonInput`` draws a binomial number for every neuron, or a
+    Gaussian one where that is large; here the cost does not grow with the mean (``cpp/poisson.h``).
+
+    Parameters
+    ----------
+    target : NeuronGroup or Subgroup
+    variable : str
+        The integer variable that counts; whoever reads it sets it to zero.
+    number : ndarray, shape (N,)
+        Trains into every neuron.
+    rate : str
+        Variable of the targets, shared by all, that holds the rate of a train.
+    seed : int
+    when, order, name
+        As for any Brian2 object.
+    """
+
+    def __init__(
+        self,
+        target,
+        variable,
+        number,
+        rate,
+        seed=0,
+        when="synapses",
+        order=-1,
+        name="drive*",
+    ):
+        super().__init__("drive", whole(target).clock, when, order, name)
+        self.target, self.variable, self.rate = target, variable, rate
+        first, last = span(target)
+        add = self.variables
+        add.add_constant("N", last - first)
+        add.add_array("number", last - first, values=number, constant=True)
+        add.add_array("noise_seed", 1, values=seed, dtype=np.int64, scalar=True, constant=True)
+        add.add_reference("_counts", whole(target), variable)
+        add.add_reference("_rate", whole(target), rate)
+        self._ready(
+            ["number", "noise_seed", "_counts", "_rate", "t", "dt"],
+            counts=whole(target).variables[variable],
+            rate=whole(target).variables[rate],
+            target=(first, last),
+        )
+        self.add_dependency(target)
+
+    def prepare(self):
+        """Start the stream of random numbers."""
+        if not hasattr(self, "_stream"):
+            seed = int(self.variables["noise_seed"].get_value()[0])
+            self._stream = np.random.default_rng(seed)
+
+    def step(self):
+        """Draw with numpy."""
+        first, last = span(self.target)
+        variables = whole(self.target).variables
+        rate = float(np.asarray(variables[self.rate].get_value()).ravel()[0])
+        mean = self.variables["number"].get_value() * rate * self.clock.dt_
+        counts = variables[self.variable].get_value()
+        counts[first:last] += self._stream.poisson(mean).astype(counts.dtype)

@@ -1,24 +1,23 @@
-"""Who is connected to whom: in-degrees by law, distinct partners, presynaptic order."""
+"""Who is connected to whom, drawn with numpy: for small networks that run without a compiler.
+
+The compiled program draws the same laws in C++ (``cpp/rows.h``), not the same graphs.
+"""
 
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import coo_array
-
-from ..parameters import POPULATIONS
 
 
 @dataclass(frozen=True)
 class Wiring:
-    """All synapses that leave one population.
+    """The synapses of one projection.
 
     Attributes
     ----------
     sources : ndarray of int32, shape (S,)
-        Presynaptic neuron, counted within its population, in ascending order: a spike then walks
-        through memory once, which is two to four times faster than the order of drawing.
+        Presynaptic neuron, counted within its population, in ascending order.
     targets : ndarray of int32, shape (S,)
-        Postsynaptic neuron, counted in the whole network.
+        Postsynaptic neuron, counted within its population.
     delays : ndarray of int32, shape (S,)
         In time steps, ascending within a source.
     """
@@ -28,104 +27,71 @@ class Wiring:
     delays: np.ndarray
 
 
-def draw(params, layout, dt, seed):
-    """Draw the synapses of a network.
+def draw(sources, targets, offset, law, mean, cv, delay, seed):
+    """Draw the synapses of a projection.
 
     Parameters
     ----------
-    params : Parameters
-        Law of the in-degrees, and the range of the delays.
-    layout : Layout
-        Sizes and mean in-degrees.
-    dt : float
-        Time step in s; delays are rounded to it.
-    seed : int or SeedSequence
-        Of every draw.
+    sources, targets : int
+        Sizes of the populations.
+    offset : int or None
+        Where the targets begin among the sources, if they are the same neurons: target t is source
+        t + offset. None if they are not.
+    law : {"fixed", "bernoulli", "gaussian"}
+    mean : int
+        Mean in-degree.
+    cv : float
+        Coefficient of variation of the in-degree, for ``"gaussian"``.
+    delay : tuple of float
+        Shortest and longest delay in time steps.
+    seed : int
 
     Returns
     -------
-    wiring : dict of str to Wiring
-        By source population.
-    external : ndarray of int, shape (N,)
-        Number of external inputs of each neuron.
+    Wiring
 
     Notes
     -----
-    Nobody connects twice to the same neuron (multapse) or to itself (autapse). Given its
-    in-degree, a neuron's partners are a uniform draw without replacement, so that
-    ``law="bernoulli"`` is the Erdős–Rényi graph of connection probability K/N.
+    Given its in-degree, a neuron's partners are a uniform draw without replacement, itself not among
+    them, so that ``law="bernoulli"`` is the Erdős–Rényi graph.
     """
     rng = np.random.default_rng(seed)
-    values = {target: params.resolve(target) for target in POPULATIONS}
-    wiring = {}
-    for source in POPULATIONS:
-        sources, targets, delays = [], [], []
-        for target in POPULATIONS:
-            first, last = layout.span(target)
-            possible = layout.size(source) - (source == target)
-            degrees = _in_degrees(
-                values[target], layout.in_degree[source, target], last - first, possible, rng
-            )
-            drawn = _partners(possible, degrees, rng)
-            owners = np.repeat(np.arange(last - first, dtype=np.int32), degrees)
-            if source == target:
-                drawn += drawn >= owners  # nobody chooses itself
-            sources.append(drawn)
-            targets.append(owners + np.int32(first))
-            d_min, d_max = values[target]["D_min"], values[target]["D_max"]
-            drawn_delays = d_min + (d_max - d_min) * rng.random(len(drawn), dtype=np.float32)
-            delays.append(np.rint(drawn_delays / dt).astype(np.int32))
-        wiring[source] = _in_order(*map(np.concatenate, (sources, targets, delays)))
-    external = np.concatenate(
+    own = np.arange(targets) + offset if offset is not None else np.full(targets, -1)
+    has_self = (own >= 0) & (own < sources)
+    possible = sources - has_self
+    degrees = in_degrees(law, mean, cv, possible, rng)
+    drawn = np.concatenate(
         [
-            _in_degrees(values[target], values[target]["K"], layout.size(target), None, rng)
-            for target in POPULATIONS
+            rng.choice(most, degree, replace=False, shuffle=False)
+            for most, degree in zip(possible, degrees, strict=True)
         ]
+        or [np.empty(0, int)]
     )
-    return wiring, external
+    owners = np.repeat(np.arange(targets, dtype=np.int32), degrees)
+    drawn += has_self[owners] & (drawn >= own[owners])  # nobody chooses itself
+    shortest, longest = delay
+    delays = np.rint(shortest + (longest - shortest) * rng.random(len(drawn))).astype(np.int32)
+    return in_order(drawn, owners, delays)
 
 
-def _partners(possible, degrees, rng):
-    """Distinct partners of every neuron, one neuron after the other."""
-    k = degrees[0]
-    if np.any(degrees != k) or k * 20 < possible:
-        chosen = [rng.choice(possible, d, replace=False, shuffle=False) for d in degrees]
-        return np.concatenate(chosen).astype(np.int32)
-    # dense and equal: the k smallest of random keys take half the time of a draw each
-    drawn = np.empty((len(degrees), k), np.int32)
-    rows = max(1, 2_000_000 // possible)
-    for first in range(0, len(degrees), rows):
-        keys = rng.random((len(degrees[first : first + rows]), possible))
-        drawn[first : first + rows] = np.argpartition(keys, k - 1, axis=1)[:, :k]
-    return drawn.ravel()
+def in_degrees(law, mean, cv, possible, rng):
+    """In-degrees of neurons with so many possible partners each; without a limit where it is None.
+
+    Independent Poisson trains of an external population have no upper number of members: its
+    ``"bernoulli"`` in-degrees are Poisson numbers.
+    """
+    size = len(possible)
+    if law == "bernoulli":
+        if possible[0] is None:
+            return rng.poisson(mean, size)
+        return rng.binomial(possible, np.minimum(mean / np.maximum(possible, 1), 1.0))
+    degrees = np.full(size, mean)
+    if law == "gaussian":
+        degrees = np.rint(rng.normal(mean, cv * mean, size)).astype(int)
+    return np.clip(degrees, 0, None if possible[0] is None else possible)
 
 
-def _in_degrees(values, mean, size, possible, rng):
-    """In-degrees of `size` neurons; `possible` partners, or any number of them if None."""
-    if values["law"] == "bernoulli":
-        # independent Poisson trains of an external population have no upper number of members
-        drawn = (
-            rng.poisson(mean, size)
-            if possible is None
-            else rng.binomial(possible, mean / possible, size)
-        )
-    elif values["law"] == "gaussian":
-        drawn = np.rint(rng.normal(mean, values["CV_K"] * mean, size)).astype(int)
-    else:
-        return np.full(size, mean)
-    return np.clip(drawn, 0, possible)
-
-
-def _in_order(sources, targets, delays):
-    """Sort by source, then delay: as rows of a sparse matrix, which is a counting sort."""
-    slots = int(delays.max(initial=0)) + 1
-    shape = (slots * (int(sources.max(initial=0)) + 1), int(targets.max(initial=0)) + 1)
-    rows = sources.astype(np.int64) * slots + delays
-    matrix = coo_array((np.ones(len(rows), np.int8), (rows, targets)), shape=shape).tocsr()
-    occupied = np.diff(matrix.indptr)
-    source, delay = np.divmod(np.arange(shape[0]), slots)
-    return Wiring(
-        np.repeat(source.astype(np.int32), occupied),
-        matrix.indices.astype(np.int32, copy=False),
-        np.repeat(delay.astype(np.int32), occupied),
-    )
+def in_order(sources, targets, delays):
+    """Sort by source, then delay."""
+    order = np.lexsort((delays, sources))
+    return Wiring(*(np.asarray(x)[order].astype(np.int32) for x in (sources, targets, delays)))

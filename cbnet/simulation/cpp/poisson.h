@@ -1,65 +1,201 @@
-// Poisson counts from one uniform number each, by a tabulated inverse of the distribution.
+// Numbers of external spikes: Poisson counts at a cost that does not grow with their mean.
 #ifndef CBNET_POISSON_H
 #define CBNET_POISSON_H
 
+#include <algorithm>
 #include <cmath>
-#include <unordered_map>
+#include <cstdint>
+#include <cstring>
+#include <memory>
 #include <vector>
+
+#include "random.h"
 
 namespace cbnet {
 
-// Inverse of one Poisson distribution: the least n whose cumulative probability exceeds u.
-class PoissonInverse {
+// Sixteen xoshiro128++ generators side by side (Blackman & Vigna 2021), one in each lane of a vector.
+class Lanes {
 public:
-    explicit PoissonInverse(double mean) {
-        // Beyond the mean, stop where no double below 1 tells the cumulative probability from 1.
-        double total = 0.0;
-        for (int n = 0; n <= mean || probability(mean, n) > 1e-18; n++) {
-            total += probability(mean, n);
-            cumulative.push_back(total);
-        }
-        cumulative.back() = 2.0;  // no u is left over
-        int n = 0;
-        for (int k = 0; k < guides; k++) {
-            while (cumulative[n] <= static_cast<double>(k) / guides)
-                n++;
-            guide.push_back(n);
-        }
+    static constexpr int WIDTH = 16;
+
+    explicit Lanes(uint64_t seed) {
+        Stream stream(seed);
+        for (Vector &word : state)
+            for (int lane = 0; lane < WIDTH; lane++)
+                word[lane] = static_cast<uint32_t>(stream() >> 32);
     }
 
-    int operator()(double u) const {
-        int n = guide[static_cast<int>(u * guides)];
-        while (cumulative[n] <= u)
-            n++;
-        return n;
+    void next(uint32_t *out) {
+        Vector sum = state[0] + state[3];
+        sum = (sum << 7 | sum >> 25) + state[0];
+        const Vector shifted = state[1] << 9;
+        state[2] ^= state[0];
+        state[3] ^= state[1];
+        state[1] ^= state[2];
+        state[0] ^= state[3];
+        state[2] ^= shifted;
+        state[3] = state[3] << 11 | state[3] >> 21;
+        std::memcpy(out, &sum, sizeof(sum));
     }
 
 private:
-    static const int guides = 256;
-    std::vector<double> cumulative;
-    std::vector<int> guide;
+    typedef uint32_t Vector __attribute__((vector_size(4 * WIDTH)));
+    Vector state[4];
+};
 
-    static double probability(double mean, int n) {
-        return std::exp(n * std::log(mean) - mean - std::lgamma(n + 1.0));
+// Poisson distributions of several means, drawn from by A. J. Walker's alias method: a table of equal
+// cells, each shared by two counts.
+class PoissonTables {
+public:
+    explicit PoissonTables(const std::vector<double> &means) {
+        std::vector<std::vector<double>> all;
+        size_t longest = 1;
+        for (double mean : means) {
+            all.push_back(probabilities(mean));
+            longest = std::max(longest, all.back().size());
+        }
+        while ((1u << bits) < longest)
+            bits++;
+        for (auto &each : all)
+            append(each);
+    }
+
+    // Add a count to each of n numbers; the mean of the i-th is that of table[i].
+    template <class Count>
+    void add(Lanes &lanes, const uint16_t *__restrict table, int n, Count *__restrict counts) const {
+        uint32_t random[CHUNK];
+        const int shift = 32 - bits;
+        const uint32_t fraction = bits == 0 ? ~0u : (1u << shift) - 1;
+        for (int first = 0; first < n; first += CHUNK) {
+            const int m = std::min(CHUNK, n - first);
+            for (int j = 0; j < m; j += Lanes::WIDTH)
+                lanes.next(random + j);
+            for (int j = 0; j < m; j++) {
+                const uint32_t within = bits == 0 ? 0 : random[j] >> shift;
+                const Cell cell = cells[(static_cast<uint32_t>(table[first + j]) << bits) + within];
+                const uint32_t count =
+                    (random[j] & fraction) < cell.share ? cell.counts & 0xffff : cell.counts >> 16;
+                counts[first + j] += static_cast<Count>(count);
+            }
+        }
+    }
+
+private:
+    static constexpr int CHUNK = 256;
+
+    struct Cell {
+        uint32_t share;   // of the first count, of the cell's 2^(32 - bits) numbers
+        uint32_t counts;  // the first in the lower half, the second in the upper
+    };
+
+    int bits = 0;
+    std::vector<Cell> cells;
+
+    // Of 0, 1, ... counts; beyond the last one less than 1e-20 is left.
+    static std::vector<double> probabilities(double mean) {
+        std::vector<double> p;
+        double sum = 0;
+        for (int k = 0; k <= mean || p.back() > 1e-20; k++) {
+            p.push_back(mean > 0 ? std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0))
+                                 : k == 0);
+            sum += p.back();
+        }
+        for (double &one : p)
+            one /= sum;
+        return p;
+    }
+
+    void append(std::vector<double> p) {
+        const int size = 1 << bits;
+        p.resize(size, 0.0);
+        std::vector<int> small, large, other(size);
+        for (int k = 0; k < size; k++) {
+            p[k] *= size;
+            other[k] = k;
+            (p[k] < 1 ? small : large).push_back(k);
+        }
+        std::vector<double> share(size, 1.0);
+        while (!small.empty() && !large.empty()) {
+            const int low = small.back(), high = large.back();
+            small.pop_back();
+            share[low] = p[low];
+            other[low] = high;
+            p[high] -= 1 - p[low];
+            if (p[high] < 1) {
+                large.pop_back();
+                small.push_back(high);
+            }
+        }
+        const double numbers = std::ldexp(1.0, 32 - bits);
+        for (int k = 0; k < size; k++)
+            cells.push_back({static_cast<uint32_t>(std::min(std::rint(share[k] * numbers), 4294967295.0)),
+                             static_cast<uint32_t>(k) | static_cast<uint32_t>(other[k]) << 16});
     }
 };
 
-// A count of the given mean; tables are kept, since a network has few different means.
-inline int poisson_count(double mean, double u) {
-    static std::unordered_map<double, PoissonInverse> tables;
-    static double last_mean = -1.0;
-    static const PoissonInverse *last = nullptr;
-    if (mean <= 0.0)
-        return 0;
-    if (mean != last_mean) {
-        auto found = tables.find(mean);
-        if (found == tables.end())
-            found = tables.emplace(mean, PoissonInverse(mean)).first;
-        last = &found->second;
-        last_mean = mean;
+// The external input of a population: a Poisson count for every neuron in every step.
+//
+// Where too many neurons have means of their own, a count is the sum of two: one from the nearest
+// table below, and the rest by inversion of its distribution.
+class Drive {
+public:
+    bool is_built() const { return tables != nullptr; }
+
+    // `mean(i)` is the mean count of neuron i in a step.
+    template <class Mean> void build(int n, Mean &&mean, uint64_t seed) {
+        std::vector<double> wanted(n);
+        for (int i = 0; i < n; i++)
+            wanted[i] = std::max(0.0, static_cast<double>(mean(i)));
+        std::vector<double> means(wanted);
+        std::sort(means.begin(), means.end());
+        means.erase(std::unique(means.begin(), means.end()), means.end());
+        if (means.size() > MOST_TABLES) {
+            const double least = means.front(), width = (means.back() - least) / MOST_TABLES;
+            means.resize(MOST_TABLES);
+            for (int k = 0; k < MOST_TABLES; k++)
+                means[k] = least + k * width;
+            none_left.resize(n);
+        }
+        table.resize(n);
+        for (int i = 0; i < n; i++) {
+            const auto above = std::upper_bound(means.begin(), means.end(), wanted[i]);
+            table[i] = static_cast<uint16_t>(above - means.begin() - 1);
+            if (!none_left.empty())
+                none_left[i] = std::exp(means[table[i]] - wanted[i]);
+        }
+        silent = means.back() <= 0;
+        tables = std::make_unique<PoissonTables>(means);
+        lanes = std::make_unique<Lanes>(seed);
     }
-    return (*last)(u);
-}
+
+    template <class Count> void step(Count *__restrict counts) {
+        if (silent)
+            return;
+        tables->add(*lanes, table.data(), static_cast<int>(table.size()), counts);
+        const size_t n = none_left.size();
+        for (size_t first = 0; first < n; first += Lanes::WIDTH) {
+            uint32_t random[Lanes::WIDTH];
+            lanes->next(random);
+            for (size_t j = 0; j < Lanes::WIDTH && first + j < n; j++) {
+                const double u = (random[j] + 0.5) * 0x1p-32;
+                double p = none_left[first + j], sum = p;
+                for (int k = 1; u > sum && p > 0; k++) {
+                    counts[first + j]++;
+                    p *= -std::log(none_left[first + j]) / k;
+                    sum += p;
+                }
+            }
+        }
+    }
+
+private:
+    static constexpr int MOST_TABLES = 256;
+    bool silent = true;
+    std::vector<uint16_t> table;
+    std::vector<double> none_left;  // probability that the rest of a neuron's mean gives no spike
+    std::unique_ptr<PoissonTables> tables;
+    std::unique_ptr<Lanes> lanes;
+};
 
 }  // namespace cbnet
 #endif
