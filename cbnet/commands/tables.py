@@ -73,6 +73,14 @@ def value(x, sem=None, digits=6, sem_digits=2):
     return f"{x:.{places}f} ± {sem:.{places}f}"
 
 
+def size(count):
+    """A number of bytes, as a person reads it."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} B"
+
+
 def rate(x, sem=None, digits=6, sem_digits=2):
     """A firing rate in Hz, or that there is none."""
     if x is not None and x < SILENT_BELOW:
