@@ -11,15 +11,16 @@ term in the drift,
 
     A(v) = f(v) + Σ R [q h + ½ q² h h'],    B²(v) = Σ R q² h².
 
-This module is the only one that uses Brian2's parsers and sympy.
+This module is the only one that uses Brian2's parsers and sympy. Who needs the functions and not
+the expressions asks :mod:`cbnet.reduced`, which remembers them.
 """
 
 import ast
 import functools
+import inspect
 import re
 from dataclasses import dataclass
 
-import numpy as np
 import sympy as sp
 from brian2 import Equations
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
@@ -35,6 +36,7 @@ from brian2.utils.stringtools import get_identifiers
 
 from .errors import ModelError
 from .parameters import unit
+from .reduced import Reduced
 
 V = sp.Symbol("v", real=True)
 RATES = {"E": sp.Symbol("R_E", real=True), "I": sp.Symbol("R_I", real=True)}
@@ -92,92 +94,48 @@ class Diffusion:
         return all(sp.simplify(sp.diff(h, V, 2)) == 0 for h in self.jumps.values())
 
     @functools.cached_property
-    def _compiled(self):
+    def functions(self):
+        """The expressions as functions of numbers: :class:`cbnet.reduced.Reduced`."""
         expressions = {
             "A": self.A,
             "dA": sp.diff(self.A, V),
             "B2": self.B2,
             "leak": self.leak,
             "dleak": sp.diff(self.leak, V),
-            "jump_E": self.jumps["E"],
-            "jump_I": self.jumps["I"],
             "threshold": self.threshold,
             "reset": self.reset,
         }
-        compiled = {}
+        for population, (target, displacement) in self.targets.items():
+            expressions[f"jump_{population}"] = self.jumps[population]
+            if target != "v":
+                expressions[f"charge_{population}"] = displacement / self.decays[target]
+        sources, arguments = {}, {}
         for name, expression in expressions.items():
-            names = sorted(s.name for s in expression.free_symbols - {V})
-            arguments = [V, *(_symbol(n) for n in names)]
-            compiled[name] = (names, sp.lambdify(arguments, expression, "numpy", cse=True))
-        return compiled
-
-    def function(self, name, values):
-        """One of the expressions as a function of v, in SI units.
-
-        Parameters
-        ----------
-        name : {"A", "dA", "B2", "leak", "dleak", "jump_E", "jump_I", "threshold", "reset"}
-            Which; ``dA`` and ``dleak`` are derivatives with respect to v.
-        values : dict of str to float or ndarray
-            Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast against v.
-
-        Returns
-        -------
-        callable
-            ``v -> ndarray`` of the broadcast shape.
-        """
-        names, compiled = self._compiled[name]
-        bound = [values[n] for n in names]
-
-        def evaluate(v):
-            return np.asarray(compiled(v, *bound), float) + np.zeros(np.shape(v))
-
-        return evaluate
-
-    def constant(self, name, values):
-        """The threshold or the reset, which do not depend on v."""
-        return self.function(name, values)(
-            np.zeros(np.broadcast_shapes(*map(np.shape, values.values())))
+            arguments[name] = sorted(s.name for s in expression.free_symbols - {V})
+            symbols = [V, *(_symbol(n) for n in arguments[name])]
+            compiled = sp.lambdify(symbols, expression, "numpy", cse=True)
+            sources[name] = inspect.getsource(compiled)
+        return Reduced(
+            sources=sources,
+            arguments=arguments,
+            targets={population: target for population, (target, _) in self.targets.items()},
+            filtered=self.filtered,
+            affine=self.affine,
+            affine_leak=self.affine_leak,
+            affine_jumps=self.affine_jumps,
         )
 
+    def function(self, name, values):
+        """One of the expressions as a function of v: :meth:`cbnet.reduced.Reduced.function`."""
+        return self.functions.function(name, values)
+
+    def constant(self, name, values):
+        """The threshold or the reset: :meth:`cbnet.reduced.Reduced.constant`."""
+        return self.functions.constant(name, values)
+
     def operating_point(self, values):
-        """Where the drift holds v, and how fast it pulls.
-
-        Parameters
-        ----------
-        values : dict of str to float or ndarray
-            Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast.
-
-        Returns
-        -------
-        mu, tau : ndarray
-            A(μ) = 0 in V, and −1/A'(μ) in s. A straight drift has one root, above threshold or
-            not; of a bent one the lowest stable root below threshold is taken. NaN where there is
-            none.
-        """
-        drift, slope = self.function("A", values), self.function("dA", values)
-        top, reset = self.constant("threshold", values), self.constant("reset", values)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            if self.affine:
-                tau = -1 / slope(top)
-                mu = top + drift(top) * tau
-                return np.where(tau > 0, mu, np.nan), np.where(tau > 0, tau, np.nan)
-            # Excitation alone may pull the root far below the reset: a log-spaced scan sees both.
-            depth = (top - reset) * np.append(np.geomspace(200, 1e-4, 400), 0)[
-                (...,) + (None,) * np.ndim(top)
-            ]
-            v = top - depth
-            A = np.stack([drift(row) for row in v])
-            falls = (A[:-1] > 0) & (A[1:] <= 0)
-            first = np.argmax(falls, axis=0)[None]
-            low = np.take_along_axis(v, first, 0)[0]
-            high = np.take_along_axis(v, first + 1, 0)[0]
-            for _ in range(60):
-                middle = (low + high) / 2
-                rising = drift(middle) > 0
-                low, high = np.where(rising, middle, low), np.where(rising, high, middle)
-            found = falls.any(axis=0)
-            return np.where(found, low, np.nan), np.where(found, -1 / slope(low), np.nan)
+        """μ and τ of the drift: :meth:`cbnet.reduced.Reduced.operating_point`."""
+        return self.functions.operating_point(values)
 
 
 def _symbol(name):
@@ -204,14 +162,12 @@ def of_model(model, values):
         If the strings do not reduce to one dimension; the message names the identifier or the
         statement.
     """
-    units = {name: entry.unit for name, entry in model.entries.items() if not entry.choices}
-    units |= {derived.name: derived.unit for derived in model.derived}
-    coupling = model.coupling(values)
-    return _reduce(coupling, model.threshold, model.reset, tuple(sorted(units.items())))
+    return reduce(model.coupling(values), model.threshold, model.reset, model.units)
 
 
 @functools.lru_cache(maxsize=64)
-def _reduce(coupling, threshold, reset, units):
+def reduce(coupling, threshold, reset, units):
+    """As :func:`of_model`, from the strings of a coupling and the units of the parameters."""
     equations, variables = _variables(coupling.equations, dict(units))
     rates_of_change = {}
     for name, expression in equations.get_substituted_expressions(variables):

@@ -15,7 +15,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from . import __version__
+from . import __version__, cache
+from .errors import CbnetError
 
 NEWEST_PYTHON = (3, 13)  # that cbnet is tested on
 MEMORY_GB, DISK_GB = 2.0, 1.0  # what the default comparison needs, with some room
@@ -69,6 +70,7 @@ def checks():
     yield Check("cores", str(_cores()))
     yield _memory()
     yield _disk()
+    yield _cache()
 
 
 def _requirements():
@@ -208,3 +210,13 @@ def _disk():
     free = shutil.disk_usage(folder).free / 1e9
     enough = free >= DISK_GB
     return Check("disk", f"{free:.1f} GB free in {folder}", enough, "" if enough else _TMPDIR)
+
+
+def _cache():
+    try:
+        cache.check()
+        found = f"{cache.size() / 1e6:.0f} MB of {cache.limit() / 1e6:.0f} MB in {cache.folder()}"
+    except CbnetError as error:
+        found, _, advice = str(error).rpartition("; ")
+        return Check("cache", found, False, advice)
+    return Check("cache", found)

@@ -143,6 +143,13 @@ class Model:
         return {**reference_table()[0], **self.parameters}
 
     @property
+    def units(self):
+        """Pairs of name and unit of every parameter and derived quantity that is a number."""
+        units = {name: entry.unit for name, entry in self.entries.items() if not entry.choices}
+        units |= {derived.name: derived.unit for derived in self.derived}
+        return tuple(sorted(units.items()))
+
+    @property
     def aliases(self):
         """Names that set several parameters at once."""
         return reference_table()[1]

@@ -57,6 +57,13 @@ def to_quantity(value, unit_name):
     return Quantity(value, dim=get_or_create_dimension(dims))
 
 
+def base_units(unit_name):
+    """SI base units of a unit, as Brian2 writes them: ``"m^2 kg s^-3 A^-1"`` for ``"mV"``."""
+    symbols = ("m", "kg", "s", "A", "K", "mol", "cd")
+    powers = [(s, n) for s, n in zip(symbols, unit(unit_name)[1], strict=True) if n]
+    return " ".join(s if n == 1 else f"{s}^{n}" for s, n in powers) or "1"
+
+
 def nearest(name, known):
     """A hint at the known name closest to a mistyped one."""
     folded = {k.lower(): k for k in sorted(known, reverse=True)}

@@ -22,9 +22,17 @@ from pathlib import Path
 import numpy as np
 
 from .errors import ParameterError
-from .parameters import Parameters, to_quantity, unit
+from .parameters import Parameters, base_units, to_quantity, unit
 
 _KINDS = {}
+# Where the kinds of results are defined, for those that no module in use has imported.
+_MODULES = {
+    "Comparison": "comparison",
+    "NeuronSimulation": "simulation.event_driven",
+    "Response": "theory.response",
+    "Simulation": "simulation.measured",
+    "Solution": "theory.self_consistency",
+}
 
 
 def variable(unit=None, dims=(), key=None, meaning=""):
@@ -33,7 +41,7 @@ def variable(unit=None, dims=(), key=None, meaning=""):
     Parameters
     ----------
     unit : str, optional
-        Unit in which it is shown and written to JSON; in memory it is a quantity.
+        Unit in which it is shown and written to JSON; who reads the attribute gets a quantity.
     dims : tuple of str
         Names of its dimensions; a single dimension is also that of a list in JSON. A field
         declared without any may still hold an array: its dimensions are then input_0, input_1, ...
@@ -63,6 +71,9 @@ def versions():
 class Result:
     """Base of all results.
 
+    Fields with a unit take quantities, or numbers in SI units, and keep the numbers: they become
+    quantities when somebody reads them, so that saving and printing do not import Brian2.
+
     Attributes
     ----------
     parameters : Parameters
@@ -78,14 +89,33 @@ class Result:
         super().__init_subclass__(**kwargs)
         _KINDS[cls.__name__] = cls
 
+    def __post_init__(self):
+        numbers = {
+            name: _in_si(self.__dict__.pop(name), meta["unit"], name)
+            for name, meta in self._variables().items()
+            if meta["unit"] is not None
+        }
+        object.__setattr__(self, "_numbers", numbers)
+
+    def __getattr__(self, name):  # called for what the instance itself does not hold
+        if name.startswith("_") or name not in self._numbers:
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return to_quantity(self._numbers[name], self._variables()[name]["unit"])
+
+    def __dir__(self):
+        return sorted({*super().__dir__(), *self._numbers})
+
     @classmethod
     def _variables(cls):
         return {f.name: f.metadata for f in dataclasses.fields(cls) if "dims" in f.metadata}
 
+    def in_si(self, name):
+        """A field as plain numbers in SI units; words as they are."""
+        return self._numbers[name] if name in self._numbers else getattr(self, name)
+
     def in_units(self, name):
         """A field as plain numbers in the unit it is shown in."""
-        meta = self._variables()[name]
-        value = getattr(self, name)
+        meta, value = self._variables()[name], self.in_si(name)
         return value if meta["unit"] is None else np.asarray(value) / unit(meta["unit"])[0]
 
     def to_dict(self):
@@ -109,9 +139,8 @@ class Result:
         for name, meta in self._variables().items():
             attributes = {"long_name": meta["meaning"] or name}
             if meta["unit"] is not None:
-                base = str(to_quantity(1.0, meta["unit"]).dim) if meta["unit"] != "1" else "1"
-                attributes |= {"units": base, "shown_in": meta["unit"]}
-            array = np.asarray(getattr(self, name))
+                attributes |= {"units": base_units(meta["unit"]), "shown_in": meta["unit"]}
+            array = np.asarray(self.in_si(name))
             data[name] = xr.Variable(_dimensions(meta, array.ndim), array, attributes)
         attributes = {
             "cbnet_result": type(self).__name__,
@@ -124,14 +153,10 @@ class Result:
     def from_xarray(cls, dataset):
         """The inverse of :meth:`to_xarray`."""
         values = {}
-        for name, meta in cls._variables().items():
+        for name in cls._variables():
             array = dataset[name].values
             value = array[()] if array.ndim == 0 else array
-            if isinstance(value, np.generic):
-                value = value.item()
-            if meta["unit"] is not None:
-                value = to_quantity(value, meta["unit"])
-            values[name] = value
+            values[name] = value.item() if isinstance(value, np.generic) else value
         return cls(
             parameters=Parameters.from_dict(json.loads(dataset.attrs["parameters"])),
             versions=json.loads(dataset.attrs["versions"]),
@@ -178,7 +203,7 @@ class Result:
         if self.versions != other.versions:
             return False
         for name, meta in self._variables().items():
-            mine, theirs = np.asarray(getattr(self, name)), np.asarray(getattr(other, name))
+            mine, theirs = (np.asarray(one.in_si(name)) for one in (self, other))
             numeric = mine.dtype.kind == "f" or meta["unit"] is not None
             if not np.array_equal(mine, theirs, equal_nan=numeric):
                 return False
@@ -199,6 +224,17 @@ class Result:
                 text = "undefined" if np.isnan(shown) else f"{float(shown):.6g}{suffix}"
             lines.append(f"  {name:<14} {text}")
         return "\n".join(lines)
+
+
+def _in_si(value, unit_name, name):
+    """A quantity or a number in SI as plain numbers."""
+    if not hasattr(value, "dim"):
+        return value
+    expected = unit(unit_name)[1]
+    if tuple(value.dim._dims) != expected:
+        raise ParameterError(f"{name}: got a quantity in {value.dim}; expected one in {unit_name}")
+    plain_value = np.asarray(value)
+    return plain_value if plain_value.ndim else plain_value.item()
 
 
 def _dimensions(meta, ndim):
@@ -253,9 +289,8 @@ def load(path):
         reason = str(error).splitlines()[0]
         raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
     kind = dataset.attrs.get("cbnet_result")
-    if kind not in _KINDS:
-        for module in ("comparison", "simulation.event_driven"):  # with them come all classes
-            importlib.import_module(f"cbnet.{module}")
+    if kind in _MODULES:
+        importlib.import_module(f"cbnet.{_MODULES[kind]}")
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
     return _KINDS[kind].from_xarray(dataset)

@@ -19,7 +19,7 @@ from cbnet import cli
 from cbnet.commands import options, output, progress, tables
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError, SimulationError
 
-COMMANDS = ("compare", "neuron", "network", "simulate", "show", "params", "cite", "doctor")
+COMMANDS = ("compare", "neuron", "network", "simulate", "show", "params", "cache", "cite", "doctor")
 ROOT = Path(__file__).resolve().parent.parent
 
 # Exponential integrate-and-fire; at the cut-off the spike is inevitable.
@@ -41,14 +41,21 @@ model = Model(
 """
 
 
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory):
+    """A cache of these tests' own, which they may clear."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def empty_folder(tmp_path, monkeypatch):
+def empty_folder(tmp_path, monkeypatch, cache):
     """Every test runs in a folder of its own, where it can see what was left, without a terminal.
 
     Some machines that run tests ask for colours or for another width in the environment.
     """
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setenv("CBNET_CACHE", str(cache))
     for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
@@ -386,7 +393,7 @@ def examples(command):
     return [line.strip() for line in out.splitlines() if line.strip()][-2:]
 
 
-@pytest.mark.parametrize("command", ["neuron", "network", "params", "cite", "doctor"])
+@pytest.mark.parametrize("command", ["neuron", "network", "params", "cache", "cite", "doctor"])
 def test_examples_run_as_printed(command):
     for line in examples(command):
         code, out, err = run(line.removeprefix("cbnet "))
@@ -596,7 +603,7 @@ def test_doctor_finds_a_working_compiler():
     checks = {check["name"]: check for check in found["checks"]}
     assert (code == 0) == found["works"] == all(check["works"] for check in checks.values())
     assert {"Python", "cbnet", "brian2", "numpy", "scipy"} <= set(checks)
-    assert {"make", "C++ compiler", "cores", "memory", "disk"} <= set(checks)
+    assert {"make", "C++ compiler", "cores", "memory", "disk", "cache"} <= set(checks)
 
 
 def test_doctor_without_compilers_says_how_to_get_one(empty_folder):

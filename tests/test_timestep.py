@@ -182,6 +182,29 @@ def test_bent_leak():
     assert abs(neuron.bias(1e-6)) < 2e-4
 
 
+@pytest.mark.parametrize(("r_E", "r_I"), [(71, 41), (135, 85), (100, 0), (40, 40)])
+@pytest.mark.parametrize("dt", [1e-3, 1e-4, 1e-6])
+def test_the_iteration_solves_the_stepped_problem(params, r_E, r_I, dt):
+    """Against the full matrix, whose exponential is squared from one of a small argument."""
+    neuron = chain(params, r_E, r_I, spacing=0.15)
+    n, doublings = neuron.v.size, 16
+    small = neuron.jumps * dt / 2**doublings  # at most 0.02: terms from the ninth on are rounding
+    term = arrivals = np.eye(n)
+    for k in range(1, 9):
+        term = small @ term / k
+        arrivals = arrivals + term
+    for _ in range(doublings):
+        arrivals = arrivals @ arrivals
+    leak = np.zeros((n, n))
+    images = (neuron.leaked(x, dt) for x in (neuron.v, neuron.low, neuron.high))
+    neuron._add_absorbed(leak, *images, 1.0)
+    T = np.linalg.solve(np.eye(n) - leak @ arrivals, np.full(n, dt))
+    exact = neuron.tau_rp - dt / 2 + neuron._at(T, neuron.reset)
+    # the residual is within 1e-8; 2^16 rounding errors of 1e-16 make T uncertain by T/dt times that
+    rounding = 2**doublings * 1e-16 * T.max() / dt
+    assert neuron.stepped(dt) == pytest.approx(exact, rel=1e-7 + rounding)
+
+
 def test_no_rate_no_bias(params):
     assert chain(params, 0, 10).rate == 0
     assert np.isnan(timestep.bias(params, 1e-4, 0, 10))

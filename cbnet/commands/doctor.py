@@ -8,7 +8,7 @@ EXAMPLES = ("cbnet doctor", "cbnet doctor --json")
 
 
 def doctor(as_json: options.Json = False, debug: options.Debug = False):
-    """Versions, compiler, cores, memory, disk: what works here, what to do about the rest.
+    """Versions, compiler, cores, memory, disk, cache: what works here, what to do about the rest.
 
     The exit code is 1 if something that cbnet needs does not work.
     """

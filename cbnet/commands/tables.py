@@ -1,5 +1,6 @@
 """Results as tables that a person reads: units, standard errors, what is undefined or silent."""
 
+import dataclasses
 import math
 import sys
 
@@ -73,6 +74,14 @@ def value(x, sem=None, digits=6, sem_digits=2):
     return f"{x:.{places}f} ± {sem:.{places}f}"
 
 
+def size(count):
+    """A number of bytes, as a person reads it."""
+    for unit, factor in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= factor:
+            return f"{count / factor:.3g} {unit}"
+    return f"{count} B"
+
+
 def rate(x, sem=None, digits=6, sem_digits=2):
     """A firing rate in Hz, or that there is none."""
     if x is not None and x < SILENT_BELOW:
@@ -128,6 +137,7 @@ def header(out, params, what, noise=None):
 def quantities(result, leave_out=()):
     """A table of the plain numbers of a result, standard errors beside them."""
     data = result.to_dict()
+    known = {field.name for field in dataclasses.fields(result)}
     table = grid("", "")
     table.columns[1].justify = "left"
     table.show_header = False
@@ -137,7 +147,7 @@ def quantities(result, leave_out=()):
         unit = next((u for u in _UNITS if key.endswith(f"_{u}")), "")
         field = key.removesuffix(f"_{unit}")
         name = _NAMES.get(key) or field.replace("_", " ")
-        sem = result.in_units(f"{field}_sem") if hasattr(result, f"{field}_sem") else None
+        sem = result.in_units(f"{field}_sem") if f"{field}_sem" in known else None
         sem = None if sem is None or math.isnan(sem) else float(sem)
         if key == "error" and data.get("noise") == "exact":
             name = "relative statistical error"

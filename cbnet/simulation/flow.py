@@ -13,7 +13,7 @@ def leak_flow(diffusion, values):
 
     Parameters
     ----------
-    diffusion : Diffusion
+    diffusion : Reduced
         The strings, reduced.
     values : dict
         Resolved parameters, scalars in SI.

@@ -13,7 +13,7 @@ of dt.
 import numpy as np
 from scipy.optimize import brentq
 
-from ..diffusion import of_model
+from ..reduced import of_model
 from .chain import Chain
 
 LADDER = tuple(
@@ -110,7 +110,7 @@ def filtered_bias(diffusion, values, dt):
 
     Parameters
     ----------
-    diffusion : Diffusion
+    diffusion : Reduced
         The strings, reduced.
     values : dict
         Resolved parameters with the total rates ``R_E``, ``R_I``, scalars in SI.

@@ -1,0 +1,177 @@
+"""The one-dimensional reduction of a model as functions of numbers.
+
+:mod:`cbnet.diffusion` derives them with sympy and Brian2, whose import alone takes seconds. What it
+derived is kept as text in the user's cache, so that a program that only computes with a model it
+has seen imports neither.
+"""
+
+import dataclasses
+import functools
+import hashlib
+import importlib.metadata
+import importlib.resources
+import json
+import platform
+
+import numpy as np
+
+from . import __version__, cache
+
+_PACKAGES = ("brian2", "sympy", "numpy")  # derive the text, and run it
+_MODULES = ("diffusion.py", "reduced.py")
+
+
+@dataclasses.dataclass(frozen=True)
+class Reduced:
+    """Drift, noise and jumps of a membrane in one dimension, as functions of v.
+
+    Attributes
+    ----------
+    sources : dict of str to str
+        By name, the text of a Python function of v and `arguments` that uses the names of numpy.
+    arguments : dict of str to sequence of str
+        By name, the parameters the function needs, total rates ``R_E``, ``R_I`` among them.
+    targets : dict of str to str
+        The variable that a spike of ``"E"`` and ``"I"`` moves: ``"v"``, or a synaptic variable.
+    filtered : bool
+        Whether synaptic time constants were taken to zero.
+    affine, affine_leak, affine_jumps : bool
+        Whether the drift, the leak and the jumps are straight lines in v.
+    """
+
+    sources: dict
+    arguments: dict
+    targets: dict
+    filtered: bool
+    affine: bool
+    affine_leak: bool
+    affine_jumps: bool
+
+    @functools.cached_property
+    def _compiled(self):
+        compiled = {}
+        for name, source in self.sources.items():
+            namespace = {k: x for k, x in vars(np).items() if not k.startswith("_")}
+            before = set(namespace)
+            exec(compile(source, f"<{name} of a model>", "exec"), namespace)
+            (made,) = set(namespace) - before - {"__builtins__"}
+            compiled[name] = namespace[made]
+        return compiled
+
+    def function(self, name, values):
+        """One of the functions with its parameters, in SI units.
+
+        Parameters
+        ----------
+        name : str
+            ``"A"`` (drift, V/s), ``"B2"`` (squared noise, V²/s), ``"leak"`` (V/s), ``"dA"`` and
+            ``"dleak"`` (their derivatives with respect to v), ``"jump_E"``, ``"jump_I"``,
+            ``"threshold"``, ``"reset"`` (V); for filtered synapses ``"charge_E"`` and
+            ``"charge_I"`` too, the integral of what a spike adds to the synaptic variable.
+        values : dict of str to float or ndarray
+            Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast against v.
+
+        Returns
+        -------
+        callable
+            ``v -> ndarray`` of the broadcast shape.
+        """
+        compiled = self._compiled[name]
+        bound = [values[n] for n in self.arguments[name]]
+
+        def evaluate(v):
+            return np.asarray(compiled(v, *bound), float) + np.zeros(np.shape(v))
+
+        return evaluate
+
+    def constant(self, name, values):
+        """The threshold, the reset or a charge, which do not depend on v."""
+        return self.function(name, values)(
+            np.zeros(np.broadcast_shapes(*map(np.shape, values.values())))
+        )
+
+    def operating_point(self, values):
+        """Where the drift holds v, and how fast it pulls.
+
+        Parameters
+        ----------
+        values : dict of str to float or ndarray
+            Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast.
+
+        Returns
+        -------
+        mu, tau : ndarray
+            A(μ) = 0 in V, and −1/A'(μ) in s. A straight drift has one root, above threshold or
+            not; of a bent one the lowest stable root below threshold is taken. NaN where there is
+            none.
+        """
+        drift, slope = self.function("A", values), self.function("dA", values)
+        top, reset = self.constant("threshold", values), self.constant("reset", values)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.affine:
+                tau = -1 / slope(top)
+                mu = top + drift(top) * tau
+                return np.where(tau > 0, mu, np.nan), np.where(tau > 0, tau, np.nan)
+            # Excitation alone may pull the root far below the reset: a log-spaced scan sees both.
+            depth = (top - reset) * np.append(np.geomspace(200, 1e-4, 400), 0)[
+                (...,) + (None,) * np.ndim(top)
+            ]
+            v = top - depth
+            A = np.stack([drift(row) for row in v])
+            falls = (A[:-1] > 0) & (A[1:] <= 0)
+            first = np.argmax(falls, axis=0)[None]
+            low = np.take_along_axis(v, first, 0)[0]
+            high = np.take_along_axis(v, first + 1, 0)[0]
+            for _ in range(60):
+                middle = (low + high) / 2
+                rising = drift(middle) > 0
+                low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+            found = falls.any(axis=0)
+            return np.where(found, low, np.nan), np.where(found, -1 / slope(low), np.nan)
+
+
+def of_model(model, values):
+    """The functions of a model, from the cache if they were derived before.
+
+    Parameters
+    ----------
+    model : Model
+        The strings.
+    values : dict
+        Resolved parameters of one population; they choose the coupling, and nothing else.
+
+    Returns
+    -------
+    Reduced
+
+    Raises
+    ------
+    ModelError
+        If the strings do not reduce to one dimension; the message names the identifier or the
+        statement.
+    """
+    return _remembered(model.coupling(values), model.threshold, model.reset, model.units)
+
+
+@functools.lru_cache(maxsize=64)
+def _remembered(coupling, threshold, reset, units):
+    strings = [dataclasses.asdict(coupling), threshold, reset, units]
+    about = json.dumps([strings, _origin()], sort_keys=True)
+
+    def derive():
+        from . import diffusion
+
+        found = diffusion.reduce(coupling, threshold, reset, units).functions
+        return dataclasses.asdict(found)
+
+    return Reduced(**cache.text(hashlib.sha256(about.encode()).hexdigest(), derive))
+
+
+@functools.cache
+def _origin():
+    """Everything beside the strings that the text depends on."""
+    versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
+    versions |= {"python": platform.python_version(), "cbnet": __version__}
+    files = importlib.resources.files(__package__)
+    code = [hashlib.sha256((files / name).read_bytes()).hexdigest() for name in _MODULES]
+    return [versions, code]
