@@ -1,11 +1,12 @@
-"""The arrivals inside one time step, in random order, with the threshold tested after each.
+"""The arrivals of one time step, for neurons that Brian2 updates.
 
 Applying all excitatory arrivals, then all inhibitory ones, and testing the threshold at the end
 of the step is far off for these networks (tens of percent at dt = 0.1 ms): the two kinds of jump do
 not commute, and crossings inside the step are missed. In random order both errors vanish, and what
 is left is the leak, which acts between steps only.
 
-The jumps are generated from the model's ``on_pre`` strings, so that this works for any model.
+The jumps are generated from the model's ``on_pre`` strings, so that this works for any model. Where
+they are affine in v and so is the leak, :mod:`cbnet.simulation.fused` does the same much faster.
 """
 
 import numpy as np
@@ -14,7 +15,7 @@ from brian2 import volt
 from brian2.core.functions import Function
 
 from ..diffusion import V
-from .drive import HEADERS
+from .kernel import HEADERS
 
 _GOLDEN = 0x9E3779B97F4A7C15  # spreads neighbouring seeds over all 64 bits
 
@@ -25,7 +26,7 @@ def parameter_names(reduced):
     return sorted({s.name for e in expressions for s in e.free_symbols - {V}})
 
 
-def after_arrivals(reduced, units):
+def after_arrivals(reduced, units, order="random"):
     """The Brian2 function ``after_arrivals(v, arrived_E, arrived_I, uniform, ...)``.
 
     Parameters
@@ -34,49 +35,54 @@ def after_arrivals(reduced, units):
         Of the model.
     units : dict of str to Quantity
         Unit of each of :func:`parameter_names`, which are its further arguments.
+    order : {"random", "brian2"}
+        Of the arrivals: random, ending at the threshold, or all excitatory ones first.
     """
     names = list(units)
-    interpreted = vectorised(reduced, names)
+    interpreted = (vectorised if order == "random" else in_brian2_order)(reduced, names)
     function = Function(
         interpreted, arg_units=[volt, 1, 1, 1, *units.values()], return_unit=volt, stateless=True
     )
     function.implementations.add_implementation(
         "cpp",
-        cpp(reduced, names),
+        cpp(reduced, names, order),
         compiler_kwds={"headers": ['"arrivals.h"'], "include_dirs": [str(HEADERS)]},
     )
     function.implementations.add_numpy_implementation(interpreted, discard_units=True)
     return function
 
 
-def cpp(reduced, names):
+def cpp(reduced, names, order):
     """C++ of one neuron's arrivals in one step, for C++ standalone."""
     arguments = ["v", "arrived_E", "arrived_I", "uniform", *names]
     signature = ", ".join(f"double {name}" for name in arguments)
-    threshold = sp.ccode(reduced.threshold)
-    slopes = {p: sp.simplify(sp.diff(h, V)) for p, h in reduced.jumps.items()}
-    lines = []
-    if any(slope.has(V) for slope in slopes.values()):
-        applied = "after_arrivals_one_by_one"
-        for population, name in (("E", "excitatory"), ("I", "inhibitory")):
-            jump = sp.ccode(reduced.jumps[population])
-            lines.append(f"auto {name} = [&](double v) {{ return {jump}; }};")
-    else:
-        applied = "after_affine_arrivals"
-        for population, name in (("E", "excitatory"), ("I", "inhibitory")):
-            offset = sp.ccode(reduced.jumps[population].subs(V, 0))
-            slope = sp.ccode(slopes[population])
-            lines.append(f"static cbnet::Powers {name}_powers;")
-            lines.append(f"const cbnet::AffineJump {name} = {{{offset}, {slope}, {name}_powers}};")
-    body = "\n    ".join(lines)
+    excitatory, inhibitory = (sp.ccode(reduced.jumps[population]) for population in "EI")
     return f"""
 static inline double after_arrivals({signature})
 {{
-    {body}
-    return cbnet::{applied}(v, (int)arrived_E, (int)arrived_I, {threshold}, uniform, excitatory,
-                            inhibitory);
+    const auto excitatory = [&](double v) {{ return {excitatory}; }};
+    const auto inhibitory = [&](double v) {{ return {inhibitory}; }};
+    return cbnet::arrivals_in_{order}_order(v, (int)arrived_E, (int)arrived_I,
+        {sp.ccode(reduced.threshold)}, uniform, excitatory, inhibitory);
 }}
 """
+
+
+def in_brian2_order(reduced, names):
+    """All excitatory arrivals, then all inhibitory ones, for Brian2's numpy target."""
+
+    def after_arrivals(v, arrived_E, arrived_I, uniform, *values):
+        given = dict(zip(names, values, strict=True))
+        v = np.array(v, float)
+        for population, arrived in (("E", arrived_E), ("I", arrived_I)):
+            jump = reduced.function(f"jump_{population}", given)
+            left = np.array(np.broadcast_to(arrived, v.shape), int)
+            while left.any():
+                v = np.where(left > 0, v + jump(v), v)
+                left -= left > 0
+        return v
+
+    return after_arrivals
 
 
 def vectorised(reduced, names):

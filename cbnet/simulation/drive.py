@@ -17,11 +17,8 @@ class Drive(Kernel):
     target : NeuronGroup or Subgroup
     variable : str
         The integer variable that counts; whoever reads it sets it to zero.
-    number : ndarray, shape (N,)
-        Trains into every neuron.
     rate : str
         Variable of the targets, shared by all, that holds the rate of a train.
-    seed : int
     when, order, name
         As for any Brian2 object.
     """
@@ -30,9 +27,7 @@ class Drive(Kernel):
         self,
         target,
         variable,
-        number,
         rate,
-        seed=0,
         when="synapses",
         order=-1,
         name="drive*",
@@ -42,8 +37,8 @@ class Drive(Kernel):
         first, last = span(target)
         add = self.variables
         add.add_constant("N", last - first)
-        add.add_array("number", last - first, values=number, constant=True)
-        add.add_array("noise_seed", 1, values=seed, dtype=np.int64, scalar=True, constant=True)
+        add.add_array("number", last - first, constant=True)
+        add.add_array("noise_seed", 1, dtype=np.int64, scalar=True, constant=True)
         add.add_reference("_counts", whole(target), variable)
         add.add_reference("_rate", whole(target), rate)
         self._ready(
@@ -53,6 +48,11 @@ class Drive(Kernel):
             target=(first, last),
         )
         self.add_dependency(target)
+
+    def assign(self, number, seed):
+        """Set how many trains every neuron has, and the seed of their spikes."""
+        self.variables["number"].set_value(np.asarray(number, float))
+        self.variables["noise_seed"].set_value(seed)
 
     def prepare(self):
         """Start the stream of random numbers."""

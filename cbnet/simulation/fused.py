@@ -51,15 +51,13 @@ class FusedNeurons(NeuronGroup):
         Together all neurons, in order.
     arrivals : {"random", "brian2"}
         Order of the arrivals of a step.
-    seed : int
-        Of the order of arrivals.
     counts : dtype
         Of ``arrived_E`` and ``arrived_I``.
     name : str
     """
 
     def __init__(
-        self, N, model, threshold, reset, reduced, populations, arrivals, seed, counts, name
+        self, N, model, threshold, reset, reduced, populations, arrivals, counts, name
     ):
         super().__init__(
             N,
@@ -75,18 +73,18 @@ class FusedNeurons(NeuronGroup):
         for part in replaced:
             self.contained_objects.remove(part)
         self.add_attribute("kernel")
-        self.kernel = Update(self, reduced, populations, arrivals, seed)
+        self.kernel = Update(self, reduced, populations, arrivals)
         self.contained_objects.append(self.kernel)
 
 
 class Update(Kernel):
     """The kernel of :class:`FusedNeurons`."""
 
-    def __init__(self, neurons, reduced, populations, arrivals, seed):
+    def __init__(self, neurons, reduced, populations, arrivals):
         super().__init__("neurons", neurons.clock, "thresholds", 0, f"{neurons.name}_update")
         add = self.variables
         add.add_constant("N", len(neurons))
-        add.add_array("order_seed", 1, values=seed, dtype=np.int64, scalar=True, constant=True)
+        add.add_array("order_seed", 1, dtype=np.int64, scalar=True, constant=True)
         self.used = ["v", "held", "arrived_E", "arrived_I", "not_refractory", "lastspike"]
         self.used += ["_spikespace", *sorted(reduced.decays)]
         for name in self.used:

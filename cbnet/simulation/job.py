@@ -1,24 +1,47 @@
 """One simulation, checked before anything is allocated."""
 
-import hashlib
-import json
+import functools
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from .. import reduced
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, Entry, Parameters
-from . import timestep
-from .layout import Layout, layout
+from . import storage as storages
+from . import timestep, wiring
+from .layout import Layout, Wires, layout, projections
+from .online import Observation
 
 TARGET_BIAS = 0.01
-_PROBES = 100  # excitatory neurons whose voltage and input are recorded in every step
-_TRACE_VALUES = 10_000_000  # of each recorded variable, beyond which fewer neurons are probed
+ARRIVALS = ("random", "brian2")
+_PROBES = 100  # excitatory neurons whose voltage and input are seen in every step
+_BINS = 200  # of the histogram of the voltage
 
 
 @dataclass(frozen=True)
 class Job:
-    """One simulation, checked and ready to run; times in s."""
+    """One simulation, checked and ready to run; times in s.
+
+    Attributes
+    ----------
+    params : Parameters
+    layout : Layout
+    dt, duration, transient : float
+    seed : int
+    recorded : ndarray of int
+        Neurons whose spikes and voltage are handed out.
+    initial : str or float
+        Initial voltage.
+    storage : str
+        How synapses are kept; ``"synapses"`` if Brian2's own deliver.
+    arrivals : str
+        Order within a step.
+    counts : str
+        Type of the numbers of arrivals.
+    graph : dict, optional
+        Explicit synapses by source population; delays in steps.
+    """
 
     params: Parameters
     layout: Layout
@@ -28,47 +51,73 @@ class Job:
     seed: int
     recorded: np.ndarray
     initial: object
-    probes: np.ndarray = field(init=False)
-
-    def __post_init__(self):
-        steps = (self.transient + self.duration) / self.dt
-        most = int(np.clip(_TRACE_VALUES / steps, 10, _PROBES))
-        object.__setattr__(self, "probes", np.arange(min(most, self.layout.N_E)))
+    storage: str
+    arrivals: str = "random"
+    counts: str = "int32"
+    graph: dict | None = field(default=None, repr=False)
 
     @property
-    def whole_time(self):
-        """Simulated time, a whole number of steps."""
-        return round((self.transient + self.duration) / self.dt) * self.dt
+    def reduced(self):
+        """Functions of the excitatory neurons."""
+        return reduced.of_model(self.params.model, self.params.resolve("E"))
 
-    @property
-    def program_key(self):
-        """What has to be compiled anew when it changes."""
-        values = [self.params.resolve(p) for p in POPULATIONS]
-        return _digest(
-            self.params.model.to_dict(),
-            [self.layout.N_E, self.layout.N_I, self.dt, self.whole_time],
-            [self.recorded.tolist(), self.probes.tolist(), list(self.params.differing())],
-            [[v["tau_E"] > 0, v["jump"], v["D_min"] == v["D_max"], v["D_min"]] for v in values],
-            self.wiring_key if any(v["law"] != "fixed" for v in values) else values[0]["law"],
-            sorted((f"{k}", v) for k, v in self.layout.in_degree.items()),
+    @functools.cached_property
+    def observation(self):
+        """What is measured, and when."""
+        values = self.params.resolve("E")
+        threshold, reset = (
+            float(self.reduced.constant(name, {**values, "R_E": 0.0, "R_I": 0.0}))
+            for name in ("threshold", "reset")
+        )
+        return Observation(
+            N=self.layout.N,
+            N_E=self.layout.N_E,
+            first_step=round(self.transient / self.dt),
+            steps=round(self.duration / self.dt),
+            dt=self.dt,
+            probes=min(_PROBES, self.layout.N_E),
+            low=self._lowest(values, threshold, reset),
+            high=threshold,
+            reference=reset,
+            bins=_BINS,
+            recorded=np.asarray(self.recorded, np.int32),
         )
 
-    @property
-    def wiring_key(self):
-        """What the synapses depend on."""
-        names = ("K", "gamma", "D_min", "D_max", "law", "CV_K")
-        values = [[self.params.resolve(p)[name] for name in names] for p in POPULATIONS]
-        return _digest([self.layout.N_E, self.layout.N_I], values, self.dt, self.seed)
+    def _lowest(self, values, threshold, reset):
+        """A voltage below which the membrane is not seen, or not often."""
+        lowest = reset - 5 * (threshold - reset)
+        v = np.linspace(lowest, reset, 1000)
+        inhibits = self.reduced.function("jump_I", values)(v) < 0
+        leaks = self.reduced.function("leak", values)(v) < 0
+        down = np.flatnonzero(~(inhibits | leaks))  # where nothing pulls further down
+        return float(v[down[-1]] if down.size else lowest)
 
     @property
     def streams(self):
         """Seeds of the wiring, the initial voltage, and the external input."""
         return np.random.SeedSequence(self.seed).spawn(3)
 
-    @property
-    def input_seed(self):
-        """Of the external input and the order of arrivals, as Brian2 takes it."""
-        return int(self.streams[2].generate_state(1)[0] >> 1)
+    @functools.cached_property
+    def wires(self):
+        """How the populations are connected, with a seed for everything that is drawn."""
+        wiring_stream, _, input_stream = self.streams
+        rng = np.random.default_rng(wiring_stream)
+        external = []
+        for population in POPULATIONS:
+            values = self.params.resolve(population)
+            unlimited = [None] * self.layout.size(population)
+            external.append(
+                wiring.in_degrees(values["law"], values["K"], values["CV_K"], unlimited, rng)
+            )
+        names = [name for name, _, _ in projections(self.params)]
+        return Wires(
+            storage=self.storage,
+            external=np.concatenate(external),
+            graph=self.graph,
+            graph_seeds=dict(zip(names, _whole_numbers(wiring_stream, len(names)), strict=True)),
+            drive_seeds=tuple(_whole_numbers(input_stream, 3)[:2]),
+            order_seed=_whole_numbers(input_stream, 3)[2],
+        )
 
     @property
     def initial_voltage(self):
@@ -88,8 +137,9 @@ class Job:
         return np.concatenate(parts)
 
 
-def _digest(*content):
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:20]
+def _whole_numbers(stream, count):
+    """Seeds as C++ and numpy take them: of 63 bits."""
+    return [int(x >> 1) for x in stream.generate_state(count, np.uint64)]
 
 
 def _seconds(value, label, at_least=None, above=None):
@@ -108,6 +158,10 @@ def prepare(
     record=0,
     initial="uniform",
     fraction_excitatory=0.8,
+    storage="auto",
+    arrivals="random",
+    graph=None,
+    memory=None,
 ):
     """Check the arguments of :func:`cbnet.simulate` and choose the time step.
 
@@ -152,7 +206,97 @@ def prepare(
         raise ParameterError(
             f"duration: got {duration:g} s; expected at least ten steps of dt = {step * 1e3:g} ms"
         )
-    return Job(params, sizes, step, duration, transient, int(seed), recorded, start)
+    if arrivals not in ARRIVALS:
+        raise ParameterError(f"arrivals: got {arrivals!r}; expected 'random' or 'brian2'")
+    if storage not in storages.CHOICES:
+        raise ParameterError(
+            f"storage: got {storage!r}; expected {', '.join(map(repr, storages.CHOICES))}"
+        )
+    synapses = _explicit(params, sizes, graph, step)
+    if synapses and storage not in ("auto", "stored"):
+        raise ParameterError(f"storage: got {storage!r} with an explicit graph; expected 'stored'")
+    if not reduced.of_model(params.model, params.resolve("E")).affine_jumps:
+        if storage not in ("auto", "stored"):
+            raise ParameterError(
+                f"storage: got {storage!r} with an on_pre that is not affine in v; expected 'auto'"
+            )
+        kept, needed = "synapses", storages.synapses_bytes(sizes)
+        storages.check_memory(sizes, needed, memory)
+    else:
+        kept, _ = storages.choose(params, sizes, step, storage, memory)
+    one = Job(
+        params=params,
+        layout=sizes,
+        dt=step,
+        duration=duration,
+        transient=transient,
+        seed=int(seed),
+        recorded=recorded,
+        initial=start,
+        storage=kept,
+        arrivals=arrivals,
+        counts=storages.count_type(params, sizes, step, synapses),
+        graph=synapses,
+    )
+    one.observation  # refuses what cannot be measured
+    return one
+
+
+def _explicit(params, sizes, graph, dt):
+    """An explicit graph with delays in steps, checked; None for the other laws."""
+    laws = {params.resolve(p)["law"] for p in POPULATIONS}
+    if graph is None:
+        if "explicit" in laws:
+            raise ParameterError(
+                "law: got 'explicit' without a graph; expected graph={'E': (sources, targets, "
+                "delays), 'I': ...} (in Python)"
+            )
+        return None
+    if laws != {"explicit"}:
+        raise ParameterError(f"graph: got one with law {laws.pop()!r}; expected law='explicit'")
+    if set(graph) != set(POPULATIONS):
+        raise ParameterError(f"graph: got {sorted(graph)}; expected the sources 'E' and 'I'")
+    found = {}
+    for population in POPULATIONS:
+        try:
+            sources, targets, delays = graph[population]
+        except (TypeError, ValueError):
+            raise ParameterError(
+                f"graph[{population!r}]: got {type(graph[population]).__name__}; expected "
+                "(sources, targets, delays)"
+            ) from None
+        arrays = []
+        for what, given, bound in (
+            ("sources", sources, sizes.size(population)),
+            ("targets", targets, sizes.N),
+        ):
+            array = np.asarray(given)
+            if (
+                array.ndim != 1
+                or (array.size and array.dtype.kind not in "iu")
+                or (array.size and not 0 <= array.min() <= array.max() < bound)
+            ):
+                raise ParameterError(
+                    f"graph[{population!r}]: got {what} that are not whole numbers from 0 to "
+                    f"{bound - 1}"
+                )
+            arrays.append(array.astype(np.int32))
+        given = np.asarray(delays, float)
+        if getattr(delays, "dim", None) is not None and str(delays.dim) != "s":
+            raise ParameterError(f"graph[{population!r}]: got delays in {delays.dim}; expected s")
+        given = np.broadcast_to(given, arrays[0].shape)
+        if len(arrays[0]) != len(arrays[1]):
+            raise ParameterError(
+                f"graph[{population!r}]: got {len(arrays[0])} sources and {len(arrays[1])} targets"
+            )
+        steps = np.rint(given / dt)
+        if given.size and not (np.isfinite(given).all() and steps.min() >= 1):
+            raise ParameterError(
+                f"graph[{population!r}]: got delays below dt = {dt * 1e3:g} ms; expected at least "
+                "one time step"
+            )
+        found[population] = (*arrays, steps.astype(np.int32))
+    return found
 
 
 def _recorded(record, sizes):

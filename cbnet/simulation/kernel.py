@@ -5,15 +5,13 @@ fills in and compiles with everything else; the C++ that does the work is in ``c
 compiler the same object does the same with numpy.
 """
 
-from pathlib import Path
-
 from brian2.core.base import BrianObject
 from brian2.core.variables import Variables
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.device import RuntimeDevice, get_device
 from brian2.groups.group import CodeRunner, Group
 
-HEADERS = Path(__file__).parent / "cpp"
+from .structure import HEADERS
 
 
 class KernelCodeObject(CPPStandaloneCodeObject):

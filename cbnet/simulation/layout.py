@@ -1,15 +1,13 @@
-"""How many neurons and synapses a network has, and whether this machine can hold it."""
+"""How many neurons and synapses a network has, and which projections connect them."""
 
-import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+import numpy as np
 
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, Entry
 
-# Measured peak of the simulating process: Brian2's indices and delays, the queue's copies of them,
-# the arrays they are loaded from, and the spikes under way.
-BYTES_PER_SYNAPSE = 64
-BYTES_PER_NEURON = 400
+NAMES = {"E": "excitation", "I": "inhibition"}
 
 
 @dataclass(frozen=True)
@@ -46,13 +44,52 @@ class Layout:
         """Recurrent synapses, of all projections, on average."""
         return sum(k * self.size(target) for (_, target), k in self.in_degree.items())
 
-    @property
-    def bytes(self):
-        """Estimated peak memory of a simulation."""
-        return self.synapses * BYTES_PER_SYNAPSE + self.N * BYTES_PER_NEURON
+
+@dataclass(frozen=True)
+class Wires:
+    """How populations are connected, and from which seeds.
+
+    Attributes
+    ----------
+    storage : str
+        See :class:`cbnet.simulation.projection.Projection`; ``"synapses"`` for Brian2's own.
+    external : ndarray, shape (N,)
+        Number of external inputs of each neuron.
+    graph : dict of str to tuple, optional
+        Explicit synapses by source population: source, target (in the whole network) and delay in
+        steps.
+    graph_seeds : dict of str to int
+        By name of the projection.
+    drive_seeds : sequence of int
+    order_seed : int
+        Of the order of arrivals.
+    """
+
+    storage: str
+    external: np.ndarray
+    graph: dict | None = None
+    graph_seeds: dict = field(default_factory=dict)
+    drive_seeds: tuple = (0, 0)
+    order_seed: int = 0
 
 
-def layout(params, N, fraction_excitatory=0.8, memory=None):
+def projections(params):
+    """The projections of a network: name, source population, target population or None for both.
+
+    Populations whose in-degrees and delays are alike are one target.
+    """
+    excitatory, inhibitory = (params.resolve(p) for p in POPULATIONS)
+    shared = ("K", "gamma", "law", "CV_K", "D_min", "D_max")
+    alike = all(excitatory[name] == inhibitory[name] for name in shared)
+    targets = (None,) if alike or excitatory["law"] == "explicit" else POPULATIONS
+    return [
+        (NAMES[source] + (f"_{target}" if target else ""), source, target)
+        for source in POPULATIONS
+        for target in targets
+    ]
+
+
+def layout(params, N, fraction_excitatory=0.8):
     """Sizes of the network, checked before anything is allocated.
 
     Parameters
@@ -63,8 +100,6 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
         Neurons of both kinds.
     fraction_excitatory : float
         Share of excitatory neurons.
-    memory : int, optional
-        Bytes that may be used; by default what the machine has available.
 
     Returns
     -------
@@ -73,8 +108,8 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
     Raises
     ------
     ParameterError
-        If γK is not whole, a population cannot supply its in-degree without multapses and
-        autapses, or the network does not fit in memory.
+        If γK is not whole, or a population cannot supply its in-degree without multapses and
+        autapses.
     """
     N = Entry("N", 0, integer=True, at_least=2).parse(N, "N")
     share = Entry("fraction_excitatory", 0, above=0).parse(
@@ -98,15 +133,7 @@ def layout(params, N, fraction_excitatory=0.8, memory=None):
                 f"{name} = {k} from {source} to {target}: take N above "
                 f"{_most_too_few(in_degree, share)}"
             )
-    found = Layout(sizes["E"], sizes["I"], in_degree)
-    available = available_memory() if memory is None else memory
-    if found.bytes > available:
-        raise ParameterError(
-            f"N: got {N} with {found.synapses:.3g} synapses, which take about "
-            f"{found.bytes / 1e9:.3g} GB; expected at most the {available / 1e9:.3g} GB available: "
-            "take a smaller N or K"
-        )
-    return found
+    return Layout(sizes["E"], sizes["I"], in_degree)
 
 
 def _populations(N, share):
@@ -139,15 +166,3 @@ def _whole_inhibitory(gamma, K):
     raise ParameterError(
         f"gamma: got {gamma:g} with K = {K}; expected gamma*K to be a whole number"
     )
-
-
-def available_memory():
-    """Bytes of memory that can still be had."""
-    try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            for line in lines:
-                if line.startswith("MemAvailable"):
-                    return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

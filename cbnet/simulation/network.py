@@ -2,12 +2,14 @@
 
 One step of length dt does, in this order,
 
-1. ``groups``: the leak, by its exact flow; refractory neurons are held;
-2. ``before_thresholds``: the arrivals of the step, in random order, with the threshold tested
-   after each (:mod:`cbnet.simulation.arrivals`);
-3. ``thresholds``, ``synapses``: who is above threshold fires; its synapses count arrivals for the
-   steps to come;
-4. ``resets``.
+1. the leak, by its exact flow; refractory neurons are held;
+2. the arrivals of the step, in random order, with the threshold tested after each;
+3. who is above threshold fires, and is reset;
+4. in the slot ``synapses``: what arrives in the next step is counted.
+
+Where the model's strings allow it, 1 to 3 are one kernel (:mod:`cbnet.simulation.fused`). Otherwise,
+and without a compiler, Brian2's own state updater, threshold and reset do their part, and a function
+made of the strings applies the arrivals (:mod:`cbnet.simulation.arrivals`).
 
 The interval between a crossing and the end of its step counts as refractory: a neuron that fires
 is held for a random whole number of steps with the mean that makes the refractory time
@@ -17,8 +19,7 @@ is held for a random whole number of steps with the mean that makes the refracto
 from dataclasses import dataclass
 
 import numpy as np
-from brian2 import Network, NeuronGroup, SpikeMonitor, StateMonitor, Synapses, second
-from brian2.devices.device import RuntimeDevice, get_device
+from brian2 import Network, NeuronGroup, Synapses, second
 from brian2.equations.equations import (
     PARAMETER,
     SUBEXPRESSION,
@@ -33,8 +34,12 @@ from brian2.utils.stringtools import get_identifiers, word_substitute
 from .. import diffusion
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
-from . import arrivals
-from .drive import poisson_count
+from . import arrivals as arriving
+from .drive import Drive
+from .fused import FusedNeurons, Population, can_fuse
+from .kernel import interpreted, span
+from .layout import projections
+from .projection import Projection
 
 HELD = "held = dt*floor(tau_rp/dt + 0.5 + rand())"
 
@@ -49,26 +54,32 @@ class Parts:
         All neurons, excitatory first; parameters are its variables.
     E, I : Subgroup
         The two populations.
-    synapses : dict of str to Synapses
-        By source population, named ``excitation`` and ``inhibition``.
-    filtered : bool
-        Whether synaptic time constants are positive.
+    synapses : dict of str to Projection or Synapses
+        By name, such as ``excitation``; several for one source population if its targets differ.
+    drives : list of Drive
+        External input.
+    reduced : Diffusion
+        The strings, reduced.
+    fused : bool
+        Whether the neurons are one kernel.
     """
 
     neurons: NeuronGroup
     E: object
     I: object  # noqa: E741  (the field's name for it)
     synapses: dict
-    filtered: bool
+    drives: list
+    reduced: object
+    fused: bool
 
     @property
     def network(self):
         """A Brian2 Network of all of them."""
-        return Network(self.neurons, *self.synapses.values())
+        return Network(self.neurons, *self.drives, *self.synapses.values())
 
 
-def create(params, layout, dt):
-    """The neurons and their external drive, and synapses that are not yet connected.
+def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
+    """The objects of a network.
 
     Parameters
     ----------
@@ -78,6 +89,11 @@ def create(params, layout, dt):
         Sizes.
     dt : float
         Time step in s.
+    wires : Wires
+    arrivals : {"random", "brian2"}
+        Order of the arrivals of a step.
+    counts : dtype
+        Of the numbers of arrivals.
 
     Returns
     -------
@@ -92,105 +108,185 @@ def create(params, layout, dt):
             "or both with a time constant, and one kind of jump"
         )
     reduced = diffusion.of_model(model, values["E"])
-    equations = Equations(coupling.equations)
-    if reduced.filtered:
-        equations = _charge_exact(equations, reduced)
+    equations = Equations(coupling.equations) + Equations(
+        "arrived_E : integer\narrived_I : integer"
+    )
+    equations += parameter_equations(params, layout)
+    fused = can_fuse(reduced) and not interpreted()
+    if fused:
+        neurons = FusedNeurons(
+            layout.N,
+            equations + Equations("held : integer"),
+            threshold=model.threshold,
+            reset=model.reset,
+            reduced=reduced,
+            populations=_ranges(params, layout),
+            arrivals=arrivals,
+            counts=counts,
+            name="neurons",
+        )
     else:
-        equations += Equations("arrived_E : integer\narrived_I : integer")
+        neurons = _general(params, layout, equations, reduced, arrivals)
+    parts = Parts(
+        neurons,
+        neurons[: layout.N_E],
+        neurons[layout.N_E :],
+        {},
+        _drives(params, layout, neurons),
+        reduced,
+        fused,
+    )
+    # With arrivals in random order what arrives is counted one step before it is felt.
+    early = 1 if arrivals == "random" else 0
+    for name, source, target in projections(params):
+        make = _synapses if wires.storage == "synapses" else _projection
+        parts.synapses[name] = make(
+            params, layout, parts, name, source, target, wires, early, dt
+        )
+    return parts
+
+
+def assign(parts, params, layout, wires):
+    """Give the objects their values, which a compiled program is told when it runs."""
+    neurons = parts.neurons
+    values = {population: params.resolve(population) for population in POPULATIONS}
+    for name in parameter_names(params):
+        dimension = params.model.entry(name, name).unit
+        for population, variable in variables_of(params, name).items():
+            setattr(neurons, variable, to_quantity(values[population][name], dimension))
+    for name, source, target in projections(params):
+        if isinstance(parts.synapses[name], Projection):
+            of = values[target or "E"]
+            parts.synapses[name].assign(
+                layout.in_degree[source, target or "E"],
+                of["CV_K"],
+                (of["D_min"], of["D_max"]),
+                wires.graph_seeds[name],
+            )
+    for drive, seed in zip(parts.drives, wires.drive_seeds, strict=False):
+        first, last = span(drive.target)
+        drive.assign(wires.external[first:last], seed)
+    if parts.fused:
+        neurons.kernel.order_seed = wires.order_seed
+
+
+def _projection(params, layout, parts, name, source, target, wires, early, dt):
+    return Projection(
+        getattr(parts, source),
+        getattr(parts, target) if target else parts.neurons,
+        f"arrived_{source}",
+        law=params.resolve(target or "E")["law"],
+        storage=wires.storage,
+        graph=wires.graph[source] if wires.graph else None,
+        early=early,
+        name=name,
+    )
+
+
+def _synapses(params, layout, parts, name, source, target, wires, early, dt):
+    """Brian2's own, for jumps that have no closed form: they count as a projection does."""
+    of = params.resolve(target or "E")
+    sources, targets = getattr(parts, source), getattr(parts, target) if target else parts.neurons
+    made = Synapses(
+        sources,
+        targets,
+        on_pre=f"arrived_{source}_post += 1\ndelivered_post += 1",
+        namespace={},
+        name=name,
+    )
+    if wires.graph:
+        i, j, delays = wires.graph[source]
+        made.connect(i=i, j=j)
+        made.delay = np.maximum(delays - early, 0) * dt * second
+        return made
+    first = 0 if source == "E" else layout.N_E
+    offset = (0 if target in (None, "E") else layout.N_E) - first  # of the targets among sources
+    own = f"(j + {offset})"
+    size = layout.size(source)
+    has_self = f"int({own} >= 0 and {own} < {size})"
+    degree = layout.in_degree[source, target or "E"]
+    law = {
+        "fixed": f"size={degree}",
+        "bernoulli": f"p={degree / (size - (source == target or target is None))!r}",
+    }
+    if of["law"] not in law:
+        raise ParameterError(
+            f"law: got {of['law']!r} with an on_pre that is not affine in v, which Brian2's "
+            "Synapses deliver; expected 'fixed' or 'bernoulli'"
+        )
+    made.connect(
+        i=f"k + int(k >= {own})*{has_self} for k in sample(0, {size} - {has_self}, {law[of['law']]})",
+        skip_if_invalid=True,
+    )
+    made.delay = (
+        f"clip(D_min + (D_max - D_min)*rand() - {early}*{dt!r}*second, 0*second, D_max)"
+    ).replace("D_min", f"({of['D_min']!r}*second)").replace("D_max", f"({of['D_max']!r}*second)")
+    return made
+
+
+def _drives(params, layout, neurons):
+    variables = variables_of(params, "nu_X")
+    if len(variables) == 1:
+        return [Drive(neurons, "arrived_E", variables["E"], name="drive")]
+    return [
+        Drive(neurons[slice(*layout.span(p))], "arrived_E", variables[p], name=f"drive_{p}")
+        for p in POPULATIONS
+    ]
+
+
+def _ranges(params, layout):
+    """Neurons that share all parameters."""
+    if not (set(params.differing()) & set(parameter_names(params))):
+        return [Population(0, layout.N, lambda name: name)]
+    return [
+        Population(*layout.span(p), lambda name, p=p: variables_of(params, name)[p])
+        for p in POPULATIONS
+    ]
+
+
+def _general(params, layout, equations, reduced, arrivals):
+    """Neurons that Brian2 updates."""
+    model = params.model
+    random = arrivals == "random"
+    method = "exponential_euler" if reduced.filtered else "exact"
+    if not reduced.affine_leak:
+        method = "rk4"
+    elif reduced.filtered:
+        equations = _charge_exact(equations, reduced)
+    if random:
+        equations += Equations("held : second")
     neurons = NeuronGroup(
         layout.N,
-        equations
-        + _parameter_equations(params)
-        + Equations("K_X : 1 (constant)\nheld : second\nrun_seed : integer (shared, constant)"),
+        equations + Equations("delivered : integer"),
         threshold=model.threshold,
-        reset=f"{model.reset}\n{HELD}",
-        refractory="held",
-        method="exponential_euler" if reduced.filtered else _leak_method(reduced),
+        reset=f"{model.reset}\n{HELD}" if random else model.reset,
+        refractory="held" if random else "tau_rp",
+        method=method,
         namespace={},
-        dt=dt * second,
         name="neurons",
     )
-    for name in parameter_names(params):
-        both = [values[population][name] for population in POPULATIONS]
-        dimension = model.entry(name, name).unit
-        value = both[0] if both[0] == both[1] else np.repeat(both, [layout.N_E, layout.N_I])
-        setattr(neurons, name, to_quantity(value, dimension))
-    groups = {"E": neurons[: layout.N_E], "I": neurons[layout.N_E :]}
+    slot = {"when": "before_thresholds", "order": 0}
+    if not random:
+        slot = {"when": "synapses", "order": 1}
     if reduced.filtered:
-        on_pre = {"E": coupling.excitatory, "I": coupling.inhibitory}
-        target, displacement = reduced.targets["E"]
-        drive = f"{target} += poisson_count(K_X*nu_X*dt, rand())*({sympy_to_str(displacement)})"
-    else:
-        on_pre = {p: f"arrived_{p}_post += 1" for p in POPULATIONS}
-        drive = "arrived_E += poisson_count(K_X*nu_X*dt, rand())"
-        _apply_arrivals(neurons, reduced, model, dt)
-    neurons.namespace["poisson_count"] = poisson_count()
+        moved = [
+            f"{target} += arrived_{p}*({sympy_to_str(displacement)})"
+            for p, (target, displacement) in reduced.targets.items()
+        ]
+        code = "\n".join([*moved, "arrived_E = 0", "arrived_I = 0"])
+        neurons.run_regularly(code, name="arrivals", **slot)
+        return neurons
+    names = arriving.parameter_names(reduced)
+    units = {name: to_quantity(1.0, model.entry(name, name).unit) for name in names}
+    neurons.namespace["after_arrivals"] = arriving.after_arrivals(reduced, units, arrivals)
     neurons.run_regularly(
-        drive,
-        when="before_thresholds",
-        order=0,
-        dt=dt * second,
-        name="drive",
-        **_interpreted(),
+        f"v = after_arrivals({', '.join(['v', 'arrived_E', 'arrived_I', 'rand()', *names])})\n"
+        "arrived_E = 0\narrived_I = 0",
+        name="arrivals",
+        **slot,
+        **_numpy_only(),
     )
-    synapses = {}
-    for population, name in (("E", "excitation"), ("I", "inhibition")):
-        one_delay = values["E"]["D_min"] == values["E"]["D_max"] and not (
-            {"D_min", "D_max"} & set(params.differing())
-        )
-        synapses[population] = Synapses(
-            groups[population],
-            neurons,
-            on_pre=on_pre[population],
-            delay=_waiting(values["E"]["D_min"], dt) * second if one_delay else None,
-            namespace={},
-            name=name,
-            dt=dt * second,
-        )
-    return Parts(neurons, groups["E"], groups["I"], synapses, reduced.filtered)
-
-
-def connect(parts, wiring, external, dt):
-    """Make the synapses of a :func:`cbnet.simulation.wiring.draw`."""
-    for population, synapses in parts.synapses.items():
-        drawn = wiring[population]
-        synapses.connect(i=drawn.sources, j=drawn.targets)
-        if synapses.pre.variables["delay"].scalar:
-            continue
-        synapses.delay = waiting(drawn, dt) * second
-    parts.neurons.K_X = external
-
-
-def record(parts, indices, dt):
-    """Monitors ``spikes`` (of all neurons) and ``traces`` (of some), as every simulation uses them.
-
-    Traces are taken in every step after the leak and before the arrivals, which sees the voltage
-    as an arriving spike does.
-    """
-    inputs = ["s_E", "s_I"] if parts.filtered else ["arrived_E", "arrived_I"]
-    inputs = [name for name in inputs if name in parts.neurons.variables]
-    return SpikeMonitor(parts.neurons, name="spikes"), StateMonitor(
-        parts.neurons,
-        ["v", "not_refractory", *inputs],
-        record=np.asarray(indices),
-        dt=dt * second,
-        when="before_thresholds",
-        order=1,
-        name="traces",
-    )
-
-
-def waiting(drawn, dt):
-    """Delays in s as Brian2 needs them: what arrives is counted one step before it is felt."""
-    return _waiting(drawn.delays * dt, dt)
-
-
-def _waiting(delay, dt):
-    return np.maximum(np.rint(np.asarray(delay) / dt) - 1, 0) * dt
-
-
-def _leak_method(reduced):
-    return "exact" if reduced.affine_leak else "rk4"
+    return neurons
 
 
 def parameter_names(params):
@@ -213,18 +309,32 @@ def parameter_names(params):
     return [name for name in known if name in used]
 
 
-def _parameter_equations(params):
-    differing = params.differing()
+def variables_of(params, name):
+    """The variables that hold a parameter: by population, ``"E"`` alone if both share it."""
+    if name in params.differing():
+        return {population: f"{name}_{population}" for population in POPULATIONS}
+    return {"E": name}
+
+
+def parameter_equations(params, layout):
+    """Declarations of the parameters.
+
+    One that differs between the populations is two variables, and an expression of its own name.
+    """
     equations = []
     for name in parameter_names(params):
-        flags = ["constant"] if name in differing else ["shared", "constant"]
-        dimension = _dimension(params.model, name)
-        equations.append(SingleEquation(PARAMETER, name, dimension, flags=flags))
+        dimension = get_or_create_dimension(unit(params.model.entry(name, name).unit)[1])
+        variables = variables_of(params, name)
+        for variable in variables.values():
+            equations.append(
+                SingleEquation(PARAMETER, variable, dimension, flags=["shared", "constant"])
+            )
+        if len(variables) > 1:
+            either = f"{name}_E*int(i < {layout.N_E}) + {name}_I*int(i >= {layout.N_E})"
+            equations.append(
+                SingleEquation(SUBEXPRESSION, name, dimension, expr=Expression(either))
+            )
     return Equations(equations)
-
-
-def _dimension(model, name):
-    return get_or_create_dimension(unit(model.entry(name, name).unit)[1])
 
 
 def _charge_exact(equations, reduced):
@@ -255,24 +365,9 @@ def _charge_exact(equations, reduced):
     return Equations(changed)
 
 
-def _apply_arrivals(neurons, reduced, model, dt):
-    names = arrivals.parameter_names(reduced)
-    units = {name: to_quantity(1.0, model.entry(name, name).unit) for name in names}
-    neurons.namespace["after_arrivals"] = arrivals.after_arrivals(reduced, units)
-    neurons.run_regularly(
-        f"v = after_arrivals(v, arrived_E, arrived_I, rand(), {', '.join(names)})\n"
-        "arrived_E = 0\narrived_I = 0",
-        when="before_thresholds",
-        order=2,
-        dt=dt * second,
-        name="arrivals",
-        **_interpreted(),
-    )
-
-
-def _interpreted():
+def _numpy_only():
     """At run time, functions of ours have a numpy form and no Cython one."""
-    if not isinstance(get_device(), RuntimeDevice):
+    if not interpreted():
         return {}
     from brian2.codegen.runtime.numpy_rt import NumpyCodeObject
 

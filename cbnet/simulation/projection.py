@@ -25,18 +25,10 @@ class Projection(Kernel):
     variable : str
         The integer variable of the targets that counts; whoever reads it sets it to zero.
     law : {"fixed", "bernoulli", "gaussian", "explicit"}
-        ``"fixed"``: every target has exactly `in_degree` different sources. ``"bernoulli"``: every
-        pair is connected with the same probability. ``"gaussian"``: in-degrees are Gaussian with
-        coefficient of variation `cv`. ``"explicit"``: `graph` tells. Nobody is connected to itself,
-        and no pair twice, but for what an explicit graph holds.
-    in_degree : int
-        Mean number of sources of a target.
-    cv : float
-        Coefficient of variation of the in-degree, for ``"gaussian"``.
-    delay : tuple of Quantity
-        Shortest and longest delay; uniform between them, rounded to time steps.
-    seed : int
-        Of the graph and the delays.
+        ``"fixed"``: every target has the same number of sources. ``"bernoulli"``: every pair is
+        connected with the same probability. ``"gaussian"``: in-degrees are Gaussian.
+        ``"explicit"``: `graph` tells. Nobody is connected to itself, and no pair twice, but for
+        what an explicit graph holds.
     storage : {"stored", "bitmap", "procedural"}
         How the graph is kept; see :func:`cbnet.simulation.layout.choose_storage`.
     graph : tuple of ndarray
@@ -67,10 +59,6 @@ class Projection(Kernel):
         target,
         variable,
         law="fixed",
-        in_degree=0,
-        cv=0.0,
-        delay=(0.0, 0.0),
-        seed=0,
         storage="stored",
         graph=None,
         early=0,
@@ -85,18 +73,17 @@ class Projection(Kernel):
         first, last = span(source)
         add = self.variables
         add.add_constant("N", last - first)
-        add.add_array("in_degree", 1, values=in_degree, dtype=np.int32, scalar=True, constant=True)
-        add.add_array("cv", 1, values=cv, scalar=True, constant=True)
-        shortest, longest = (float(d) for d in delay)
-        for which, value in (("shortest", shortest), ("longest", longest)):
-            add.add_array(f"delay_{which}", 1, values=value, scalar=True, constant=True)
-        add.add_array("graph_seed", 1, values=seed, dtype=np.int64, scalar=True, constant=True)
+        add.add_array("in_degree", 1, dtype=np.int32, scalar=True, constant=True)
+        add.add_array("graph_seed", 1, dtype=np.int64, scalar=True, constant=True)
+        for setting in ("cv", "delay_shortest", "delay_longest"):
+            add.add_array(setting, 1, scalar=True, constant=True)
         outputs = ("synapses", "events", "build_seconds", "graph_bytes")
         for name_of_output in outputs:
             add.add_array(name_of_output, 1, scalar=True, read_only=True)
         add.add_reference("_counts", whole(target), variable)
         add.add_reference("_spikespace", whole(source))
         self._graph = None if graph is None else _checked(graph, len(source), len(target))
+        self.graph_arrays = self._in_program()
         self._ready(
             ["in_degree", "cv", "delay_shortest", "delay_longest", "graph_seed", *outputs]
             + ["_counts", "_spikespace", "t", "dt"],
@@ -109,12 +96,36 @@ class Projection(Kernel):
             law=law,
             storage=storage,
             early=early,
-            graph=self._graph_arrays(),
+            graph=self.graph_arrays,
         )
         self.add_dependency(source)
         self.add_dependency(target)
 
-    def _graph_arrays(self):
+    def assign(self, in_degree, cv=0.0, delay=(0.0, 0.0), seed=0):
+        """Set what the graph is drawn from, unless it is explicit.
+
+        Parameters
+        ----------
+        in_degree : int
+            Mean number of sources of a target.
+        cv : float
+            Coefficient of variation of the in-degree, for ``law="gaussian"``.
+        delay : tuple of Quantity or float
+            Shortest and longest delay (s); uniform between them, rounded to time steps.
+        seed : int
+            Of the graph and the delays.
+        """
+        shortest, longest = map(float, delay)
+        for name, value in (
+            ("in_degree", in_degree),
+            ("cv", cv),
+            ("delay_shortest", shortest),
+            ("delay_longest", longest),
+            ("graph_seed", seed),
+        ):
+            self.variables[name].set_value(value)
+
+    def _in_program(self):
         """Names of the arrays that hold an explicit graph in a compiled program."""
         if self._graph is None or interpreted():
             return None

@@ -1,0 +1,185 @@
+"""How the synapses of a network are kept, and whether this machine can hold them."""
+
+import os
+
+import numpy as np
+
+from ..errors import ParameterError
+from ..parameters import POPULATIONS
+from . import structure
+from .layout import projections
+
+CHOICES = ("auto", "stored", "bitmap", "procedural")
+BYTES = 20_000_000  # of a program without neurons
+BYTES_PER_NEURON = 300  # state, statistics and spikes under way
+_BLOCK = 65_536  # targets whose number takes two bytes (cpp/storage.h)
+_DENSE = 1 / 16  # connection probability from which bits beat numbers of two bytes
+_SHARE = 0.8  # of the memory that may be filled before synapses are computed rather than kept
+
+
+def choose(params, layout, dt, asked="auto", memory=None):
+    """How to keep the synapses: by memory, then by speed.
+
+    Parameters
+    ----------
+    params : Parameters
+    layout : Layout
+    dt : float
+        Time step, s.
+    asked : {"auto", "stored", "bitmap", "procedural"}
+    memory : int, optional
+        Bytes that may be used; by default what the machine has available.
+
+    Returns
+    -------
+    storage : str
+    bytes : int
+        Estimated peak memory of the simulating process.
+
+    Raises
+    ------
+    ParameterError
+        If the network does not fit in memory, or cannot be kept as asked.
+
+    Notes
+    -----
+    ``"stored"``: two bytes a synapse and four for each neuron and delay. ``"bitmap"``: one bit for
+    every pair of neurons, for a single delay; faster than numbers in dense networks if the processor
+    has AVX-512. ``"procedural"``: nothing; the targets of a spike are computed again.
+    """
+    available = available_memory() if memory is None else memory
+    refused = {name: _refusal(name, params, layout, dt) for name in CHOICES[1:]}
+    needed = {name: _bytes(name, params, layout, dt) for name in CHOICES[1:]}
+    if asked == "auto":
+        order = ["stored", "procedural"]
+        if _is_dense(layout) and structure.has_avx512():
+            order.insert(0, "bitmap")
+        possible = [name for name in order if not refused[name]]
+        fitting = [name for name in possible if needed[name] <= _SHARE * available]
+        fitting += [name for name in possible if needed[name] <= available]
+        if fitting:
+            return fitting[0], needed[fitting[0]]
+        asked = min(possible, key=needed.get, default="stored")
+    if asked not in needed:
+        raise ParameterError(f"storage: got {asked!r}; expected {', '.join(CHOICES)}")
+    if refused[asked]:
+        raise ParameterError(f"storage: got {asked!r}; {refused[asked]}")
+    if needed[asked] > available:
+        raise ParameterError(
+            f"N: got {layout.N} with {layout.synapses:.3g} synapses, which take about "
+            f"{needed[asked] / 1e9:.3g} GB ({asked}); expected at most the "
+            f"{available / 1e9:.3g} GB available: {_alternative(refused, needed, available)}"
+        )
+    return asked, needed[asked]
+
+
+def _alternative(refused, needed, available):
+    for name in ("procedural", "bitmap", "stored"):
+        if not refused[name] and needed[name] <= available:
+            return f"storage {name!r} takes {needed[name] / 1e9:.3g} GB"
+    if refused["procedural"]:
+        return f"take a smaller N or K; 'procedural' storage: {refused['procedural']}"
+    return "take a smaller N or K"
+
+
+def _is_dense(layout):
+    return all(k >= _DENSE * layout.size(source) for (source, _), k in layout.in_degree.items())
+
+
+def slots(values, dt):
+    """How many different delays there are, in time steps."""
+    return int(np.rint(values["D_max"] / dt) - np.rint(values["D_min"] / dt)) + 1
+
+
+def _each(params, layout):
+    for _, source, target in projections(params):
+        targets = layout.size(target) if target else layout.N
+        degree = layout.in_degree[source, target or "E"]
+        yield layout.size(source), targets, degree, params.resolve(target or "E")
+
+
+def _refusal(storage, params, layout, dt):
+    """Why synapses cannot be kept in this way; empty if they can."""
+    for sources, targets, degree, values in _each(params, layout):
+        law = values["law"]
+        if storage == "stored" and degree * min(targets, _BLOCK) >= 2**32:
+            return (
+                f"{degree} synapses into each of {_BLOCK} neurons are more than 2^32; expected "
+                "fewer: take 'procedural' storage or a smaller K"
+            )
+        if storage == "bitmap" and (slots(values, dt) > 1 or law == "explicit"):
+            return "expected one delay for all (D_min = D_max) and a law to draw from"
+        if storage != "procedural":
+            continue
+        if targets >= 2**30:
+            return "expected fewer than 2^30 neurons"
+        if law not in ("fixed", "bernoulli"):
+            return f"law {law!r} has no procedural form; expected law='bernoulli' or 'fixed'"
+        if law == "fixed" and sources % degree:
+            return (
+                f"in-degree {degree} does not divide the {sources} neurons it comes from, which "
+                "law='fixed' needs here; expected an N and K that do, or law='bernoulli'"
+            )
+    return ""
+
+
+def _bytes(storage, params, layout, dt):
+    """Estimated peak memory."""
+    total = BYTES + BYTES_PER_NEURON * layout.N
+    for sources, targets, degree, values in _each(params, layout):
+        delays = 4 * sources * slots(values, dt)
+        if storage == "stored":
+            blocks = -(-targets // _BLOCK)
+            total += 2 * degree * targets + blocks * delays + 4 * sources
+            total += delays * (values["law"] == "bernoulli")  # while it is drawn
+        elif storage == "bitmap":
+            total += sources * targets // 8
+        else:
+            total += delays + 24 * sources + 4 * targets
+    return int(total)
+
+
+def count_type(params, layout, dt, graph=None):
+    """Type of the number of arrivals of a step: two bytes where they cannot overflow.
+
+    Raises
+    ------
+    ParameterError
+        If even four bytes could.
+    """
+    most = 0
+    for population in POPULATIONS:
+        values = params.resolve(population)
+        external = values["K"] * values["nu_X"] * dt
+        external += 12 * np.sqrt(external) + 40
+        if external > 65_000:
+            raise ParameterError(
+                f"nu_X: got {external:.3g} external spikes into a neuron in a step of "
+                f"{dt * 1e3:g} ms; expected fewer than 65000: take a shorter dt"
+            )
+        for source in POPULATIONS:
+            degree = layout.in_degree[source, population]
+            # the most that can arrive: all presynaptic neurons fire at once
+            spread = {"bernoulli": 12 * np.sqrt(degree) + 40, "gaussian": 8 * values["CV_K"] * degree}
+            most = max(most, degree + spread.get(values["law"], 0) + external)
+    for sources, targets, _ in (graph or {}).values():
+        if len(sources):
+            most = max(most, np.bincount(targets).max() + external)
+    if most >= 2**31:
+        raise ParameterError(
+            f"K: got up to {most:.3g} arrivals in a step; expected fewer than 2^31: take a "
+            "smaller K"
+        )
+    return "uint16" if most < 65_000 else "int32"
+
+
+def available_memory():
+    """Bytes of memory that can still be had."""
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            for line in lines:
+                if line.startswith("MemAvailable"):
+                    return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

@@ -1,0 +1,95 @@
+{% extends 'common_group.cpp' %}
+
+{% block extra_headers %}
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <iostream>
+#include <memory>
+#include "network.h"
+#include "statistics.h"
+
+namespace {
+// What a neuron is like at the end of a step, from functions of its index.
+template <class Voltage, class Trace, class Refractory, class InputE, class InputI> struct Probe
+{
+    Voltage v;
+    Trace trace;
+    Refractory refractory;
+    InputE current_E;
+    InputI current_I;
+};
+template <class... Functions> Probe<Functions...> probe(Functions... functions)
+{
+    return {functions...};
+}
+}
+{% endblock %}
+
+{% block maincode %}
+    {% set spikes = get_array_name(eventspace) %}
+    static std::unique_ptr<cbnet::Statistics> statistics;
+    static auto reported = std::chrono::steady_clock::now();
+    const int64_t step = {{t_in_timesteps}}, steps = {{first_step}} + {{measured_steps}};
+    const double dt = {{dt}};
+    {% for line in parameters %}
+    {{line}}
+    {% endfor %}
+
+    if (!statistics)  // not before the first step: here all run arguments are known
+    {
+        std::vector<int32_t> recorded;
+        for (int i = 0; i < {{N}}; i++)
+            if ({{recorded}}[i])
+                recorded.push_back(i);
+        statistics.reset(new cbnet::Statistics({
+            {{N}}, {{N_E}}, {{first_step}}, {{measured_steps}}, {{steps_per_bin}}, {{probes}},
+            {{low}}, {{high}}, {{bins}}, {{reference}}, recorded, {{traces}} != 0
+        }));
+    }
+
+    {% if synaptic %}
+    const auto voltage = [&](int i) { return {{v}}[i]; };
+    {% else %}
+    // Between the arrivals of this step and of the next one v leaks: halfway is the mean.
+    const auto voltage = [&](int i) {
+        const double v = {{v}}[i];
+        return v + ({{leak}}) * dt / 2;
+    };
+    {% endif %}
+    const auto trace = [&](int i) { return {{v}}[i]; };
+    {% if fused %}
+    const auto refractory = [&](int i) { return {{held}}[i] > 0; };
+    {% else %}
+    const auto refractory = [&](int i) { return {{t}} + dt - {{lastspike}}[i] < {{held}}[i] - dt / 2; };
+    {% endif %}
+    {% for population in ['E', 'I'] %}
+    const auto input_{{population}} = [&](int i) {
+        const double v = voltage(i);
+        {% if synaptic %}
+        return {{get_array_name(synaptic[population])}}[i] * ({{inputs[population]}});
+        {% elif population == 'E' %}
+        return {{arrived_E}}[i] * ({{inputs[population]}}) / dt;
+        {% else %}
+        return {{arrived_I}}[i] * ({{inputs[population]}}) / dt;
+        {% endif %}
+    };
+    {% endfor %}
+    statistics->step(step, {{spikes}}, {{spikes}}[{{N}}],
+                     probe(voltage, trace, refractory, input_E, input_I));
+
+    if (step % 64 == 0)
+    {
+        const auto now = std::chrono::steady_clock::now();
+        if (std::chrono::duration<double>(now - reported).count() > 0.2)
+        {
+            std::cout << "cbnet progress " << static_cast<double>(step) / steps << std::endl;
+            reported = now;
+        }
+    }
+    if (step + 1 == steps)
+    {
+        statistics->write(brian::results_dir);
+        Network::_globally_stopped = true;
+    }
+{% endblock %}
