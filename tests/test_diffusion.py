@@ -195,7 +195,7 @@ def test_what_is_remembered_is_what_was_derived(model, tau_S, monkeypatch, tmp_p
         # a spike adds a/tau to s (J/tau for currents), which decays with tau
         expected = eval(efficacy, {}, values)
         if model == "current":
-            expected = values[f"J_{population}"]
+            expected = values["J_E"] if population == "E" else -values["J_I"]
         charge = found[1].constant(f"charge_{population}", values)
         assert charge == pytest.approx(expected, rel=1e-14)
 
