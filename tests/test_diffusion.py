@@ -7,7 +7,7 @@ import pytest
 from brian2 import mV
 
 import cbnet
-from cbnet import diffusion
+from cbnet import diffusion, reduced
 from cbnet.errors import ModelError
 
 V = np.linspace(-0.09, -0.05, 7)
@@ -167,3 +167,45 @@ def test_what_does_not_reduce_is_named(changes, message):
     with pytest.raises(ModelError, match=message) as caught:
         diffusion.of_model(params.model, params.resolve())
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["conductance", "current"])
+@pytest.mark.parametrize("tau_S", ["0ms", "2ms"])
+def test_what_is_remembered_is_what_was_derived(model, tau_S, monkeypatch, tmp_path):
+    monkeypatch.setenv("CBNET_CACHE", str(tmp_path))
+    params = cbnet.load(model).replace(tau_S=tau_S)
+    values = {**params.resolve(), "R_E": R_E, "R_I": R_I}
+    derived = diffusion.of_model(params.model, values)
+    found = []
+    for _ in range(2):  # made, then read
+        reduced._remembered.cache_clear()
+        found.append(reduced.of_model(params.model, values))
+        monkeypatch.setattr(diffusion, "reduce", None)
+    reduced._remembered.cache_clear()
+    assert found[0] == found[1] == derived.functions
+    assert len(list((tmp_path / "texts").iterdir())) == 1
+    for name in ("A", "dA", "B2", "leak", "dleak", "jump_E", "jump_I"):
+        numbers = found[1].function(name, values)(V)
+        np.testing.assert_array_equal(numbers, derived.function(name, values)(V))
+    if tau_S == "0ms":
+        assert found[1].targets == {"E": "v", "I": "v"}
+        return
+    assert found[1].targets == {"E": "s_E", "I": "s_I"}
+    for population, efficacy in (("E", "a"), ("I", "g*a")):
+        # a spike adds a/tau to s (J/tau for currents), which decays with tau
+        expected = eval(efficacy, {}, values)
+        if model == "current":
+            expected = values["J_E"] if population == "E" else -values["J_I"]
+        charge = found[1].constant(f"charge_{population}", values)
+        assert charge == pytest.approx(expected, rel=1e-14)
+
+
+def test_other_strings_are_derived_anew(monkeypatch, tmp_path):
+    monkeypatch.setenv("CBNET_CACHE", str(tmp_path))
+    for equations in (LEAKY.equations, LEAKY.equations.replace("E_L", "E_I")):
+        params = cbnet.Parameters(dataclasses.replace(LEAKY, equations=equations))
+        values = params.resolve()
+        rest = "E_I" if "E_I" in equations else "E_L"
+        leak_now = reduced.of_model(params.model, values).function("leak", values)(V)
+        np.testing.assert_allclose(leak_now, (values[rest] - V) / values["tau_L"], rtol=1e-12)
+    assert len(list((tmp_path / "texts").iterdir())) == 2

@@ -1,13 +1,19 @@
 """Results in files: what is saved comes back equal, and nothing is overwritten by accident."""
 
+import copy
+import dataclasses
+import importlib
+import pickle
+
 import numpy as np
 import pytest
 import xarray as xr
-from brian2 import Hz
+from brian2 import Hz, mV
 
 import cbnet
 from cbnet import results
 from cbnet.errors import ParameterError
+from cbnet.parameters import base_units, to_quantity
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +91,39 @@ def test_plain_turns_numbers_into_json():
     assert results.plain(given) == [[1.0, None], [None, 2.0]]
     assert results.plain(np.bool_(True)) is True
     assert results.plain("word") == "word"
+
+
+def test_numbers_in_si_or_quantities_make_the_same_result(single):
+    numbers = {name: single.in_si(name) for name in single._variables()}
+    again = type(single)(parameters=single.parameters, versions=single.versions, **numbers)
+    assert again == single
+    assert again.rate == single.rate and again.rate.dim == single.rate.dim
+    assert isinstance(again._numbers["rate"], float)
+    wrong = {**numbers, "rate": 20 * mV}
+    with pytest.raises(ParameterError, match="rate: got a quantity in .*; expected one in Hz"):
+        type(single)(parameters=single.parameters, **wrong)
+
+
+def test_results_are_copied_and_looked_at(single):
+    assert pickle.loads(pickle.dumps(single)) == single
+    assert copy.deepcopy(single) == single
+    assert dataclasses.replace(single, rate=5 * Hz).rate == 5 * Hz
+    assert {"rate", "cv", "to_dict"} <= set(dir(single))
+    with pytest.raises(AttributeError, match="'Response' object has no attribute 'rates'"):
+        single.rates  # noqa: B018
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        single.rate = 5 * Hz
+
+
+@pytest.mark.parametrize("name", ["mV", "s", "Hz", "1/V", "mV/ms", "1"])
+def test_base_units_are_written_as_brian2_does(name):
+    quantity = to_quantity(1.0, name)
+    assert base_units(name) == (str(quantity.dim) if name != "1" else "1")
+
+
+def test_every_kind_is_found_in_its_module():
+    for kind, module in results._MODULES.items():
+        importlib.import_module(f"cbnet.{module}")
+        assert results._KINDS[kind].__module__ == f"cbnet.{module}"
+    ours = {k for k, cls in results._KINDS.items() if cls.__module__.startswith("cbnet.")}
+    assert ours == set(results._MODULES)

@@ -79,7 +79,7 @@ def show(result):
     """Print a result for a person."""
     out = tables.console()
     data = result.to_dict()
-    r_E, r_I = (float(getattr(result, name)) for name in ("r_E", "r_I"))
+    r_E, r_I = (float(result.in_units(name)) for name in ("r_E", "r_I"))
     what = f"one neuron, r_E = {r_E:g} Hz, r_I = {r_I:g} Hz"
     tables.header(out, result.parameters, what, data["noise"])
     out.print(tables.quantities(result, leave_out=("r_E_Hz", "r_I_Hz")))

@@ -128,8 +128,8 @@ class Chain:
         return J
 
     @functools.cached_property
-    def _times(self):
-        """The factors of the generator of continuous time, and the mean times to threshold, s."""
+    def _generator(self):
+        """L of continuous time and the right-hand side of L T = −1."""
         n, rows = self.v.size, np.arange(self.v.size)
         L = self.jumps.copy()
         f = self.f(self.v)
@@ -143,12 +143,11 @@ class Chain:
         if f[-1] > 0:
             L[-1], source[-1] = 0.0, 0.0
             L[-1, -1] = 1.0
-        factors = lu_factor(L)
-        return factors, lu_solve(factors, source)
+        return L, source
 
     def continuous(self):
         """Mean time from reset to threshold in continuous time, s."""
-        return self._at(self._times[1], self.reset)
+        return self._at(np.linalg.solve(*self._generator), self.reset)
 
     def stepped(self, dt):
         """Mean interspike interval of the stepped neuron, s."""
@@ -164,7 +163,9 @@ class Chain:
     def _iterate(self, leak, dt):
         """Solve for the stepped T without e^(J dt), whose matrix is full and takes n³."""
         n = self.v.size
-        factors, start = self._times
+        generator, source = self._generator
+        factors = lu_factor(generator)
+        start = lu_solve(factors, source)
         arrivals = self._arrivals(dt)
         # A step is 1 − e^(L dt) up to commutators, close to −L dt/(1 − L dt/2).
         continuous = LinearOperator((n, n), lambda r: r / 2 - lu_solve(factors, r) / dt)

@@ -12,6 +12,7 @@ import numpy as np
 from .. import results
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity
+from ..reduced import of_model
 from .flow import leak_flow
 
 _FEWEST, _MOST = 100, 1000  # copies of the neuron
@@ -151,8 +152,6 @@ def simulate_neuron(
         raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
     if neurons is not None and not (isinstance(neurons, int | np.integer) and neurons >= 2):
         raise ParameterError(f"neurons: got {neurons}; expected a whole number of at least 2")
-    from ..diffusion import of_model  # imports Brian2, which takes seconds
-
     diffusion = of_model(params.model, values)
     total = values["R_E"] + values["R_I"]
     if duration is None:

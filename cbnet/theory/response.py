@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .. import diffusion, results
+from .. import reduced, results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, nearest, to_quantity, unit
 from . import first_passage, siegert
@@ -111,7 +111,7 @@ class Neuron:
             ]
             rows = [{**row, **params.model.derive({**self.values, **row})} for row in rows]
             self.columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
-        self.reduced = diffusion.of_model(params.model, self.values)
+        self.reduced = reduced.of_model(params.model, self.values)
         self.noise, self.frozen_at = noise, frozen_at
         self.tau_rp = self.values["tau_rp"]
         values = {**self.values, "R_E": 0.0, "R_I": 0.0}
