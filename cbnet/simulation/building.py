@@ -29,7 +29,7 @@ from . import processes, structure
 from .layout import Layout, Wires, projections
 from .program import Program, disk_full, reason
 
-_FOREVER = 1e9  # s: the observer stops the program
+_FOREVER = 1e5  # s: the observer stops the program
 
 
 def compiler_missing():
@@ -204,7 +204,6 @@ def _write_sources():
         lambda name: network.variables_of(params, name)["E"],
         parts.fused,
     )
-    parts.neurons.v = np.zeros(layout.N) * brian2.volt
     device.apply_run_args()
     names = {
         name: device.get_array_name(variable)

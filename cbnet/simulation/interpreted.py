@@ -7,7 +7,7 @@ import brian2
 import numpy as np
 
 from ..errors import CbnetWarning
-from . import network
+from . import network, online
 
 
 def warn(missing):
@@ -20,40 +20,107 @@ def warn(missing):
     )
 
 
-def run(job, wiring, external, on_progress):
+def run(job, on_progress):
     """Run a job in this process.
 
     Returns
     -------
-    arrays : dict of str to ndarray
-        What the monitors recorded.
-    timing : dict
-        ``total_s``, ``loop_s``.
+    accumulated : cbnet.simulation.online.Accumulated
+    counted : dict
+        ``synapses``, ``events``, ``wire_s``, ``loop_s``, ``total_s``.
     """
     started = time.perf_counter()
     target = brian2.prefs.codegen.target
     brian2.prefs.codegen.target = "numpy"
+    brian2.defaultclock.dt = job.dt * brian2.second
     try:
-        parts = network.create(job.params, job.layout, job.dt)
-        network.connect(parts, wiring, external, job.dt)
+        parts = network.create(job.params, job.layout, job.dt, job.wires, job.arrivals)
+        network.assign(parts, job.params, job.layout, job.wires)
         parts.neurons.v = job.initial_voltage * brian2.volt
-        spikes, traces = network.record(parts, np.union1d(job.probes, job.recorded), job.dt)
+        listed = np.union1d(np.arange(job.observation.probes), job.observation.recorded)
+        spikes, traces = _monitors(parts, listed)
         together = parts.network
         together.add(spikes, traces)
-        brian2.seed(job.input_seed)
-        looped = time.perf_counter()
+        brian2.seed(job.wires.order_seed % 2**32)
+        wired = time.perf_counter()
+        steps = job.observation.first_step + job.observation.steps
         together.run(
-            job.whole_time * brian2.second,
+            steps * job.dt * brian2.second,
             namespace={},
             report=lambda elapsed, completed, start, whole: on_progress(float(completed)),
             report_period=0.5 * brian2.second,
         )
-        loop_s = time.perf_counter() - looped
+        loop_s = time.perf_counter() - wired
+        counted = _count(parts)
     finally:
         brian2.prefs.codegen.target = target
+    accumulated = _accumulate(job, parts, spikes, traces, listed)
+    total_s = time.perf_counter() - started
+    return accumulated, counted | {"wire_s": wired - started, "loop_s": loop_s, "total_s": total_s}
+
+
+def _monitors(parts, listed):
+    """Of all spikes, and of what the membrane of some neurons is like at the end of every step."""
+    neurons = parts.neurons
+    seen = ["v", "lastspike", "held", "arrived_E", "arrived_I", *sorted(parts.reduced.decays)]
+    return (
+        brian2.SpikeMonitor(neurons, name="spikes"),
+        brian2.StateMonitor(
+            neurons,
+            [name for name in seen if name in neurons.variables],
+            record=listed,
+            when="end",
+            name="traces",
+        ),
+    )
+
+
+def _count(parts):
+    totals = {"synapses": 0, "events": 0}
+    for synapses in parts.synapses.values():
+        if isinstance(synapses, network.Projection):
+            for name in totals:
+                totals[name] += int(synapses.variables[name].get_value()[0])
+        else:
+            totals["synapses"] += len(synapses)
+    if not totals["events"]:
+        totals["events"] = int(np.sum(parts.neurons.delivered[:]))
+    return totals
+
+
+def _accumulate(job, parts, spikes, traces, listed):
+    """What a compiled program accumulates while it runs."""
+    seen = job.observation
+    probes = np.searchsorted(listed, np.arange(seen.probes))
     # Copies: since Brian2 2.10 what a monitor shows is memory that goes with the monitor.
-    recorded = {"spikes_i": spikes.i, "spikes_t": spikes.t_, "traces_t": traces.t_}
-    arrays = {name: np.array(view[:]) for name, view in recorded.items()}
-    for name in traces.record_variables:
-        arrays[f"traces_{name}"] = np.array(getattr(traces, f"{name}_").T)
-    return arrays, {"total_s": time.perf_counter() - started, "loop_s": loop_s}
+    recorded = {
+        name: np.array(getattr(traces, f"{name}_").T)[seen.first_step :]
+        for name in traces.record_variables
+    }
+    values = job.params.resolve("E")
+    v = recorded["v"][:, probes]
+    now = np.arange(seen.first_step, seen.first_step + seen.steps)[:, None] * job.dt
+    held = recorded["held"] if "held" in recorded else values["tau_rp"]
+    refractory = (now + job.dt - recorded["lastspike"] < held - job.dt / 2)[:, probes]
+    if not job.reduced.filtered:
+        v = v + job.reduced.function("leak", values)(v) * job.dt / 2
+    currents = {}
+    for population in "EI":
+        h = job.reduced.function(f"jump_{population}", values)(v)
+        target = job.reduced.targets[population]
+        if target == "v":
+            currents[population] = recorded[f"arrived_{population}"][:, probes] * h / job.dt
+        else:
+            charge = float(job.reduced.constant(f"charge_{population}", values))
+            currents[population] = recorded[target][:, probes] * h / charge
+    steps = np.rint(np.array(spikes.t_[:]) / job.dt).astype(int)
+    return online.from_monitors(
+        seen,
+        np.array(spikes.i[:]),
+        steps,
+        v,
+        refractory,
+        currents["E"],
+        currents["I"],
+        recorded["v"][:, np.searchsorted(listed, seen.recorded)],
+    )

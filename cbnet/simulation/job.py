@@ -220,10 +220,10 @@ def prepare(
             raise ParameterError(
                 f"storage: got {storage!r} with an on_pre that is not affine in v; expected 'auto'"
             )
-        kept, needed = "synapses", storages.synapses_bytes(sizes)
-        storages.check_memory(sizes, needed, memory)
+        storages.check_brian2(sizes, memory)
+        kept = "synapses"
     else:
-        kept, _ = storages.choose(params, sizes, step, storage, memory)
+        kept = storages.choose(params, sizes, step, storage, memory)
     one = Job(
         params=params,
         layout=sizes,
@@ -238,7 +238,7 @@ def prepare(
         counts=storages.count_type(params, sizes, step, synapses),
         graph=synapses,
     )
-    one.observation  # refuses what cannot be measured
+    _ = one.observation  # refuses what cannot be measured
     return one
 
 

@@ -59,7 +59,7 @@ class Kernel(Group, CodeRunner):
             name=None,
             check_units=False,
             needed_variables=needed,
-            template_kwds=keywords,
+            template_kwds={**keywords, "size": int(self.variables["N"].get_value())},
             codeobj_class=KernelCodeObject,
         )
         self._enable_group_attributes()

@@ -4,7 +4,6 @@ import dataclasses
 
 import numpy as np
 
-from ..parameters import to_quantity
 from ..results import Result, variable
 from . import statistics
 from .online import block_lengths
@@ -53,6 +52,7 @@ class Simulation(Result):
     synapses: int = variable(key="synapses", meaning="recurrent synapses")
     law: str = variable(key="law", meaning="law of the in-degrees")
     storage: str = variable(key="storage", meaning="how synapses are kept")
+    arrivals: str = variable(meaning="order of the arrivals of a step")
     dt: object = variable("ms", key="dt_ms", meaning="time step")
     dt_bias: float = variable(
         key="dt_bias", meaning="estimated relative error of an open-loop rate"
@@ -104,8 +104,8 @@ def measure(accumulated):
             seen.steps,
         )
         fields |= {
-            f"rate_{population}": to_quantity(rate.value, "Hz"),
-            f"rate_{population}_sem": to_quantity(rate.sem, "Hz"),
+            f"rate_{population}": rate.value,
+            f"rate_{population}_sem": rate.sem,
             f"cv_{population}": cv.value,
             f"cv_{population}_sem": cv.sem,
             f"cv_{population}_count": count,
@@ -122,17 +122,17 @@ def _membrane(accumulated):
     grid, heights, outside = statistics.density(accumulated.histogram, seen.low, seen.high)
     found = [statistics.mean_and_sd(sums) for sums in accumulated.current_sums]
     return {
-        "V_mean": to_quantity(mean.value, "mV"),
-        "V_mean_sem": to_quantity(mean.sem, "mV"),
-        "V_sd": to_quantity(sd.value, "mV"),
-        "V_sd_sem": to_quantity(sd.sem, "mV"),
-        "V_grid": to_quantity(grid, "mV"),
-        "V_density": to_quantity(heights, "1/V"),
+        "V_mean": mean.value,
+        "V_mean_sem": mean.sem,
+        "V_sd": sd.value,
+        "V_sd_sem": sd.sem,
+        "V_grid": grid,
+        "V_density": heights,
         "V_outside": outside,
-        "current_mean": to_quantity(np.array([m.value for m, _ in found]), "mV/ms"),
-        "current_mean_sem": to_quantity(np.array([m.sem for m, _ in found]), "mV/ms"),
-        "current_sd": to_quantity(np.array([s.value for _, s in found]), "mV/ms"),
-        "current_sd_sem": to_quantity(np.array([s.sem for _, s in found]), "mV/ms"),
+        "current_mean": np.array([m.value for m, _ in found]),
+        "current_mean_sem": np.array([m.sem for m, _ in found]),
+        "current_sd": np.array([s.value for _, s in found]),
+        "current_sd_sem": np.array([s.sem for _, s in found]),
     }
 
 
@@ -145,7 +145,7 @@ def _recorded(accumulated):
     return {
         "recorded": np.asarray(seen.recorded, int),
         "spike_neurons": accumulated.recorded_neurons.astype(int),
-        "spike_times": to_quantity(accumulated.recorded_steps * seen.dt, "s"),
-        "trace_times": to_quantity(steps * seen.dt, "s"),
-        "V_traces": to_quantity(accumulated.traces[: len(steps)], "mV"),
+        "spike_times": accumulated.recorded_steps * seen.dt,
+        "trace_times": steps * seen.dt,
+        "V_traces": accumulated.traces[: len(steps)],
     }

@@ -24,11 +24,11 @@ class Finished:
     code : int
         Exit code; negative if a signal ended it.
     output : str
-        What it printed, without the lines of progress.
+        What it printed, without those lines that :func:`run` reads.
     seconds : float
         Wall time.
     peak_bytes : int
-        Largest resident size.
+        Largest resident size, if it told.
     """
 
     code: int
@@ -40,7 +40,8 @@ class Finished:
 def run(command, cwd, on_progress=None, env=None):
     """Run a command in a process group of its own and wait for it.
 
-    Lines ``cbnet progress X`` of its output go to `on_progress` as a float.
+    Lines ``cbnet progress X`` of its output go to `on_progress` as a float; ``cbnet peak N`` tells
+    its memory in bytes.
 
     Raises
     ------
@@ -66,16 +67,17 @@ def run(command, cwd, on_progress=None, env=None):
         except OSError as error:
             raise SimulationError(f"{command[0]}: cannot be started ({error.strerror})") from error
         _running.add(child)
-    kept = []
+    kept, peak = [], 0
     try:
         for line in child.stdout:
             if line.startswith("cbnet progress "):
                 if on_progress is not None:
                     on_progress(float(line.split()[2]))
+            elif line.startswith("cbnet peak "):
+                peak = int(line.split()[2])
             else:
                 kept.append(line)
-        _, status, usage = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
+        child.wait()
     except BaseException:
         _kill(child)
         raise
@@ -86,7 +88,7 @@ def run(command, cwd, on_progress=None, env=None):
     if _cancelled.is_set():
         raise SimulationError("interrupted")
     seconds = time.perf_counter() - started
-    return Finished(child.returncode, "".join(kept), seconds, usage.ru_maxrss * 1024)
+    return Finished(child.returncode, "".join(kept), seconds, peak)
 
 
 def _kill(child):

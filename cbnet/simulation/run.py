@@ -1,6 +1,5 @@
 """What a user calls: simulate a network, or have it as Brian2 objects."""
 
-from . import wiring
 from .job import prepare
 from .workshop import run_jobs
 
@@ -31,6 +30,17 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
         Initial voltage: uniform between reset and threshold, at either of them, or a value.
     fraction_excitatory : float
         Share of excitatory neurons (default 0.8).
+    storage : {"auto", "stored", "bitmap", "procedural"}
+        How synapses are kept: by default what fits in memory and is fastest. It does not change the
+        law of the graph (:func:`cbnet.simulation.storage.choose`).
+    arrivals : {"random", "brian2"}
+        Order of the arrivals of a step: random with the threshold tested after each, or as plain
+        Brian2 has it when the excitatory synapses were created first.
+    graph : dict, optional
+        For ``law="explicit"``: by source population ``"E"`` and ``"I"``, the sources (counted within
+        their population), targets (in the whole network) and delays of all synapses.
+    memory : int, optional
+        Bytes that may be used; by default what the machine has available.
 
     Returns
     -------
@@ -52,25 +62,38 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
 
     Assumptions
     -----------
-    Every neuron has exactly K and γK distinct presynaptic partners, itself not among them
-    (``law="fixed"``), and K external Poisson inputs.
+    Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
+    (``law="fixed"``) or on average, and K external Poisson inputs.
     """
     return run_jobs([prepare(params, N, duration, **options)], 1, progress)[0]
 
 
-def build(params, N=10_000, seed=0, *, dt=None, fraction_excitatory=0.8, initial="uniform"):
+def build(
+    params,
+    N=10_000,
+    seed=0,
+    *,
+    dt=None,
+    fraction_excitatory=0.8,
+    initial="uniform",
+    storage="auto",
+    arrivals="random",
+    graph=None,
+):
     """The network as ordinary Brian2 objects, to add monitors, inputs or groups to.
 
     Parameters
     ----------
-    params, N, seed, dt, fraction_excitatory, initial
+    params, N, seed, dt, fraction_excitatory, initial, storage, arrivals, graph
         As for :func:`simulate`.
 
     Returns
     -------
     brian2.Network
-        With objects ``neurons``, ``excitation`` and ``inhibition``. Parameters that the equations
-        name are variables of ``neurons``. Brian2's ``defaultclock`` and random seed are set.
+        With objects ``neurons``, ``drive``, ``excitation`` and ``inhibition`` (one each for E and I
+        neurons, such as ``excitation_E``, if they differ in what enters them). Parameters that the
+        equations name are variables of ``neurons``. Brian2's ``defaultclock`` and random seed are
+        set. It runs on whatever device Brian2 is set to; C++ standalone is by far the fastest.
 
     Examples
     --------
@@ -78,8 +101,8 @@ def build(params, N=10_000, seed=0, *, dt=None, fraction_excitatory=0.8, initial
     >>> from brian2 import SpikeMonitor
     >>> net = cbnet.build(cbnet.load("conductance").replace(K=40), N=250, seed=1)
     >>> net.add(SpikeMonitor(net["neurons"][:200], name="spikes"))
-    >>> sorted(net.get_states())
-    ['excitation', 'excitation_pre', 'inhibition', 'inhibition_pre', 'neurons', 'spikes']
+    >>> sorted(object.name for object in net.objects)
+    ['drive', 'excitation', 'inhibition', 'neurons', 'spikes']
 
     Now ``net.run(...)`` runs it.
     """
@@ -88,12 +111,19 @@ def build(params, N=10_000, seed=0, *, dt=None, fraction_excitatory=0.8, initial
     from . import network
 
     one = prepare(
-        params, N, dt=dt, seed=seed, fraction_excitatory=fraction_excitatory, initial=initial
+        params,
+        N,
+        dt=dt,
+        seed=seed,
+        fraction_excitatory=fraction_excitatory,
+        initial=initial,
+        storage=storage,
+        arrivals=arrivals,
+        graph=graph,
     )
-    drawn, external = wiring.draw(params, one.layout, one.dt, one.streams[0])
     brian2.defaultclock.dt = one.dt * brian2.second
-    brian2.seed(one.input_seed)
-    parts = network.create(params, one.layout, one.dt)
-    network.connect(parts, drawn, external, one.dt)
+    brian2.seed(one.wires.order_seed % 2**32)
+    parts = network.create(params, one.layout, one.dt, one.wires, arrivals, one.counts)
+    network.assign(parts, params, one.layout, one.wires)
     parts.neurons.v = one.initial_voltage * brian2.volt
     return parts.network

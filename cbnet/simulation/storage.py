@@ -12,6 +12,7 @@ from .layout import projections
 CHOICES = ("auto", "stored", "bitmap", "procedural")
 BYTES = 20_000_000  # of a program without neurons
 BYTES_PER_NEURON = 300  # state, statistics and spikes under way
+_BYTES_BRIAN2 = 64  # a synapse of Brian2's Synapses, at the peak
 _BLOCK = 65_536  # targets whose number takes two bytes (cpp/storage.h)
 _DENSE = 1 / 16  # connection probability from which bits beat numbers of two bytes
 _SHARE = 0.8  # of the memory that may be filled before synapses are computed rather than kept
@@ -32,9 +33,7 @@ def choose(params, layout, dt, asked="auto", memory=None):
 
     Returns
     -------
-    storage : str
-    bytes : int
-        Estimated peak memory of the simulating process.
+    str
 
     Raises
     ------
@@ -58,22 +57,34 @@ def choose(params, layout, dt, asked="auto", memory=None):
         fitting = [name for name in possible if needed[name] <= _SHARE * available]
         fitting += [name for name in possible if needed[name] <= available]
         if fitting:
-            return fitting[0], needed[fitting[0]]
+            return fitting[0]
         asked = min(possible, key=needed.get, default="stored")
     if asked not in needed:
         raise ParameterError(f"storage: got {asked!r}; expected {', '.join(CHOICES)}")
     if refused[asked]:
         raise ParameterError(f"storage: got {asked!r}; {refused[asked]}")
     if needed[asked] > available:
-        raise ParameterError(
-            f"N: got {layout.N} with {layout.synapses:.3g} synapses, which take about "
-            f"{needed[asked] / 1e9:.3g} GB ({asked}); expected at most the "
-            f"{available / 1e9:.3g} GB available: {_alternative(refused, needed, available)}"
-        )
-    return asked, needed[asked]
+        raise _too_large(layout, needed[asked], asked, available, _otherwise(refused, needed, available))
+    return asked
 
 
-def _alternative(refused, needed, available):
+def check_brian2(layout, memory=None):
+    """Raise ParameterError unless Brian2's own Synapses fit in memory."""
+    available = available_memory() if memory is None else memory
+    needed = _BYTES_BRIAN2 * layout.synapses + BYTES_PER_NEURON * layout.N
+    if needed > available:
+        raise _too_large(layout, needed, "Brian2's Synapses", available, "take a smaller N or K")
+
+
+def _too_large(layout, needed, how, available, otherwise):
+    return ParameterError(
+        f"N: got {layout.N} with {layout.synapses:.3g} synapses, which take about "
+        f"{needed / 1e9:.3g} GB ({how}); expected at most the {available / 1e9:.3g} GB available: "
+        f"{otherwise}"
+    )
+
+
+def _otherwise(refused, needed, available):
     for name in ("procedural", "bitmap", "stored"):
         if not refused[name] and needed[name] <= available:
             return f"storage {name!r} takes {needed[name] / 1e9:.3g} GB"

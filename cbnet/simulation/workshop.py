@@ -1,4 +1,4 @@
-"""Run many simulations side by side, sharing compiled programs and drawn synapses."""
+"""Run many simulations side by side, sharing compiled programs."""
 
 import os
 import tempfile
@@ -6,14 +6,13 @@ import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import CbnetWarning
-from ..parameters import POPULATIONS, to_quantity
-from . import interpreted, processes, standalone, timestep, wiring
+from ..parameters import POPULATIONS
+from . import building, processes, structure, timestep
 from .job import TARGET_BIAS
 from .measured import Simulation, measure
 
@@ -29,7 +28,7 @@ class Silent:
 
 
 def run_jobs(jobs, processes_at_once=1, progress=None):
-    """Run simulations, each distinct program compiled once and each wiring drawn once.
+    """Run simulations, each distinct program compiled once.
 
     Parameters
     ----------
@@ -45,8 +44,10 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
         In the order of the jobs.
     """
     progress = progress or Silent()
-    missing = standalone.compiler_missing()
+    missing = building.compiler_missing()
     if missing:
+        from . import interpreted
+
         interpreted.warn(missing)
         progress.stage("simulating without a compiler")
         return [_run_interpreted(one, progress) for one in jobs]
@@ -58,54 +59,28 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
         return _Workshop(Path(scratch), pool, processes_at_once, progress).run(jobs)
 
 
-@dataclass(frozen=True)
-class Wired:
-    """Synapses as runs need them: in a folder, with what statistics need to know of them.
-
-    Attributes
-    ----------
-    folder : Path or None
-    external : ndarray of int, shape (N,)
-        Number of external inputs of each neuron.
-    synapses : dict of str to int
-        By source population.
-    fan_out : ndarray of int, shape (N,)
-        Out-degrees.
-    seconds : float
-        Time it took.
-    """
-
-    folder: Path
-    external: np.ndarray
-    synapses: dict
-    fan_out: np.ndarray
-    seconds: float
-
-
-def _sizes(one, drawn):
-    fan_out = [
-        np.bincount(drawn[population].sources, minlength=one.layout.size(population))
-        for population in POPULATIONS
-    ]
-    return {p: len(drawn[p].sources) for p in POPULATIONS}, np.concatenate(fan_out)
-
-
 class _Workshop:
-    """Compiled programs and drawn synapses of one call, in one scratch folder."""
+    """The simulations of one call, in one scratch folder."""
 
     def __init__(self, scratch, pool, workers, progress):
         self.scratch, self.pool, self.workers, self.progress = scratch, pool, workers, progress
-        self.wired, self.programs = {}, {}
-        self.locks = {}
+        self.build_s = {}
         self.guard = threading.Lock()
 
     def run(self, jobs):
         first = {}
         for one in jobs:
-            first.setdefault(one.program_key, one)
-        self.progress.stage(f"compiling {len(first)} program{'s' * (len(first) > 1)}")
-        share = max(1, (os.cpu_count() or 1) // self.workers)
-        self._map(lambda one: self._program(one, share), list(first.values()))
+            first.setdefault(structure.of_job(one).key, one)
+        self.progress.stage(f"preparing {len(first)} program{'s' * (len(first) > 1)}")
+        share = max(1, (os.cpu_count() or 1) // min(self.workers, len(first)))
+
+        def prepare(item):
+            key, one = item
+            started = time.perf_counter()
+            with building.program(one, share):
+                self.build_s[key] = time.perf_counter() - started
+
+        self._map(prepare, list(first.items()))
         self.progress.stage(f"simulating {len(jobs)} network{'s' * (len(jobs) > 1)}")
         # the longest first, so that the last ones to finish are short
         order = sorted(range(len(jobs)), key=lambda i: -jobs[i].layout.synapses)
@@ -131,83 +106,30 @@ class _Workshop:
                 future.cancel()
             raise
 
-    def _once(self, store, key, make):
-        with self.guard:
-            lock = self.locks.setdefault((id(store), key), threading.Lock())
-        with lock:
-            if key not in store:
-                store[key] = make()
-            return store[key]
-
-    def _wiring(self, one):
-        def make():
-            started = time.perf_counter()
-            drawn = wiring.draw(one.params, one.layout, one.dt, one.streams[0])
-            folder = self.scratch / f"wiring-{one.wiring_key}"
-            folder.mkdir()
-            standalone.write_wiring(folder, drawn[0], one.dt)
-            return Wired(folder, drawn[1], *_sizes(one, drawn[0]), time.perf_counter() - started)
-
-        return self._once(self.wired, one.wiring_key, make)
-
-    def _program(self, one, jobs_at_once):
-        def make():
-            values = [one.params.resolve(p) for p in POPULATIONS]
-            if all(v["law"] == "fixed" for v in values):
-                sizes = {
-                    source: sum(one.layout.in_degree[source, t] * one.layout.size(t) for t in "EI")
-                    for source in POPULATIONS
-                }
-            else:
-                sizes = self._wiring(one).synapses
-            folder = self.scratch / f"program-{one.program_key}"
-            folder.mkdir()
-            listed = np.union1d(one.probes, one.recorded)
-            return standalone.compile_network(
-                one.params, one.layout, sizes, one.dt, one.whole_time, listed, folder, jobs_at_once
-            )
-
-        return self._once(self.programs, one.program_key, make)
-
     def _execute(self, one, report):
         started = time.perf_counter()
-        program = self.programs[one.program_key]
-        wired = self._wiring(one)
-        arrays, timing = program.run(
-            one.params, wired.folder, wired.external, one.initial_voltage, one.input_seed, report
-        )
-        timing |= {
-            "build_s": program.build_s,
-            "wire_s": wired.seconds + timing["total_s"] - timing["loop_s"],
-            "wall_s": time.perf_counter() - started + program.build_s,
-        }
-        return _result(one, arrays, timing, wired, "Brian2 Synapses, C++ standalone")
+        with building.program(one) as program:
+            accumulated, counted = program.run(one, self.scratch, report)
+        build_s = self.build_s[structure.of_job(one).key]
+        wall_s = time.perf_counter() - started + build_s
+        storage = one.storage
+        if storage == "synapses":
+            storage = "Brian2 Synapses (an on_pre that is not affine in v)"
+        return _result(one, accumulated, counted, storage, build_s, wall_s)
 
 
 def _run_interpreted(one, progress):
+    from . import interpreted
+
     started = time.perf_counter()
-    drawn, external = wiring.draw(one.params, one.layout, one.dt, one.streams[0])
-    wired = Wired(None, external, *_sizes(one, drawn), time.perf_counter() - started)
-    arrays, timing = interpreted.run(one, drawn, external, progress.update)
-    timing |= {
-        "build_s": 0.0,
-        "wire_s": wired.seconds + timing["total_s"] - timing["loop_s"],
-        "wall_s": time.perf_counter() - started,
-    }
-    return _result(one, arrays, timing, wired, "Brian2 Synapses, numpy at run time")
+    accumulated, counted = interpreted.run(one, progress.update)
+    wall_s = time.perf_counter() - started
+    storage = "Brian2 Synapses" if one.storage == "synapses" else "stored"
+    return _result(one, accumulated, counted, f"{storage}, numpy at run time", 0.0, wall_s)
 
 
-def _result(one, arrays, timing, wired, storage):
-    fields, first, second, differ = measure(
-        one.params,
-        one.layout,
-        arrays,
-        one.dt,
-        one.transient,
-        one.duration,
-        one.probes,
-        one.recorded,
-    )
+def _result(one, accumulated, counted, storage, build_s, wall_s):
+    fields, first, second, differ = measure(accumulated)
     if differ:
         N = one.layout.N
         warnings.warn(
@@ -217,26 +139,26 @@ def _result(one, arrays, timing, wired, storage):
             CbnetWarning,
             stacklevel=2,
         )
-    spikes = np.bincount(arrays["spikes_i"], minlength=one.layout.N)
     return Simulation(
         parameters=one.params,
         N=one.layout.N,
         N_E=one.layout.N_E,
-        synapses=sum(wired.synapses.values()),
+        synapses=counted["synapses"],
         law="/".join(dict.fromkeys(one.params.resolve(p)["law"] for p in POPULATIONS)),
         storage=storage,
-        dt=to_quantity(one.dt, "ms"),
+        arrivals=one.arrivals,
+        dt=one.dt,
         dt_bias=_bias_at(one, fields),
-        transient=to_quantity(one.transient, "s"),
-        duration=to_quantity(one.duration, "s"),
+        transient=one.transient,
+        duration=one.duration,
         seed=one.seed,
         initial=one.initial if isinstance(one.initial, str) else f"{one.initial * 1e3:g} mV",
-        wall_s=timing["wall_s"],
-        build_s=timing["build_s"],
-        wire_s=timing["wire_s"],
-        simulate_s=timing["loop_s"],
-        events=int(spikes @ wired.fan_out),
-        peak_rss_MB=timing["peak_bytes"] / 1e6 if "peak_bytes" in timing else _own_peak(),
+        wall_s=wall_s,
+        build_s=build_s,
+        wire_s=counted["wire_s"],
+        simulate_s=counted["loop_s"],
+        events=counted["events"],
+        peak_rss_MB=counted["peak_bytes"] / 1e6 if "peak_bytes" in counted else _own_peak(),
         **fields,
     )
 

@@ -28,9 +28,9 @@
         fired += stepper.step(values, neurons, {% for state in states %}{{get_array_name(state)}}, {% endfor %}{{spikes}} + fired);
     }
     {% endfor %}
-    {{spikes}}[{{N}}] = fired;
+    {{spikes}}[{{size}}] = fired;
 {% endblock %}
 
 {% block after_code %}
-    {{get_array_name(eventspace)}}[{{N}}] = 0;
+    {{get_array_name(eventspace)}}[{{size}}] = 0;
 {% endblock %}

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <iostream>
 #include <memory>
+#include "memory.h"
 #include "network.h"
 #include "statistics.h"
 
@@ -39,11 +40,11 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
     if (!statistics)  // not before the first step: here all run arguments are known
     {
         std::vector<int32_t> recorded;
-        for (int i = 0; i < {{N}}; i++)
+        for (int i = 0; i < {{size}}; i++)
             if ({{recorded}}[i])
                 recorded.push_back(i);
         statistics.reset(new cbnet::Statistics({
-            {{N}}, {{N_E}}, {{first_step}}, {{measured_steps}}, {{steps_per_bin}}, {{probes}},
+            {{size}}, {{N_E}}, {{first_step}}, {{measured_steps}}, {{steps_per_bin}}, {{probes}},
             {{low}}, {{high}}, {{bins}}, {{reference}}, recorded, {{traces}} != 0
         }));
     }
@@ -75,7 +76,7 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
         {% endif %}
     };
     {% endfor %}
-    statistics->step(step, {{spikes}}, {{spikes}}[{{N}}],
+    statistics->step(step, {{spikes}}, {{spikes}}[{{size}}],
                      probe(voltage, trace, refractory, input_E, input_I));
 
     if (step % 64 == 0)
@@ -90,6 +91,7 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
     if (step + 1 == steps)
     {
         statistics->write(brian::results_dir);
+        std::cout << "cbnet peak " << cbnet::peak_memory() << std::endl;
         Network::_globally_stopped = true;
     }
 {% endblock %}
