@@ -26,7 +26,7 @@ from .. import cache
 from ..errors import SimulationError
 from ..parameters import POPULATIONS, Parameters
 from . import processes, structure
-from .layout import Layout, Wires, projections
+from .layout import Layout, Wires, inputs, projections
 from .program import Program, disk_full, reason
 
 _FOREVER = 1e5  # s: the observer stops the program
@@ -191,9 +191,7 @@ def _write_sources():
     brian2.defaultclock.dt = spec["dt"] * brian2.second
     in_degree = {(source, target): k for source, target, k in spec["in_degree"]}
     layout = Layout(spec["N_E"], spec["N_I"], in_degree)
-    wires = Wires(
-        storage=spec["storage"], external=None, graph=graph
-    )
+    wires = Wires(spec["storage"], graph=graph)
     parts = network.create(
         params, layout, spec["dt"], wires, spec["arrivals"], np.dtype(spec["counts"])
     )
@@ -221,13 +219,14 @@ def _write_sources():
     together.add(observer)
     together.run(_FOREVER * brian2.second)
     device.build(directory=str(folder), compile=False, run=False)
-    _finish(folder, device, params, layout, parts, graph is not None)
+    _finish(folder, device, params, layout, parts, wires)
 
 
-def _finish(folder, device, params, layout, parts, explicit):
+def _finish(folder, device, params, layout, parts, wires):
     """Write the manifest, and one header that reads all others."""
     from . import network
 
+    connected, explicit = wires.connected, wires.graph is not None
     files = sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*.cpp")
@@ -240,7 +239,7 @@ def _finish(folder, device, params, layout, parts, explicit):
         "#include <random>\n#include <string>\n#include <vector>\n"
     )
     graphs, counted = {}, {}
-    for name, source, _ in projections(params):
+    for name, source, _ in projections(params, connected):
         synapses = parts.synapses[name]
         if not hasattr(synapses, "graph_arrays"):
             continue
@@ -264,18 +263,15 @@ def _finish(folder, device, params, layout, parts, explicit):
         "files": files,
         "parameters": {
             variable: (population, name)
-            for name in network.parameter_names(params)
+            for name in network.parameter_names(params, connected)
             for population, variable in network.variables_of(params, name).items()
         },
         "projections": {
             name: (source, target)
-            for name, source, target in projections(params)
+            for name, source, target in projections(params, connected)
             if name in counted and "wire_s" in counted[name] and not explicit
         },
-        "drives": {
-            drive.name: (int(getattr(drive.target, "start", 0)), int(getattr(drive.target, "stop", layout.N)))
-            for drive in parts.drives
-        },
+        "inputs": [one.name for one in inputs(params, connected)],
         "update": parts.neurons.kernel.name if parts.fused else None,
         "graphs": graphs,
         "static_arrays": sorted(set(device.static_arrays) - own),

@@ -11,7 +11,6 @@ import numpy as np
 import sympy as sp
 from brian2 import NeuronGroup
 
-from ..diffusion import V
 from . import cpp_text
 from .kernel import Kernel
 
@@ -56,9 +55,7 @@ class FusedNeurons(NeuronGroup):
     name : str
     """
 
-    def __init__(
-        self, N, model, threshold, reset, reduced, populations, arrivals, counts, name
-    ):
+    def __init__(self, N, model, threshold, reset, reduced, populations, arrivals, counts, name):
         super().__init__(
             N,
             model,
@@ -111,16 +108,13 @@ class Update(Kernel):
 
 def _instantaneous(reduced, arrivals):
     """The C++ type of the neurons and its members, from the strings."""
-    classes, members = [], list(cpp_text.straight_line(reduced.leak))
+    members = list(cpp_text.straight_line(reduced.leak))
     for population in "EI":
-        offset, slope = cpp_text.straight_line(reduced.jumps[population])
-        members += [offset, slope]
-        flat = sp.simplify(sp.diff(reduced.jumps[population], V)) == 0
-        classes.append("cbnet::By" if flat else "cbnet::Towards")
+        members.append("{%s, %s}" % cpp_text.straight_line(reduced.jumps[population]))
     order = {"random": "RandomOrder", "brian2": "Brian2Order"}[arrivals]
     return {
         "header": "instantaneous.h",
-        "stepper": f"cbnet::{order}<{', '.join(classes)}>",
+        "stepper": f"cbnet::{order}",
         "values": "cbnet::Instantaneous",
         "members": [*members, *map(cpp_text.text, (reduced.threshold, reduced.reset))],
         "states": [],

@@ -83,7 +83,7 @@ def _count(parts):
                 totals[name] += int(synapses.variables[name].get_value()[0])
         else:
             totals["synapses"] += len(synapses)
-    if not totals["events"]:
+    if parts.synapses and not totals["events"]:
         totals["events"] = int(np.sum(parts.neurons.delivered[:]))
     return totals
 

@@ -10,7 +10,7 @@ from ..errors import ParameterError
 from ..parameters import POPULATIONS, Entry, Parameters
 from . import storage as storages
 from . import timestep, wiring
-from .layout import Layout, Wires, layout, projections
+from .layout import Layout, Wires, inputs, layout, projections
 from .online import Observation
 
 TARGET_BIAS = 0.01
@@ -34,7 +34,7 @@ class Job:
     initial : str or float
         Initial voltage.
     storage : str
-        How synapses are kept; ``"synapses"`` if Brian2's own deliver.
+        How synapses are kept; ``"synapses"`` if Brian2's own deliver, ``"none"`` if there are none.
     arrivals : str
         Order within a step.
     counts : str
@@ -102,22 +102,28 @@ class Job:
         """How the populations are connected, with a seed for everything that is drawn."""
         wiring_stream, _, input_stream = self.streams
         rng = np.random.default_rng(wiring_stream)
-        external = []
-        for population in POPULATIONS:
-            values = self.params.resolve(population)
-            unlimited = [None] * self.layout.size(population)
-            external.append(
-                wiring.in_degrees(values["law"], values["K"], values["CV_K"], unlimited, rng)
-            )
-        names = [name for name, _, _ in projections(self.params)]
+        connected = self.storage != "none"
+        external = {one.name: self._number(one, rng) for one in inputs(self.params, connected)}
+        names = [name for name, _, _ in projections(self.params, connected)]
+        order_seed, *drive_seeds = _whole_numbers(input_stream, 1 + len(external))
         return Wires(
             storage=self.storage,
-            external=np.concatenate(external),
+            external=external,
             graph=self.graph,
             graph_seeds=dict(zip(names, _whole_numbers(wiring_stream, len(names)), strict=True)),
-            drive_seeds=tuple(_whole_numbers(input_stream, 3)[:2]),
-            order_seed=_whole_numbers(input_stream, 3)[2],
+            drive_seeds=dict(zip(external, drive_seeds, strict=True)),
+            order_seed=order_seed,
         )
+
+    def _number(self, given, rng):
+        """How many trains of an input every neuron has."""
+        drawn = []
+        for population in POPULATIONS if given.target is None else (given.target,):
+            values = self.params.resolve(population)
+            unlimited = [None] * self.layout.size(population)
+            mean = given.mean_number(values)
+            drawn.append(wiring.in_degrees(values["law"], mean, values["CV_K"], unlimited, rng))
+        return np.concatenate(drawn)
 
     @property
     def initial_voltage(self):
@@ -161,6 +167,7 @@ def prepare(
     storage="auto",
     arrivals="random",
     graph=None,
+    feedforward=False,
     memory=None,
 ):
     """Check the arguments of :func:`cbnet.simulate` and choose the time step.
@@ -174,7 +181,7 @@ def prepare(
     transient = _seconds(transient, "transient", at_least=0)
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
         raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
-    sizes = layout(params, N, fraction_excitatory)
+    sizes = layout(params, N, fraction_excitatory, connected=not feedforward)
     if isinstance(initial, str) and initial in ("uniform", "low", "high"):
         start = initial
     else:
@@ -189,7 +196,7 @@ def prepare(
             f"D_min: got {shortest * 1e3:g} ms; expected a delay of at least one time step"
         )
     if dt is None:
-        step, _ = timestep.choose(params, TARGET_BIAS)
+        step, _ = timestep.choose(params, TARGET_BIAS, connected=not feedforward)
         if step > shortest * (1 + 1e-9):
             raise ParameterError(
                 f"D_min: got {shortest * 1e3:g} ms; expected at least the shortest time step, "
@@ -215,7 +222,9 @@ def prepare(
     synapses = _explicit(params, sizes, graph, step)
     if synapses and storage not in ("auto", "stored"):
         raise ParameterError(f"storage: got {storage!r} with an explicit graph; expected 'stored'")
-    if not reduced.of_model(params.model, params.resolve("E")).affine_jumps:
+    if feedforward:
+        kept = "none"
+    elif not reduced.of_model(params.model, params.resolve("E")).affine_jumps:
         if storage not in ("auto", "stored"):
             raise ParameterError(
                 f"storage: got {storage!r} with an on_pre that is not affine in v; expected 'auto'"
@@ -235,7 +244,7 @@ def prepare(
         initial=start,
         storage=kept,
         arrivals=arrivals,
-        counts=storages.count_type(params, sizes, step, synapses),
+        counts=storages.count_type(params, sizes, step, kept != "none", synapses),
         graph=synapses,
     )
     _ = one.observation  # refuses what cannot be measured

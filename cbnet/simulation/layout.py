@@ -36,7 +36,9 @@ class Layout:
         return self.N_E if population == "E" else self.N_I
 
     def span(self, population):
-        """First index of a population, and the index after its last."""
+        """First index of a population, and the index after its last; of all neurons for None."""
+        if population is None:
+            return 0, self.N
         return (0, self.N_E) if population == "E" else (self.N_E, self.N)
 
     @property
@@ -52,32 +54,81 @@ class Wires:
     Attributes
     ----------
     storage : str
-        See :class:`cbnet.simulation.projection.Projection`; ``"synapses"`` for Brian2's own.
-    external : ndarray, shape (N,)
-        Number of external inputs of each neuron.
+        See :class:`cbnet.simulation.projection.Projection`; ``"synapses"`` for Brian2's own,
+        ``"none"`` for neurons that are not connected.
+    external : dict of str to ndarray
+        By name of the input, the number of trains into each of its neurons.
     graph : dict of str to tuple, optional
         Explicit synapses by source population: source, target (in the whole network) and delay in
         steps.
     graph_seeds : dict of str to int
         By name of the projection.
-    drive_seeds : sequence of int
+    drive_seeds : dict of str to int
+        By name of the input.
     order_seed : int
         Of the order of arrivals.
     """
 
     storage: str
-    external: np.ndarray
+    external: dict = field(default_factory=dict)
     graph: dict | None = None
     graph_seeds: dict = field(default_factory=dict)
-    drive_seeds: tuple = (0, 0)
+    drive_seeds: dict = field(default_factory=dict)
     order_seed: int = 0
 
+    @property
+    def connected(self):
+        """Whether there are recurrent synapses."""
+        return self.storage != "none"
 
-def projections(params):
+
+@dataclass(frozen=True)
+class Input:
+    """External trains into a population: what Drive objects are made of.
+
+    Attributes
+    ----------
+    name : str
+        Of the object.
+    kind : {"E", "I"}
+        Which arrivals they are.
+    target : str or None
+        Population; None for both.
+    number, rate : str
+        Parameters that tell how many trains a neuron has, on average, and their rate; γK trains are
+        ``"gamma*K"``.
+    """
+
+    name: str
+    kind: str
+    target: str | None
+    number: str
+    rate: str
+
+    def mean_number(self, values):
+        """Trains into a neuron, from resolved parameters."""
+        return values["K"] * (values["gamma"] if self.number == "gamma*K" else 1)
+
+
+def inputs(params, connected):
+    """External input: of a network, or of neurons that have nothing else."""
+    kinds = [("drive", "E", "K", "nu_X")]
+    if not connected:
+        kinds = [("drive", "E", "K", "r_E"), ("inhibitory_drive", "I", "gamma*K", "r_I")]
+    return [
+        Input(name + (f"_{target}" if target else ""), kind, target, number, rate)
+        for name, kind, number, rate in kinds
+        for target in (POPULATIONS if rate in params.differing() else (None,))
+    ]
+
+
+def projections(params, connected=True):
     """The projections of a network: name, source population, target population or None for both.
 
     Populations whose in-degrees and delays are alike are one target.
     """
+    if not connected:
+        return []
     excitatory, inhibitory = (params.resolve(p) for p in POPULATIONS)
     shared = ("K", "gamma", "law", "CV_K", "D_min", "D_max")
     alike = all(excitatory[name] == inhibitory[name] for name in shared)
@@ -89,7 +140,7 @@ def projections(params):
     ]
 
 
-def layout(params, N, fraction_excitatory=0.8):
+def layout(params, N, fraction_excitatory=0.8, connected=True):
     """Sizes of the network, checked before anything is allocated.
 
     Parameters
@@ -100,6 +151,8 @@ def layout(params, N, fraction_excitatory=0.8):
         Neurons of both kinds.
     fraction_excitatory : float
         Share of excitatory neurons.
+    connected : bool
+        Whether there are recurrent synapses.
 
     Returns
     -------
@@ -120,6 +173,8 @@ def layout(params, N, fraction_excitatory=0.8):
             f"fraction_excitatory: got {share:g}; expected a number between 0 and 1"
         )
     sizes = _populations(N, share)
+    if not connected:
+        return Layout(sizes["E"], sizes["I"], {})
     in_degree = {}
     for target in POPULATIONS:
         values = params.resolve(target)

@@ -37,8 +37,8 @@ from ..parameters import POPULATIONS, to_quantity, unit
 from . import arrivals as arriving
 from .drive import Drive
 from .fused import FusedNeurons, Population, can_fuse
-from .kernel import interpreted, span
-from .layout import projections
+from .kernel import interpreted
+from .layout import inputs, projections
 from .projection import Projection
 
 HELD = "held = dt*floor(tau_rp/dt + 0.5 + rand())"
@@ -111,7 +111,7 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
     equations = Equations(coupling.equations) + Equations(
         "arrived_E : integer\narrived_I : integer"
     )
-    equations += parameter_equations(params, layout)
+    equations += parameter_equations(params, layout, wires.connected)
     fused = can_fuse(reduced) and not interpreted()
     if fused:
         neurons = FusedNeurons(
@@ -120,7 +120,7 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
             threshold=model.threshold,
             reset=model.reset,
             reduced=reduced,
-            populations=_ranges(params, layout),
+            populations=_ranges(params, layout, wires.connected),
             arrivals=arrivals,
             counts=counts,
             name="neurons",
@@ -132,17 +132,15 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
         neurons[: layout.N_E],
         neurons[layout.N_E :],
         {},
-        _drives(params, layout, neurons),
+        _drives(params, layout, neurons, wires.connected),
         reduced,
         fused,
     )
     # With arrivals in random order what arrives is counted one step before it is felt.
     early = 1 if arrivals == "random" else 0
-    for name, source, target in projections(params):
+    for name, source, target in projections(params, wires.connected):
         make = _synapses if wires.storage == "synapses" else _projection
-        parts.synapses[name] = make(
-            params, layout, parts, name, source, target, wires, early, dt
-        )
+        parts.synapses[name] = make(params, layout, parts, name, source, target, wires, early, dt)
     return parts
 
 
@@ -150,11 +148,11 @@ def assign(parts, params, layout, wires):
     """Give the objects their values, which a compiled program is told when it runs."""
     neurons = parts.neurons
     values = {population: params.resolve(population) for population in POPULATIONS}
-    for name in parameter_names(params):
+    for name in parameter_names(params, wires.connected):
         dimension = params.model.entry(name, name).unit
         for population, variable in variables_of(params, name).items():
             setattr(neurons, variable, to_quantity(values[population][name], dimension))
-    for name, source, target in projections(params):
+    for name, source, target in projections(params, wires.connected):
         if isinstance(parts.synapses[name], Projection):
             of = values[target or "E"]
             parts.synapses[name].assign(
@@ -163,9 +161,8 @@ def assign(parts, params, layout, wires):
                 (of["D_min"], of["D_max"]),
                 wires.graph_seeds[name],
             )
-    for drive, seed in zip(parts.drives, wires.drive_seeds, strict=False):
-        first, last = span(drive.target)
-        drive.assign(wires.external[first:last], seed)
+    for drive in parts.drives:
+        drive.assign(wires.external[drive.name], wires.drive_seeds[drive.name])
     if parts.fused:
         neurons.kernel.order_seed = wires.order_seed
 
@@ -219,24 +216,31 @@ def _synapses(params, layout, parts, name, source, target, wires, early, dt):
         skip_if_invalid=True,
     )
     made.delay = (
-        f"clip(D_min + (D_max - D_min)*rand() - {early}*{dt!r}*second, 0*second, D_max)"
-    ).replace("D_min", f"({of['D_min']!r}*second)").replace("D_max", f"({of['D_max']!r}*second)")
+        (f"clip(D_min + (D_max - D_min)*rand() - {early}*{dt!r}*second, 0*second, D_max)")
+        .replace("D_min", f"({of['D_min']!r}*second)")
+        .replace("D_max", f"({of['D_max']!r}*second)")
+    )
     return made
 
 
-def _drives(params, layout, neurons):
-    variables = variables_of(params, "nu_X")
-    if len(variables) == 1:
-        return [Drive(neurons, "arrived_E", variables["E"], name="drive")]
-    return [
-        Drive(neurons[slice(*layout.span(p))], "arrived_E", variables[p], name=f"drive_{p}")
-        for p in POPULATIONS
-    ]
+def _drives(params, layout, neurons, connected):
+    made = []
+    for one in inputs(params, connected):
+        first, last = layout.span(one.target)
+        made.append(
+            Drive(
+                neurons[first:last] if one.target else neurons,
+                f"arrived_{one.kind}",
+                variables_of(params, one.rate)[one.target or "E"],
+                name=one.name,
+            )
+        )
+    return made
 
 
-def _ranges(params, layout):
+def _ranges(params, layout, connected):
     """Neurons that share all parameters."""
-    if not (set(params.differing()) & set(parameter_names(params))):
+    if not (set(params.differing()) & set(parameter_names(params, connected))):
         return [Population(0, layout.N, lambda name: name)]
     return [
         Population(*layout.span(p), lambda name, p=p: variables_of(params, name)[p])
@@ -289,8 +293,8 @@ def _general(params, layout, equations, reduced, arrivals):
     return neurons
 
 
-def parameter_names(params):
-    """Parameters that the strings name, which become variables of the neurons.
+def parameter_names(params, connected=True):
+    """Parameters that the strings and the input name, which become variables of the neurons.
 
     Variables rather than a namespace: a compiled simulation then takes new values without being
     compiled again, and the populations may differ.
@@ -304,7 +308,8 @@ def parameter_names(params):
         model.threshold,
         model.reset,
     )
-    used = {"nu_X", "tau_rp"}.union(*(get_identifiers(text) for text in texts))
+    used = {"tau_rp", *(one.rate for one in inputs(params, connected))}
+    used = used.union(*(get_identifiers(text) for text in texts))
     known = [*model.entries, *(d.name for d in model.derived)]
     return [name for name in known if name in used]
 
@@ -316,13 +321,13 @@ def variables_of(params, name):
     return {"E": name}
 
 
-def parameter_equations(params, layout):
+def parameter_equations(params, layout, connected):
     """Declarations of the parameters.
 
     One that differs between the populations is two variables, and an expression of its own name.
     """
     equations = []
-    for name in parameter_names(params):
+    for name in parameter_names(params, connected):
         dimension = get_or_create_dimension(unit(params.model.entry(name, name).unit)[1])
         variables = variables_of(params, name)
         for variable in variables.values():

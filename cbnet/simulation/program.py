@@ -108,11 +108,9 @@ class Program:
                 f"{name}.delay_longest": float(of["D_max"]),
                 f"{name}.graph_seed": wires.graph_seeds[name],
             }
-        for (name, (first, last)), seed in zip(
-            self.manifest["drives"].items(), wires.drive_seeds, strict=False
-        ):
-            values[f"{name}.number"] = np.asarray(wires.external[first:last], float)
-            values[f"{name}.noise_seed"] = seed
+        for name in self.manifest["inputs"]:
+            values[f"{name}.number"] = np.asarray(wires.external[name], float)
+            values[f"{name}.noise_seed"] = wires.drive_seeds[name]
         if self.manifest["update"]:
             values[f"{self.manifest['update']}.order_seed"] = wires.order_seed
         seen = job.observation

@@ -7,7 +7,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..parameters import POPULATIONS
 from . import structure
-from .layout import projections
+from .layout import inputs, projections
 
 CHOICES = ("auto", "stored", "bitmap", "procedural")
 BYTES = 20_000_000  # of a program without neurons
@@ -64,7 +64,9 @@ def choose(params, layout, dt, asked="auto", memory=None):
     if refused[asked]:
         raise ParameterError(f"storage: got {asked!r}; {refused[asked]}")
     if needed[asked] > available:
-        raise _too_large(layout, needed[asked], asked, available, _otherwise(refused, needed, available))
+        raise _too_large(
+            layout, needed[asked], asked, available, _otherwise(refused, needed, available)
+        )
     return asked
 
 
@@ -150,7 +152,7 @@ def _bytes(storage, params, layout, dt):
     return int(total)
 
 
-def count_type(params, layout, dt, graph=None):
+def count_type(params, layout, dt, connected=True, graph=None):
     """Type of the number of arrivals of a step: two bytes where they cannot overflow.
 
     Raises
@@ -158,24 +160,31 @@ def count_type(params, layout, dt, graph=None):
     ParameterError
         If even four bytes could.
     """
-    most = 0
+    most = outside = 0
     for population in POPULATIONS:
         values = params.resolve(population)
-        external = values["K"] * values["nu_X"] * dt
-        external += 12 * np.sqrt(external) + 40
-        if external > 65_000:
-            raise ParameterError(
-                f"nu_X: got {external:.3g} external spikes into a neuron in a step of "
-                f"{dt * 1e3:g} ms; expected fewer than 65000: take a shorter dt"
-            )
-        for source in POPULATIONS:
+        for one in inputs(params, connected):
+            mean = one.mean_number(values) * values[one.rate] * dt
+            if values["law"] == "gaussian":
+                mean *= 1 + 8 * values["CV_K"]
+            outside = max(outside, mean + 12 * np.sqrt(mean) + 40)
+            if outside > 65_000:
+                raise ParameterError(
+                    f"{one.rate}: got {mean:.3g} external spikes into a neuron in a step of "
+                    f"{dt * 1e3:g} ms; expected fewer than 65000: take a shorter dt"
+                )
+        for source in POPULATIONS if connected else ():
             degree = layout.in_degree[source, population]
             # the most that can arrive: all presynaptic neurons fire at once
-            spread = {"bernoulli": 12 * np.sqrt(degree) + 40, "gaussian": 8 * values["CV_K"] * degree}
-            most = max(most, degree + spread.get(values["law"], 0) + external)
-    for sources, targets, _ in (graph or {}).values():
-        if len(sources):
-            most = max(most, np.bincount(targets).max() + external)
+            spread = {
+                "bernoulli": 12 * np.sqrt(degree) + 40,
+                "gaussian": 8 * values["CV_K"] * degree,
+            }
+            most = max(most, degree + spread.get(values["law"], 0))
+    for _, targets, _ in (graph or {}).values():
+        if len(targets):
+            most = max(most, np.bincount(targets).max())
+    most += outside
     if most >= 2**31:
         raise ParameterError(
             f"K: got up to {most:.3g} arrivals in a step; expected fewer than 2^31: take a "

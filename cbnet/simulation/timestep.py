@@ -53,7 +53,7 @@ def bias(params, dt, r_E, r_I, population="E"):
     return _bias(_chain(params, r_E, r_I, population), float(dt))
 
 
-def choose(params, target=0.01):
+def choose(params, target=0.01, connected=True):
     """The largest step that keeps the bias of single neurons of the network below a target.
 
     Parameters
@@ -62,6 +62,8 @@ def choose(params, target=0.01):
         Of a network of two populations.
     target : float
         Largest relative error of a rate.
+    connected : bool
+        Whether the neurons are a network, or each has input of the rates `r_E` and `r_I`.
 
     Returns
     -------
@@ -78,7 +80,8 @@ def choose(params, target=0.01):
     The rates of the network are those of neurons with Poisson input, self-consistently; with
     synaptic time constants, those of their limit of zero.
     """
-    ladder, states = _ladder(params), _states(params)
+    ladder = _ladder(params)
+    states = _states(params) if connected else _inputs(params)
     if not states:
         return ladder[0], np.nan
     rough = [_chain(params, *state, spacing=_COARSE) for state in states]
@@ -163,6 +166,15 @@ def _ladder(params):
     ratios = [[v["D_min"] / dt for v in resolved] for dt in steps]
     fitting = [dt for dt, r in zip(steps, ratios, strict=True) if np.allclose(r, np.rint(r))]
     return fitting or steps
+
+
+def _inputs(params):
+    """(r_E, r_I, population) of neurons that are not connected."""
+    states = []
+    for population in POPULATIONS if params.differing() else ("E",):
+        values = params.resolve(population)
+        states.append((values["r_E"], values["r_I"], population))
+    return states
 
 
 def _states(params):

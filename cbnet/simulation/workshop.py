@@ -85,7 +85,7 @@ class _Workshop:
         # the longest first, so that the last ones to finish are short
         order = sorted(range(len(jobs)), key=lambda i: -jobs[i].layout.synapses)
         fractions = np.zeros(len(jobs))
-        weights = np.array([one.layout.synapses for one in jobs], float)
+        weights = np.array([one.layout.synapses + one.layout.N for one in jobs], float)
 
         def execute(i):
             def report(fraction):
@@ -174,7 +174,11 @@ def _bias_at(one, fields):
     nu_E, nu_I = (float(fields[f"rate_{p}"]) for p in POPULATIONS)
     worst = 0.0
     for population in POPULATIONS if one.params.differing() else ("E",):
-        r_E = one.params.resolve(population)["nu_X"] + nu_E
+        values = one.params.resolve(population)
+        if one.storage == "none":
+            r_E, nu_I = values["r_E"], values["r_I"]
+        else:
+            r_E = values["nu_X"] + nu_E
         found = timestep.bias(one.params, one.dt, r_E, nu_I, population)
         if np.isfinite(found) and abs(found) > abs(worst):
             worst = found

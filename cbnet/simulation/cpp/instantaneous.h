@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <memory>
 #include <vector>
 
@@ -20,8 +21,7 @@ namespace cbnet {
 // Values of one population; potentials in V, times in s.
 struct Instantaneous {
     double leak_offset, leak_slope;
-    double excitatory_offset, excitatory_slope;
-    double inhibitory_offset, inhibitory_slope;
+    Jump excitatory, inhibitory;
     double threshold, reset, tau_rp;
     double dt;
 
@@ -43,9 +43,9 @@ struct Leak {
 };
 
 // The arrivals of a step come in random order, and the threshold is tested after each.
-template <class Excitatory, class Inhibitory> class RandomOrder {
+class RandomOrder {
 public:
-    explicit RandomOrder(uint64_t seed) : stream(seed) {}
+    explicit RandomOrder(uint64_t seed) : stream(subseed(seed, 0)), lanes(subseed(seed, 1)) {}
 
     // Returns how many neurons fire; their indices go to `spikes`.
     template <class Count>
@@ -63,21 +63,22 @@ private:
     static constexpr int CHUNK = 512;
 
     Stream stream;
+    Lanes lanes;
     std::unique_ptr<Instantaneous> values;
-    std::unique_ptr<Leak> leak;
-    std::unique_ptr<Excitatory> excitatory;
-    std::unique_ptr<Inhibitory> inhibitory;
+    std::unique_ptr<Outcomes> outcomes;
     bool monotone = true;  // excitation lifts v up to the threshold, inhibition lowers it from there
+    double lowest = 0;     // where inhibition may lift v to
+    std::vector<int> gaps;
 
     void prepare(const Instantaneous &p) {
         values = std::make_unique<Instantaneous>(p);
-        leak = std::make_unique<Leak>(p);
-        excitatory = std::make_unique<Excitatory>(p.excitatory_offset, p.excitatory_slope);
-        inhibitory = std::make_unique<Inhibitory>(p.inhibitory_offset, p.inhibitory_slope);
-        monotone = p.excitatory_slope <= 0 &&
-                   p.excitatory_offset + p.excitatory_slope * p.threshold >= 0 &&
-                   p.inhibitory_slope <= 0 &&
-                   p.inhibitory_offset + p.inhibitory_slope * p.threshold <= 0;
+        outcomes = std::make_unique<Outcomes>(p.excitatory, p.inhibitory);
+        const auto up = [&](const Jump &jump) { return jump(p.threshold) >= p.threshold; };
+        const auto down = [&](const Jump &jump) { return jump(p.threshold) <= p.threshold; };
+        monotone = p.excitatory.slope <= 0 && up(p.excitatory) && p.inhibitory.slope <= 0 &&
+                   down(p.inhibitory);
+        lowest = p.inhibitory.slope < 0 ? -p.inhibitory.offset / p.inhibitory.slope
+                                        : -std::numeric_limits<double>::max();
     }
 
     template <class Count>
@@ -87,28 +88,40 @@ private:
         int32_t *__restrict held = neurons.held + first;
         char *__restrict not_refractory = neurons.not_refractory + first;
         Count *__restrict n_E = neurons.arrived_E + first, *__restrict n_I = neurons.arrived_I + first;
-        excitatory->reserve(*std::max_element(n_E, n_E + n));
-        inhibitory->reserve(*std::max_element(n_I, n_I + n));
-        const Leak leaks = *leak;
-        const Excitatory &excites = *excitatory;
-        const Inhibitory &inhibits = *inhibitory;
+        const int most_E = *std::max_element(n_E, n_E + n), most_I = *std::max_element(n_I, n_I + n);
+        outcomes->reserve(most_E, most_I);
+        const bool tabulated = outcomes->has(most_E, most_I);
 
         // Most neurons cannot fire in this step, whatever the order of their arrivals: not even if
-        // all excitatory ones come first. Their arrivals commute closely enough for one order to
-        // stand for all, the one that is the same forwards and backwards.
-        const double threshold = p.threshold;
-        const bool always = !monotone;
+        // all excitatory ones come first. For them the outcome is tabulated.
+        uint32_t random[CHUNK];
+        for (int i = 0; i < n; i += Lanes::WIDTH)
+            lanes.next(random + i);
+        const Leak leak(p);
+        const Outcome *__restrict table = outcomes->data();
+        const int stride = outcomes->stride();
+        const double threshold = p.threshold, floor = lowest;
+        const bool always = !(monotone && tabulated);
         bool near[CHUNK];
-        for (int i = 0; i < n; i++) {
-            const double x = leaks(v[i]);
-            const bool active = held[i] == 0;
-            const double top = excites(inhibits.ceiling(x), n_E[i]);
-            near[i] = active & ((top > threshold) | always);
-            const double y = excites.half(inhibits(excites.half(x, n_E[i]), n_I[i]), n_E[i]);
-            v[i] = !active ? v[i] : near[i] ? x : y;
-            not_refractory[i] = active;
-            held[i] -= !active;
-        }
+        if (tabulated)
+            for (int i = 0; i < n; i++) {
+                const double x = leak(v[i]);
+                const bool active = held[i] == 0;
+                const Outcome &excited = table[n_E[i] * stride];
+                const Outcome &outcome = table[n_E[i] * stride + n_I[i]];
+                near[i] = active & ((excited(std::max(x, floor)) > threshold) | always);
+                const double y = outcome(x, random[i] * 0x1p-32);
+                v[i] = !active ? v[i] : near[i] ? x : y;
+                not_refractory[i] = active;
+                held[i] -= !active;
+            }
+        else
+            for (int i = 0; i < n; i++) {
+                near[i] = held[i] == 0;
+                not_refractory[i] = near[i];
+                v[i] = near[i] ? leak(v[i]) : v[i];
+                held[i] -= !near[i];
+            }
         int listed[CHUNK], count = 0;
         for (int i = 0; i < n; i++) {
             listed[count] = i;
@@ -117,9 +130,10 @@ private:
         int fired = 0;
         for (int k = 0; k < count; k++) {
             const int i = listed[k];
-            v[i] = in_random_order(v[i], n_E[i], n_I[i], p.threshold);
+            v[i] = tabulated && monotone ? in_random_order(v[i], n_E[i], n_I[i], threshold)
+                                         : one_by_one(v[i], n_E[i], n_I[i], threshold);
             spikes[fired] = first + i;
-            fired += v[i] > p.threshold;
+            fired += v[i] > threshold;
         }
         for (int k = 0; k < fired; k++)
             neurons.fire(spikes[k], p.reset, refractory_steps(p.tau_rp, p.dt, stream));
@@ -128,22 +142,16 @@ private:
         return fired;
     }
 
+    // Between two inhibitory arrivals v is highest at the end.
     double in_random_order(double v, int n_E, int n_I, double threshold) {
         if (v > threshold)
             return v;
-        if (n_I == 0 && monotone)
-            return (*excitatory)(v, n_E);
         // Throw the inhibitory arrivals into the n_E + 1 gaps between excitatory ones. All
         // arrangements are equally likely if each falls into a random gap or joins an earlier one.
         // The gaps are kept in order.
         Digits digits(stream);
-        int few[64];
-        std::vector<int> many;
-        int *gap = few;
-        if (n_I > 64) {
-            many.resize(n_I);
-            gap = many.data();
-        }
+        gaps.resize(std::max<size_t>(gaps.size(), n_I));
+        int *gap = gaps.data();
         for (int k = 0; k < n_I; k++) {
             const int drawn = digits.below(n_E + 1 + k);
             const int here = drawn <= n_E ? drawn : gap[drawn - n_E - 1];
@@ -152,50 +160,58 @@ private:
                 gap[place] = gap[place - 1];
             gap[place] = here;
         }
+        const Jump inhibits = values->inhibitory;
         int arrived = 0;
         for (int k = 0; k < n_I; k++) {
-            v = excite(v, gap[k] - arrived, threshold);
+            v = outcomes->at(gap[k] - arrived, 0)(v);
             if (v > threshold)
                 return v;
-            v = (*inhibitory)(v, 1);
-            if (!monotone && v > threshold)
-                return v;
+            v = inhibits(v);
             arrived = gap[k];
         }
-        return excite(v, n_E - arrived, threshold);
+        return outcomes->at(n_E - arrived, 0)(v);
     }
 
-    double excite(double v, int n, double threshold) const {
-        if (monotone)
-            return (*excitatory)(v, n);
-        for (; n > 0 && v <= threshold; n--)
-            v = (*excitatory)(v, 1);
+    double one_by_one(double v, int n_E, int n_I, double threshold) {
+        while (n_E + n_I > 0 && v <= threshold) {
+            const bool excites = static_cast<int>(stream.below(n_E + n_I)) < n_E;
+            v = excites ? values->excitatory(v) : values->inhibitory(v);
+            (excites ? n_E : n_I)--;
+        }
         return v;
     }
+
 };
 
 // Brian2's order: the arrivals of the last step, all excitatory ones first; the leak; the threshold.
 // Arrivals are counted after the threshold was tested, and applied here before the next leak.
-template <class Excitatory, class Inhibitory> class Brian2Order {
+class Brian2Order {
 public:
     explicit Brian2Order(uint64_t) {}
 
     template <class Count>
     int step(const Instantaneous &p, const Neurons<Count> &neurons, int32_t *spikes) {
+        if (!(values && *values == p)) {
+            values = std::make_unique<Instantaneous>(p);
+            excitatory = std::make_unique<Outcomes>(p.excitatory, p.inhibitory);
+            inhibitory = std::make_unique<Outcomes>(p.inhibitory, p.excitatory);
+        }
         const int n = neurons.last - neurons.first;
+        if (n == 0)
+            return 0;
         double *__restrict v = neurons.v + neurons.first;
         int32_t *__restrict held = neurons.held + neurons.first;
         char *__restrict not_refractory = neurons.not_refractory + neurons.first;
         Count *__restrict n_E = neurons.arrived_E + neurons.first;
         Count *__restrict n_I = neurons.arrived_I + neurons.first;
-        Excitatory excitatory(p.excitatory_offset, p.excitatory_slope);
-        Inhibitory inhibitory(p.inhibitory_offset, p.inhibitory_slope);
-        excitatory.reserve(n > 0 ? *std::max_element(n_E, n_E + n) : 0);
-        inhibitory.reserve(n > 0 ? *std::max_element(n_I, n_I + n) : 0);
+        excitatory->reserve(*std::max_element(n_E, n_E + n), 0);
+        inhibitory->reserve(*std::max_element(n_I, n_I + n), 0);
+        const Outcome *__restrict excites = excitatory->data(), *__restrict inhibits =
+                                                                    inhibitory->data();
         const Leak leak(p);
         for (int i = 0; i < n; i++) {
             // In its last refractory step a neuron does not feel arrivals, but leaks in the next.
-            const double x = held[i] > 0 ? v[i] : inhibitory(excitatory(v[i], n_E[i]), n_I[i]);
+            const double x = held[i] > 0 ? v[i] : inhibits[n_I[i]](excites[n_E[i]](v[i]));
             v[i] = held[i] > 1 ? v[i] : leak(x);
             not_refractory[i] = held[i] <= 1;
             held[i] -= held[i] > 0;
@@ -213,6 +229,10 @@ public:
         std::fill(n_I, n_I + n, 0);
         return fired;
     }
+
+private:
+    std::unique_ptr<Instantaneous> values;
+    std::unique_ptr<Outcomes> excitatory, inhibitory;  // of one kind of arrival alone
 };
 
 }  // namespace cbnet

@@ -1,51 +1,96 @@
-// Jumps of the membrane potential that are affine in it, so that many of them have a closed form.
+// The arrivals of one step, of jumps that are affine in the membrane potential.
 #ifndef CBNET_JUMPS_H
 #define CBNET_JUMPS_H
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <vector>
+
+#include "random.h"
 
 namespace cbnet {
 
-// A jump by the same amount wherever v is: a current synapse.
-class By {
-public:
-    By(double offset, double) : size(offset) {}
+// A jump moves v by offset + slope v.
+struct Jump {
+    double offset, slope;
 
-    void reserve(int) {}
-
-    double operator()(double v, int n) const { return v + n * size; }
-    double half(double v, int n) const { return v + 0.5 * n * size; }
-
-    // Where v may be lifted to by any number of jumps if they lower it from the threshold.
-    double ceiling(double v) const { return v; }
-
-private:
-    double size;
+    double operator()(double v) const { return v + offset + slope * v; }
 };
 
-// A jump that shortens the distance to a potential by the same factor: a conductance synapse.
-class Towards {
-public:
-    // The displacement is offset + slope v, with slope between -1 and 0.
-    Towards(double offset, double slope) : rest(-offset / slope), factor(1.0 + slope) {}
+// What n_E excitatory and n_I inhibitory arrivals in random order do: v -> factor v + constant. The
+// factor does not depend on the order; the constant does where the jumps do not commute, and has a
+// mean and a standard deviation over all orders.
+struct Outcome {
+    double factor, mean, spread;
 
-    // Make sure that n jumps are tabulated: std::pow would cost more than the rest of a step.
-    void reserve(int n) {
-        for (int k = static_cast<int>(powers.size()); k <= n; k++) {
-            powers.push_back(std::pow(factor, k));
-            halves.push_back(std::pow(factor, 0.5 * k));
-        }
+    // The same for any order.
+    double operator()(double v) const { return factor * v + mean; }
+
+    // `uniform` between 0 and 1 stands for the order.
+    double operator()(double v, double uniform) const {
+        return factor * v + mean + spread * (3.4641016151377544 * (uniform - 0.5));
+    }
+};
+
+// Outcomes of all numbers of arrivals up to a bound, which grows as needed.
+class Outcomes {
+public:
+    Outcomes(Jump excitatory, Jump inhibitory) : excitatory(excitatory), inhibitory(inhibitory) {
+        reserve(0, 0);
     }
 
-    double operator()(double v, int n) const { return rest + (v - rest) * powers[n]; }
-    double half(double v, int n) const { return rest + (v - rest) * halves[n]; }
-    double ceiling(double v) const { return std::max(v, rest); }
+    // Make sure that so many arrivals are tabulated; more than MOST pairs of numbers are not.
+    void reserve(int n_E, int n_I) {
+        if (n_E < rows && n_I < columns)
+            return;
+        rows = std::max(rows, n_E + 1 + n_E / 4);
+        columns = std::max(columns, n_I + 1 + n_I / 4);
+        if (static_cast<int64_t>(rows) * columns > MOST) {
+            rows = std::min(rows, SIDE);
+            columns = std::min(columns, SIDE);
+        }
+        table.assign(static_cast<size_t>(rows) * columns, {1.0, 0.0, 0.0});
+        for (int E = 0; E < rows; E++)
+            for (int I = 0; I < columns; I++)
+                if (E + I > 0)
+                    table[static_cast<size_t>(E) * columns + I] = after_the_last(E, I);
+    }
+
+    bool has(int n_E, int n_I) const { return n_E < rows && n_I < columns; }
+
+    const Outcome &at(int n_E, int n_I) const {
+        return table[static_cast<size_t>(n_E) * columns + n_I];
+    }
+
+    const Outcome *data() const { return table.data(); }
+    int stride() const { return columns; }
 
 private:
-    double rest, factor;
-    std::vector<double> powers, halves;
+    static constexpr int SIDE = 2048;
+    static constexpr int64_t MOST = static_cast<int64_t>(SIDE) * SIDE;
+
+    Jump excitatory, inhibitory;
+    int rows = 0, columns = 0;
+    std::vector<Outcome> table;
+
+    // The last of the arrivals is excitatory with probability E/(E + I).
+    Outcome after_the_last(int E, int I) const {
+        double factor = 1.0, mean = 0.0, square = 0.0;
+        const auto add = [&](const Outcome &before, const Jump &jump, double probability) {
+            const double f = 1.0 + jump.slope, c = f * before.mean + jump.offset;
+            factor = f * before.factor;
+            mean += probability * c;
+            square += probability * (c * c + f * f * before.spread * before.spread);
+        };
+        if (E > 0)
+            add(at(E - 1, I), excitatory, static_cast<double>(E) / (E + I));
+        if (I > 0)
+            add(at(E, I - 1), inhibitory, static_cast<double>(I) / (E + I));
+        const double variance = square - mean * mean;
+        // what rounding leaves of jumps that commute is no spread
+        return {factor, mean, variance > 1e-12 * square ? std::sqrt(variance) : 0.0};
+    }
 };
 
 }  // namespace cbnet

@@ -13,36 +13,6 @@
 
 namespace cbnet {
 
-// Sixteen xoshiro128++ generators side by side (Blackman & Vigna 2021), one in each lane of a vector.
-class Lanes {
-public:
-    static constexpr int WIDTH = 16;
-
-    explicit Lanes(uint64_t seed) {
-        Stream stream(seed);
-        for (Vector &word : state)
-            for (int lane = 0; lane < WIDTH; lane++)
-                word[lane] = static_cast<uint32_t>(stream() >> 32);
-    }
-
-    void next(uint32_t *out) {
-        Vector sum = state[0] + state[3];
-        sum = (sum << 7 | sum >> 25) + state[0];
-        const Vector shifted = state[1] << 9;
-        state[2] ^= state[0];
-        state[3] ^= state[1];
-        state[1] ^= state[2];
-        state[0] ^= state[3];
-        state[2] ^= shifted;
-        state[3] = state[3] << 11 | state[3] >> 21;
-        std::memcpy(out, &sum, sizeof(sum));
-    }
-
-private:
-    typedef uint32_t Vector __attribute__((vector_size(4 * WIDTH)));
-    Vector state[4];
-};
-
 // Poisson distributions of several means, drawn from by A. J. Walker's alias method: a table of equal
 // cells, each shared by two counts.
 class PoissonTables {
