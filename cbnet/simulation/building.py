@@ -5,9 +5,9 @@ process and builds one project. What the program needs (parameter values, initia
 an explicit graph, duration, time step) is handed over when it runs, so that one program serves
 every value.
 
-Two entries of the cache belong to a program: its sources, found by what they are generated from, and
-the binary, found by the text of the sources. A change of cbnet's own files that leaves the sources as
-they were compiles nothing.
+Two entries of the cache belong to a program: its sources, found by what they are generated from,
+and the binary, found by the text of the sources. A change of cbnet's own files that leaves the
+sources as they were compiles nothing.
 """
 
 import contextlib
@@ -15,9 +15,7 @@ import hashlib
 import json
 import os
 import shutil
-import subprocess
 import sys
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np

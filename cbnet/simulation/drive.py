@@ -9,8 +9,9 @@ class Drive(Kernel):
     """Add to a variable of the targets a Poisson number of spikes in each step.
 
     A neuron has K_X independent trains of one rate, whose number of spikes in a step is one Poisson
-    draw of mean K_X ν_X dt. Brian2's ``PoissonInput`` draws a binomial number for every neuron, or a
-    Gaussian one where that is large; here the cost does not grow with the mean (``cpp/poisson.h``).
+    draw of mean K_X ν_X dt. Brian2's ``PoissonInput`` draws a binomial number for every neuron, or
+    a Gaussian one where that is large; here the cost does not grow with the mean
+    (``cpp/poisson.h``).
 
     Parameters
     ----------

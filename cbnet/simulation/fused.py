@@ -110,7 +110,8 @@ def _instantaneous(reduced, arrivals):
     """The C++ type of the neurons and its members, from the strings."""
     members = list(cpp_text.straight_line(reduced.leak))
     for population in "EI":
-        members.append("{%s, %s}" % cpp_text.straight_line(reduced.jumps[population]))
+        offset, slope = cpp_text.straight_line(reduced.jumps[population])
+        members.append(f"{{{offset}, {slope}}}")
     order = {"random": "RandomOrder", "brian2": "Brian2Order"}[arrivals]
     return {
         "header": "instantaneous.h",

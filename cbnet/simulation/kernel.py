@@ -1,8 +1,8 @@
 """Brian2 objects whose work is done by C++ of ours.
 
-A kernel is a Brian2 ``CodeRunner`` with a template in ``templates/``, which Brian2's code generation
-fills in and compiles with everything else; the C++ that does the work is in ``cpp/``. Without a
-compiler the same object does the same with numpy.
+A kernel is a Brian2 ``CodeRunner`` with a template in ``templates/``, which Brian2's code
+generation fills in and compiles with everything else; the C++ that does the work is in ``cpp/``.
+Without a compiler the same object does the same with numpy.
 """
 
 from brian2.core.base import BrianObject

@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, Entry
 

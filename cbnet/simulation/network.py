@@ -7,9 +7,9 @@ One step of length dt does, in this order,
 3. who is above threshold fires, and is reset;
 4. in the slot ``synapses``: what arrives in the next step is counted.
 
-Where the model's strings allow it, 1 to 3 are one kernel (:mod:`cbnet.simulation.fused`). Otherwise,
-and without a compiler, Brian2's own state updater, threshold and reset do their part, and a function
-made of the strings applies the arrivals (:mod:`cbnet.simulation.arrivals`).
+Where the model's strings allow it, 1 to 3 are one kernel (:mod:`cbnet.simulation.fused`).
+Otherwise, and without a compiler, Brian2's own state updater, threshold and reset do their part,
+and a function made of the strings applies the arrivals (:mod:`cbnet.simulation.arrivals`).
 
 The interval between a crossing and the end of its step counts as refractory: a neuron that fires
 is held for a random whole number of steps with the mean that makes the refractory time
@@ -202,17 +202,18 @@ def _synapses(params, layout, parts, name, source, target, wires, early, dt):
     size = layout.size(source)
     has_self = f"int({own} >= 0 and {own} < {size})"
     degree = layout.in_degree[source, target or "E"]
-    law = {
+    chosen = {
         "fixed": f"size={degree}",
         "bernoulli": f"p={degree / (size - (source == target or target is None))!r}",
     }
-    if of["law"] not in law:
+    if of["law"] not in chosen:
         raise ParameterError(
             f"law: got {of['law']!r} with an on_pre that is not affine in v, which Brian2's "
             "Synapses deliver; expected 'fixed' or 'bernoulli'"
         )
     made.connect(
-        i=f"k + int(k >= {own})*{has_self} for k in sample(0, {size} - {has_self}, {law[of['law']]})",
+        i=f"k + int(k >= {own})*{has_self} "
+        f"for k in sample(0, {size} - {has_self}, {chosen[of['law']]})",
         skip_if_invalid=True,
     )
     made.delay = (

@@ -31,17 +31,17 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     fraction_excitatory : float
         Share of excitatory neurons (default 0.8).
     storage : {"auto", "stored", "bitmap", "procedural"}
-        How synapses are kept: by default what fits in memory and is fastest. It does not change the
-        law of the graph (:func:`cbnet.simulation.storage.choose`).
+        How synapses are kept: by default what fits in memory and is fastest. It does not change
+        the law of the graph (:func:`cbnet.simulation.storage.choose`).
     arrivals : {"random", "brian2"}
-        Order of the arrivals of a step: random with the threshold tested after each, or as plain
-        Brian2 has it when the excitatory synapses were created first.
+        Order of the arrivals of a step: random with the threshold tested after each, or as Brian2's
+        ``Synapses`` have it where the excitatory ones come first.
     graph : dict, optional
         For ``law="explicit"``: by source population ``"E"`` and ``"I"``, the sources (counted within
         their population), targets (in the whole network) and delays of all synapses.
     feedforward : bool
-        Simulate neurons that are not connected, each under Poisson input: K trains of rate `r_E` and
-        γK of rate `r_I`, as :func:`cbnet.respond` and :func:`cbnet.simulate_neuron` have it.
+        Simulate neurons that are not connected, each under Poisson input: K trains of rate `r_E`
+        and γK of rate `r_I`, as :func:`cbnet.respond` and :func:`cbnet.simulate_neuron` have it.
     memory : int, optional
         Bytes that may be used; by default what the machine has available.
 

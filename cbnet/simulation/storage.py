@@ -43,8 +43,8 @@ def choose(params, layout, dt, asked="auto", memory=None):
     Notes
     -----
     ``"stored"``: two bytes a synapse and four for each neuron and delay. ``"bitmap"``: one bit for
-    every pair of neurons, for a single delay; faster than numbers in dense networks if the processor
-    has AVX-512. ``"procedural"``: nothing; the targets of a spike are computed again.
+    every pair of neurons, for a single delay; faster than numbers in dense networks if the
+    processor has AVX-512. ``"procedural"``: nothing; the targets of a spike are computed again.
     """
     available = available_memory() if memory is None else memory
     refused = {name: _refusal(name, params, layout, dt) for name in CHOICES[1:]}

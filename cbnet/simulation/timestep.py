@@ -13,6 +13,7 @@ of dt.
 import numpy as np
 from scipy.optimize import brentq
 
+from ..parameters import POPULATIONS
 from ..reduced import of_model
 from .chain import Chain
 

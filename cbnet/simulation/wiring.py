@@ -52,8 +52,8 @@ def draw(sources, targets, offset, law, mean, cv, delay, seed):
 
     Notes
     -----
-    Given its in-degree, a neuron's partners are a uniform draw without replacement, itself not among
-    them, so that ``law="bernoulli"`` is the Erdős–Rényi graph.
+    Given its in-degree, a neuron's partners are a uniform draw without replacement, itself not
+    among them, so that ``law="bernoulli"`` is the Erdős–Rényi graph.
     """
     rng = np.random.default_rng(seed)
     own = np.arange(targets) + offset if offset is not None else np.full(targets, -1)
