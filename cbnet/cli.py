@@ -14,7 +14,18 @@ import typer
 from typer.core import TyperGroup
 
 from . import __version__
-from .commands import cite, compare, doctor, network, neuron, options, params, show, simulate
+from .commands import (
+    cite,
+    compare,
+    doctor,
+    network,
+    neuron,
+    options,
+    params,
+    script,
+    show,
+    simulate,
+)
 from .errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
 from .parameters import nearest
 
@@ -62,7 +73,7 @@ def _cbnet(
         print(ctx.get_help())
 
 
-for _module in (compare, neuron, network, simulate, show, params, cite, doctor):
+for _module in (compare, neuron, network, simulate, show, params, script, cite, doctor):
     _name = _module.__name__.rpartition(".")[2]
     # rich keeps a line only if an empty one follows
     _epilog = "\n\n".join(("Examples:", *_module.EXAMPLES))
