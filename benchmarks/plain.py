@@ -44,8 +44,8 @@ class Plain:
     wiring : {"arrays", "bernoulli", "sample", "none", "poisson"}
         Fixed in-degree from arrays in presynaptic order; Brian2's own ``connect(p=...)``; its own
         generator for fixed in-degrees; no recurrent synapses; Poisson trains in their place.
-    drive : {"PoissonInput", "poisson", "none"}
-        How external input is written.
+    drive : {"PoissonInput", "poisson", "count", "none"}
+        How external input is written; ``"count"`` draws the numbers and does nothing with them.
     r_E, r_I : float
         Rates of the inputs of a neuron where `wiring` is ``"poisson"``; `nu_X` is not used then.
     """
@@ -224,7 +224,7 @@ def _build(folder):
         names["tau_S"] = plain.tau_S * second
     neurons = b2.NeuronGroup(
         plain.N,
-        FILTERED if filtered else INSTANTANEOUS,
+        (FILTERED if filtered else INSTANTANEOUS) + "\ndrawn : 1" * (plain.drive == "count"),
         threshold="v > theta",
         reset="v = V_r",
         refractory="tau_rp",
@@ -267,6 +267,10 @@ def _build(folder):
         poisson("inhibition", plain.gamma * plain.K * plain.r_I)
     elif plain.drive == "poisson":
         poisson("excitation", plain.K * plain.nu_X)
+    elif plain.drive == "count":
+        neurons.run_regularly(
+            f"drawn = poisson({plain.K * plain.nu_X!r}*Hz*dt)", when="synapses", name="drive"
+        )
     elif plain.drive == "PoissonInput":
         target, weight = ("s_E", "a/tau_S") if filtered else ("v", "a*(E_E - v)")
         objects.append(
