@@ -23,6 +23,7 @@ from .commands import (
     neuron,
     options,
     params,
+    script,
     show,
     simulate,
 )
@@ -73,7 +74,18 @@ def _cbnet(
         print(ctx.get_help())
 
 
-for _module in (compare, neuron, network, simulate, show, params, cache, cite, doctor):
+for _module in (
+    compare,
+    neuron,
+    network,
+    simulate,
+    show,
+    params,
+    script,
+    cache,
+    cite,
+    doctor,
+):
     _name = _module.__name__.rpartition(".")[2]
     # rich keeps a line only if an empty one follows
     _epilog = "\n\n".join(("Examples:", *_module.EXAMPLES))

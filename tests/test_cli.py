@@ -19,7 +19,18 @@ from cbnet import cli
 from cbnet.commands import options, output, progress, tables
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError, SimulationError
 
-COMMANDS = ("compare", "neuron", "network", "simulate", "show", "params", "cache", "cite", "doctor")
+COMMANDS = (
+    "compare",
+    "neuron",
+    "network",
+    "simulate",
+    "show",
+    "params",
+    "script",
+    "cache",
+    "cite",
+    "doctor",
+)
 ROOT = Path(__file__).resolve().parent.parent
 
 # Exponential integrate-and-fire; at the cut-off the spike is inevitable.

@@ -37,8 +37,8 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
         Order of the arrivals of a step: random with the threshold tested after each, or as Brian2's
         ``Synapses`` have it where the excitatory ones come first.
     graph : dict, optional
-        For ``law="explicit"``: by source population ``"E"`` and ``"I"``, the sources (counted within
-        their population), targets (in the whole network) and delays of all synapses.
+        For ``law="explicit"``: by source population ``"E"`` and ``"I"``, the sources (counted
+        within their population), targets (in the whole network) and delays of all synapses.
     feedforward : bool
         Simulate neurons that are not connected, each under Poisson input: K trains of rate `r_E`
         and γK of rate `r_I`, as :func:`cbnet.respond` and :func:`cbnet.simulate_neuron` have it.

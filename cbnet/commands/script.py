@@ -1,0 +1,100 @@
+"""``cbnet script``: the network as a plain Brian2 script."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import ParameterError
+from . import options, output
+
+EXAMPLES = (
+    "cbnet script conductance -N 2500 --set K=400 --set a=.0024",
+    "cbnet script current --set tau_S=5ms --out current.py",
+)
+
+
+def script(
+    model: options.ModelName,
+    settings: options.Settings = None,
+    N: Annotated[str, typer.Option("-N", metavar="INTEGER", help="Neurons in all.")] = "10_000",
+    duration: Annotated[
+        str, typer.Option(metavar="TIME", help="What is measured, after the transient.")
+    ] = "1s",
+    transient: Annotated[
+        str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
+    ] = "0.2s",
+    dt: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="Time step, as in 0.01ms; the one that cbnet simulate takes if not given, which "
+            "is long for plain Brian2: the script's first lines say how long.",
+            show_default=False,
+        ),
+    ] = None,
+    initial: Annotated[
+        str,
+        typer.Option(
+            metavar="uniform|low|high|VOLTAGE",
+            help="Initial voltage: uniform between reset and threshold, the two ends of a bistable "
+            "range, or a value.",
+        ),
+    ] = "uniform",
+    fraction_excitatory: Annotated[
+        str, typer.Option(metavar="NUMBER", help="Part of the neurons that is excitatory.")
+    ] = "0.8",
+    seed: options.Seed = "0",
+    out: Annotated[
+        str | None,
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Write the script to this new file; on standard output if not given.",
+            show_default=False,
+        ),
+    ] = None,
+    debug: options.Debug = False,
+):
+    """The same network as a plain Brian2 script that runs by itself, to read or take away.
+
+    It prints rates, CV of the intervals and Fano factor, and needs Brian2 and a C++ compiler only.
+    """
+    target = None if out is None else _new(out)
+    params = options.parameters(model, settings)
+    if initial not in ("uniform", "low", "high"):
+        initial = options.physical(initial, "--initial", "mV")
+    given = {
+        "N": options.whole(N, "-N", above=0),
+        "duration": options.physical(duration, "--duration", "s", above=0),
+        "transient": options.physical(transient, "--transient", "s", at_least=0),
+        "dt": options.physical(dt, "--dt", "ms", above=0),
+        "seed": options.whole(seed, "--seed", at_least=0),
+        "fraction_excitatory": options.number(fraction_excitatory, "--fraction-excitatory"),
+        "initial": initial,
+    }
+    from ..simulation.script import script as write
+
+    text = write(params, **given)
+    if target is None:
+        sys.stdout.write(text)
+        return
+    try:
+        target.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ParameterError(
+            f"--out: got {out!r} ({error.strerror}); expected a new file"
+        ) from error
+    output.announce(target)
+
+
+def _new(out):
+    """The path of ``--out``, checked before the work."""
+    path = Path(out)
+    if path.exists() or not path.parent.is_dir():
+        raise ParameterError(
+            f"--out: got {out!r}; expected a file that does not exist, in a folder that does"
+        )
+    return path

@@ -1,0 +1,95 @@
+"""How often one neuron fires when plain Brian2 steps it: all arrivals of a kind, then the other.
+
+A step of a plain Brian2 network with instantaneous synapses applies the excitatory arrivals, then
+the inhibitory ones (or the other way round), then the leak, and only then tests the threshold.
+With the operators of :mod:`cbnet.simulation.chain` for each of these, the mean time to the
+threshold solves
+
+    T(v) = dt + [E I L T](v),    L: leak, then 0 above θ,
+
+where E and I are exponentials of the jump operators: sums over the number of arrivals, which is
+Poisson. Potentials above threshold are on the grid here, since inhibition can bring v back.
+"""
+
+import numpy as np
+from scipy.sparse import csr_array
+from scipy.stats import poisson
+
+from .chain import Chain
+from .timestep import LADDER
+
+_TAIL = 1e-12  # probability of more arrivals than are counted
+
+
+class PlainChain(Chain):
+    """The neuron of :class:`~cbnet.simulation.chain.Chain` in the steps of plain Brian2."""
+
+    longest = 1e-4  # s; the largest step for which the grid reaches high enough above threshold
+
+    def __init__(self, diffusion, values, spacing=0.06):
+        self.exact = Chain(diffusion, values, spacing).rate
+        super().__init__(diffusion, values, spacing)
+
+    def _grid(self, diffusion, values, spacing):
+        below = super()._grid(diffusion, values, spacing)
+        jump = float(self.h_E(self.threshold))
+        most = poisson.isf(_TAIL, self.R_E * self.longest)
+        above = np.arange(below[-1] - below[-2], (most + 2) * jump, below[-1] - below[-2])
+        return np.append(below, self.threshold + above)
+
+    def _shift(self, h):
+        """What one jump makes of a function on the grid."""
+        n, rows = self.v.size, np.arange(self.v.size)
+        matrix = np.zeros((n, n))
+        self._add(matrix, rows, np.minimum(self.v + h(self.v), self.v[-1]), 1.0)
+        return csr_array(matrix)
+
+    def _arrivals(self, shift, mean, matrix):
+        """A Poisson number of jumps, then `matrix`."""
+        counts = np.arange(int(poisson.isf(_TAIL, mean)) + 2)
+        result = np.zeros_like(matrix)
+        for weight in poisson.pmf(counts, mean):
+            result += weight * matrix
+            matrix = shift @ matrix
+        return result
+
+    def plain_bias(self, dt, first):
+        """(rate − exact rate)/exact rate in steps of `dt` (s); NaN without a rate.
+
+        Parameters
+        ----------
+        dt : float
+            At most 0.1 ms.
+        first : {"excitation", "inhibition"}
+            Whose arrivals are applied first.
+
+        Assumptions
+        -----------
+        Poisson arrivals; the refractory time is a multiple of `dt`.
+        """
+        if self.exact == 0:
+            return np.nan
+        n = self.v.size
+        after = np.zeros((n, n))
+        images = (self.leaked(x, dt) for x in (self.v, self.low, self.high))
+        self._add_absorbed(after, *images, 1.0)
+        kinds = [(self.h_E, self.R_E), (self.h_I, self.R_I)]
+        # what comes first in time is applied to T last
+        for h, rate in kinds[::-1] if first == "excitation" else kinds:
+            after = self._arrivals(self._shift(h), rate * dt, after)
+        T = np.linalg.solve(np.eye(n) - after, np.full(n, dt))
+        # the leak of the step in which a neuron wakes up comes before its first arrivals
+        start = float(self.leaked(np.array([self.reset]), dt)[0])
+        return 1 / ((self.tau_rp + self._at(T, start)) * self.exact) - 1
+
+    def step_within(self, target, first):
+        """The longest step (s) from which on the bias stays within `target`; None if there is none.
+
+        Steps are those of :data:`cbnet.simulation.timestep.LADDER`.
+        """
+        found = None
+        for dt in reversed(LADDER):
+            if abs(self.plain_bias(dt, first)) > target:
+                break
+            found = dt
+        return found
