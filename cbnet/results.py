@@ -254,7 +254,8 @@ def load(path):
         raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
     kind = dataset.attrs.get("cbnet_result")
     if kind not in _KINDS:
-        for module in ("comparison", "simulation.event_driven"):  # with them come all classes
+        # with them come all classes
+        for module in ("comparison", "simulation.event_driven", "theory.stability"):
             importlib.import_module(f"cbnet.{module}")
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")

@@ -1,0 +1,164 @@
+"""The zero of a characteristic function that lies furthest to the right, and proof that it does."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import ConvergenceError
+
+_LINES = 11  # of a scan, at different real parts
+_DEEPEST = 1e5  # 1/s: what decays faster is of no interest
+_RADIANS = 0.7  # change of the argument between neighbouring points of a contour
+_POINTS = 40_000  # of a contour
+
+
+@dataclass(frozen=True)
+class Characteristic:
+    """A function with real coefficients, given by how to evaluate it.
+
+    Attributes
+    ----------
+    value : callable
+        ``lam -> F`` for an array of complex λ in 1/s; may have poles.
+    entire : callable
+        ``lam -> P``: F times a function without poles that cancels those of F, up to a positive
+        factor that may differ from λ to λ.
+    radius : callable
+        ``lam -> r``, subharmonic right of every pole, such that F has no zero where r < 1.
+    memory : float
+        Longest time (s) in it; its argument turns by less than this for each 1/s.
+    highest : float
+        Largest imaginary part considered, 1/s.
+    """
+
+    value: object
+    entire: object
+    radius: object
+    memory: float
+    highest: float
+
+    def right_edge(self):
+        """A real part beyond which there is no zero."""
+        omega = np.linspace(0, self.highest, 200)
+        edge = 50.0
+        while np.any(self.radius(edge + 1j * omega) >= 0.95):
+            edge *= 2
+            if edge > 1e6:
+                raise ConvergenceError(
+                    "stability: got a feedback that does not fall off at high frequencies"
+                )
+        return edge
+
+    def count(self, left, right):
+        """Zeros with real part from `left` to `right`, by the argument principle."""
+        corners = [right + 0j, right + 1j * self.highest, left + 1j * self.highest, left + 0j]
+        total = 0.0
+        for a, b in zip(corners, corners[1:], strict=False):
+            total += self._turns(a, b)
+        # F(λ*) = F(λ)*: the lower half of the contour turns as much again
+        zeros = total / np.pi
+        if abs(zeros - round(zeros)) > 0.05:
+            raise ConvergenceError(
+                f"stability: got {zeros:.3g} zeros right of {left:.3g}/s; a zero lies on the edge"
+            )
+        return round(zeros)
+
+    def _turns(self, a, b):
+        n = max(int(np.ceil(abs(b - a) * self.memory * 2)), 8)
+        t = np.linspace(0, 1, min(n, _POINTS // 4) + 1)
+        p = self.entire(a + (b - a) * t)
+        while True:
+            turn = np.angle(p[1:] / p[:-1])
+            coarse = np.flatnonzero(np.abs(turn) > _RADIANS)
+            if not coarse.size:
+                return turn.sum()
+            if t.size + coarse.size > _POINTS:
+                raise ConvergenceError("stability: got a zero on the contour that counts zeros")
+            new = (t[coarse] + t[coarse + 1]) / 2
+            t = np.insert(t, coarse + 1, new)
+            p = np.insert(p, coarse + 1, self.entire(a + (b - a) * new))
+
+
+def leading(characteristic):
+    """The zero with the largest real part among those up to the highest frequency.
+
+    Parameters
+    ----------
+    characteristic : Characteristic
+
+    Returns
+    -------
+    complex
+        In 1/s, imaginary part ≥ 0.
+
+    Raises
+    ------
+    ConvergenceError
+        If no zero is found, or the count says that some zero further to the right was missed;
+        ``best`` is then the zero that was found.
+    """
+    right = characteristic.right_edge()
+    depth, density, found = 200.0, 1.0, None
+    while depth < _DEEPEST:
+        roots = _scan(characteristic, -depth, right, density)
+        roots = roots[roots.real > -depth]
+        if not roots.size:
+            depth *= 3
+            continue
+        found = roots[np.argmax(roots.real)]
+        margin = 1e-3 * (abs(found) + 1.0)
+        if characteristic.count(found.real + margin, right + 1.0) == 0:
+            return complex(found)
+        density *= 2
+        if density > 8:
+            raise ConvergenceError(
+                f"stability: got the growth rate {found.real:.4g}/s, but there is a larger one",
+                best=complex(found),
+            )
+    raise ConvergenceError(f"stability: got no mode that decays slower than {_DEEPEST:g}/s")
+
+
+def _scan(characteristic, left, right, density):
+    """Zeros near every local minimum of |F| on a grid: a function has no other minima."""
+    columns = int(np.ceil(characteristic.highest * characteristic.memory * 0.7 * density)) + 24
+    omega = np.linspace(0, characteristic.highest, columns)
+    # zeros crowd where damping is weak
+    spread = np.sinh(np.linspace(-1, 1, int(_LINES * density)) * 3) / np.sinh(3)
+    sigma = np.where(spread < 0, -left, right) * spread
+    lam = sigma[:, None] + 1j * omega
+    size = np.abs(characteristic.value(lam.ravel())).reshape(lam.shape)
+    size = np.concatenate([size[:, 1:2], size], 1)  # mirrored at the real axis
+    middle = size[1:-1, 1:-1]
+    neighbours = [
+        size[1 + i : size.shape[0] - 1 + i, 1 + j : size.shape[1] - 1 + j]
+        for i in (-1, 0, 1)
+        for j in (-1, 0, 1)
+        if i or j
+    ]
+    low = np.all([middle <= n for n in neighbours], axis=0)
+    starts = lam[1:-1, :-1][low]
+    if not starts.size:
+        return starts
+    reach = 2 * max(np.diff(sigma).max(), omega[1])
+    return _newton(characteristic, starts, reach)
+
+
+def _newton(characteristic, start, reach):
+    """Newton's method from every start; what leaves its neighbourhood is no zero near it."""
+    lam, step = start.astype(complex), np.full(start.shape, np.inf + 0j)
+    for _ in range(40):
+        h = 1e-4 * (np.abs(lam) + 1.0)
+        f, up, down = np.split(characteristic.value(np.concatenate([lam, lam + h, lam - h])), 3)
+        slope = (up - down) / (2 * h)
+        step = -f / np.where(slope == 0, np.inf, slope)
+        size = np.abs(step)
+        step *= np.minimum(1, reach / 8 / np.maximum(size, 1e-300))
+        alive = np.abs(lam + step - start) < reach
+        lam = np.where(alive, lam + step, lam)
+        done = ~alive | (np.abs(step) < 1e-10 * (np.abs(lam) + 1.0))
+        if done.all():
+            break
+    good = alive & (np.abs(step) < 1e-6 * (np.abs(lam) + 1.0))
+    found = np.where(lam.imag < 0, lam.conj(), lam)[good]
+    found = found.real + 1j * np.where(found.imag < 1e-6 * np.abs(found), 0, found.imag)
+    return found[found.imag <= characteristic.highest]
