@@ -19,10 +19,8 @@ class Characteristic:
     Attributes
     ----------
     value : callable
-        ``lam -> F`` for an array of complex λ in 1/s; may have poles.
-    entire : callable
-        ``lam -> P``: F times a function without poles that cancels those of F, up to a positive
-        factor that may differ from λ to λ.
+        ``lam -> (F, pole, log_scale)`` for an array of complex λ in 1/s. F may have poles;
+        F · pole · e^log_scale has none.
     radius : callable
         ``lam -> r``, subharmonic right of every pole, such that F has no zero where r < 1.
     memory : float
@@ -32,14 +30,18 @@ class Characteristic:
     """
 
     value: object
-    entire: object
     radius: object
     memory: float
     highest: float
 
+    def entire(self, lam):
+        """F without its poles, up to a positive factor that differs from λ to λ."""
+        F, pole, _ = self.value(lam)
+        return F * pole
+
     def right_edge(self):
         """A real part beyond which there is no zero."""
-        omega = np.linspace(0, self.highest, 200)
+        omega = np.append(0, np.geomspace(self.highest / 1e3, self.highest, 60))
         edge = 50.0
         while np.any(self.radius(edge + 1j * omega) >= 0.95):
             edge *= 2
@@ -48,6 +50,12 @@ class Characteristic:
                     "stability: got a feedback that does not fall off at high frequencies"
                 )
         return edge
+
+    def quiet_above(self, omega):
+        """Whether a bound shows that nothing of a frequency above ω (1/s) grows."""
+        far = np.geomspace(1.0, 1e5, 30)
+        edge = np.concatenate([1j * np.geomspace(omega, self.highest, 120), far + 1j * omega])
+        return bool(np.all(self.radius(edge) < 0.97))
 
     def count(self, left, right):
         """Zeros with real part from `left` to `right`, by the argument principle."""
@@ -126,7 +134,21 @@ def _scan(characteristic, left, right, density):
     spread = np.sinh(np.linspace(-1, 1, int(_LINES * density)) * 3) / np.sinh(3)
     sigma = np.where(spread < 0, -left, right) * spread
     lam = sigma[:, None] + 1j * omega
-    size = np.abs(characteristic.value(lam.ravel())).reshape(lam.shape)
+    F, pole, _ = characteristic.value(lam.ravel())
+    # where feedback is weak a zero of F hides beside a pole
+    low = _minima(np.abs(F).reshape(lam.shape)) | _minima(np.abs(F * pole).reshape(lam.shape))
+    real = np.linspace(left, right, int(60 * density)).astype(complex)
+    sign = characteristic.entire(real).real > 0
+    crossing = np.flatnonzero(sign[1:] != sign[:-1])
+    starts = np.append(lam[1:-1, :-1][low], (real[crossing] + real[crossing + 1]) / 2)
+    if not starts.size:
+        return starts
+    reach = 2 * max(np.diff(sigma).max(), omega[1])
+    return _newton(characteristic, starts, reach)
+
+
+def _minima(size):
+    """Whether a point is below its neighbours, the left and right and upper edges left out."""
     size = np.concatenate([size[:, 1:2], size], 1)  # mirrored at the real axis
     middle = size[1:-1, 1:-1]
     neighbours = [
@@ -135,30 +157,30 @@ def _scan(characteristic, left, right, density):
         for j in (-1, 0, 1)
         if i or j
     ]
-    low = np.all([middle <= n for n in neighbours], axis=0)
-    starts = lam[1:-1, :-1][low]
-    if not starts.size:
-        return starts
-    reach = 2 * max(np.diff(sigma).max(), omega[1])
-    return _newton(characteristic, starts, reach)
+    return np.all([middle <= n for n in neighbours], axis=0)
 
 
 def _newton(characteristic, start, reach):
     """Newton's method from every start; what leaves its neighbourhood is no zero near it."""
-    lam, step = start.astype(complex), np.full(start.shape, np.inf + 0j)
+    lam, going = start.astype(complex), np.arange(start.size)
+    good = np.zeros(start.size, bool)
     for _ in range(40):
-        h = 1e-4 * (np.abs(lam) + 1.0)
-        f, up, down = np.split(characteristic.value(np.concatenate([lam, lam + h, lam - h])), 3)
+        at = lam[going]
+        h = 1e-4 * (np.abs(at) + 1.0)
+        F, pole, log_scale = characteristic.value(np.concatenate([at, at + h, at - h]))
+        relative = log_scale - np.tile(log_scale[: at.size], 3)
+        f, up, down = np.split(F * pole * np.exp(relative), 3)
         slope = (up - down) / (2 * h)
         step = -f / np.where(slope == 0, np.inf, slope)
-        size = np.abs(step)
-        step *= np.minimum(1, reach / 8 / np.maximum(size, 1e-300))
-        alive = np.abs(lam + step - start) < reach
-        lam = np.where(alive, lam + step, lam)
-        done = ~alive | (np.abs(step) < 1e-10 * (np.abs(lam) + 1.0))
-        if done.all():
+        step *= np.minimum(1, reach / 8 / np.maximum(np.abs(step), 1e-300))
+        lam[going] = at + step
+        near = np.abs(at + step - start[going]) < reach
+        done = near & (np.abs(step) < 1e-10 * (np.abs(at) + 1.0))
+        good[going[done]] = True
+        going = going[near & ~done]
+        if not going.size:
             break
-    good = alive & (np.abs(step) < 1e-6 * (np.abs(lam) + 1.0))
-    found = np.where(lam.imag < 0, lam.conj(), lam)[good]
+    lam = lam[good]
+    found = np.where(lam.imag < 0, lam.conj(), lam)
     found = found.real + 1j * np.where(found.imag < 1e-6 * np.abs(found), 0, found.imag)
     return found[found.imag <= characteristic.highest]

@@ -53,23 +53,25 @@ class Feedback:
             Per arrival rate, delays and synaptic filters included.
         interval : ndarray of complex, shape (n, 2)
             Transform of the intervals; zero for a silent population.
-        pole : ndarray of complex, shape (n,)
-            See :class:`Answer`.
+        pole, log_scale : ndarray of complex and of float, shape (n,)
+            See :class:`Answer`; of both populations together, or of one that stands for both.
         """
         lam = np.asarray(lam, complex)
         gain = np.zeros((lam.size, 2, 2), complex)
         interval, pole = np.zeros((lam.size, 2), complex), np.ones(lam.size, complex)
+        log_scale = np.zeros(lam.size)
         seen = {}
         for n, response in self._responses.items():
             if id(response) not in seen:
                 seen[id(response)] = response(lam)
                 pole = pole * seen[id(response)].pole
+                log_scale = log_scale + seen[id(response)].log_scale
             answer, values = seen[id(response)], self._values[n]
             way = _delay(lam, values["D_min"], values["D_max"])
             for m, p in enumerate(POPULATIONS):
                 gain[:, n, m] = answer.gain[m] * way / (1 + lam * values[f"tau_{p}"])
             interval[:, n] = answer.interval
-        return gain, interval, pole
+        return gain, interval, pole, log_scale
 
     def matrix(self, lam):
         """From population rates to population rates, shape (n, 2, 2)."""
@@ -86,20 +88,17 @@ class Feedback:
         filters = self._filter_poles()
 
         def value(lam):
-            return _determinant(self.matrix(lam))
-
-        def entire(lam):
-            gain, _, pole = self.gains(lam)
+            gain, _, pole, log_scale = self.gains(lam)
             for tau in filters:
                 pole = pole * (1 + lam * tau)
-            return _determinant(gain * self.in_degrees) * pole
+            return _determinant(gain * self.in_degrees), pole, log_scale
 
         def radius(lam):
             return np.abs(np.linalg.eigvals(self.matrix(lam))).max(1)
 
         delay = max(self._values[n]["D_max"] for n in self._active)
         period = max(min(1 / nu, _PERIOD) for nu in self.rates[self._active])
-        return Characteristic(value, entire, radius, delay + period + sum(filters), highest)
+        return Characteristic(value, radius, delay + period + sum(filters), highest)
 
     def _filter_poles(self):
         """Time constants τ for which the determinant has a pole at −1/τ, as often as it has it."""

@@ -25,7 +25,7 @@ def spectrum(feedback, f, sizes):
         In Hz; two-sided.
     """
     # a renewal process has a finite spectrum at zero frequency, but 0/0 in its formula
-    gain, interval, _ = feedback.gains(2j * np.pi * np.maximum(f, 1e-3))
+    gain, interval, *_ = feedback.gains(2j * np.pi * np.maximum(f, 1e-3))
     in_degrees, rates = feedback.in_degrees, feedback.rates
     own = rates * (1 - np.abs(interval) ** 2) / np.abs(1 - interval) ** 2
     shared = in_degrees / sizes

@@ -39,14 +39,15 @@ class Answer:
         H for each of M modulations.
     interval : ndarray of complex, shape (n,)
         Mean of e^(−λ · interval between spikes).
-    pole : ndarray of complex, shape (n,)
-        The denominator of H but for a positive factor that differs from λ to λ: an entire function
-        whose zeros are the poles of every gain.
+    pole, log_scale : ndarray of complex and of float, shape (n,)
+        pole · e^log_scale is the denominator of H, an entire function whose zeros are the poles of
+        every gain.
     """
 
     gain: np.ndarray
     interval: np.ndarray
     pole: np.ndarray
+    log_scale: np.ndarray
 
 
 class LinearResponse:
@@ -107,13 +108,14 @@ class LinearResponse:
         lam = np.atleast_1d(np.asarray(lam, complex)).ravel()
         gain = np.empty((len(self._modulations), lam.size), complex)
         interval, pole = np.empty((2, lam.size), complex)
+        log_scale = np.empty(lam.size)
         band = np.ceil(np.log2(np.maximum(np.abs(lam) / _LOWEST, 1)) / 2).astype(int)
         for level in np.unique(band):
             grid = self._grid(_LOWEST * 4.0**level)
             mine = np.flatnonzero(band == level)
             for some in np.array_split(mine, -(-mine.size // _AT_ONCE)):
-                gain[:, some], interval[some], pole[some] = grid.respond(lam[some])
-        return Answer(gain, interval, pole)
+                gain[:, some], interval[some], pole[some], log_scale[some] = grid.respond(lam[some])
+        return Answer(gain, interval, pole, log_scale)
 
     def _grid(self, highest):
         if highest not in self._grids:
@@ -197,7 +199,7 @@ class _Grid:
 
     @np.errstate(under="ignore")
     def respond(self, lam):
-        """Gains, interval transform and pole function at a few λ."""
+        """Gains, interval transform, pole function and its scale at a few λ."""
         n = len(self._C)
         step = lam[:, None, None, None] * self._h[:, None, None] * self._C
         right = np.empty((lam.size, len(self._h), n, 2), complex)
@@ -211,7 +213,7 @@ class _Grid:
         ends = np.moveaxis(np.stack([U[:, :, -1], Y[:, :, -1]], 2), 1, 0)
         state = np.stack([np.ones(lam.size), _growth(*self._low, lam)], 1)[..., None]
         total = np.zeros((lam.size, sums.shape[2]), complex)
-        at_reset = np.ones(lam.size, complex)
+        at_reset, log_scale = np.ones(lam.size, complex), np.zeros(lam.size)
         for p in range(len(self._h)):
             if p == self._first:
                 at_reset = state[:, 0, 0].copy()
@@ -222,10 +224,11 @@ class _Grid:
             state /= size[:, None, None]
             total /= size[:, None]
             at_reset /= size
+            log_scale += np.log(size)
         waiting = np.where(lam == 0, self._tau_rp, -np.expm1(-lam * self._tau_rp) / _nonzero(lam))
         pole = total[:, -1] + at_reset * waiting
         interval = np.exp(-lam * self._tau_rp) * at_reset / state[:, 0, 0]
-        return (total[:, :-1] / pole[:, None]).T, interval, pole
+        return (total[:, :-1] / pole[:, None]).T, interval, pole, log_scale
 
 
 def _nonzero(lam):

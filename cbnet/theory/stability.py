@@ -15,6 +15,7 @@ from .response import Neuron, rates_in_hertz
 from .self_consistency import SILENT, solve
 
 _BIN = 1e-3  # s, of the spike count
+_HIGHEST = 5e3  # Hz: white noise is no picture of the input at shorter times
 _FINER = {"order": 12, "finer": 1.5}  # what the first answer is compared with
 
 
@@ -42,7 +43,7 @@ class Stability(results.Result):
     fraction_excitatory : float
         Share of excitatory ones.
     highest : Quantity
-        Modes of higher frequency were not looked for.
+        Modes of higher frequency, overtones of the delay, count only if they grow.
     noise : str
         How fluctuations of the input were treated.
     error : float
@@ -151,8 +152,9 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     gives its modes λ = growth rate + 2πi frequency (N. Brunel and V. Hakim, Neural Comput. 11,
     1621 (1999), Sec. 3, for inhibition with one delay). The one furthest to the right is found by
     Newton's method from a scan and confirmed by the argument principle: no zero lies to the right
-    of it, up to the frequency `highest`, which is half the inverse mean delay, at least 1 kHz and
-    at most 5 kHz.
+    of it, up to the frequency `highest`, the inverse of the mean delay (at least 200 Hz, at most
+    5 kHz). Beyond it lie overtones of the delay, which white noise passes on undamped; that none
+    of them grows, up to 5 kHz, is confirmed in the same way, and one that does is the answer.
 
     Fluctuations are those of N neurons that fire as independent renewal processes, driven by the
     network's own feedback (B. Lindner, B. Doiron and A. Longtin, Phys. Rev. E 72, 061919 (2005);
@@ -192,6 +194,10 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     if max(rates) > SILENT:
         rough, fine = _linearised(params, rates), _linearised(params, rates, **_FINER)
         mode = leading(rough.characteristic(2 * np.pi * highest))
+        wide = rough.characteristic(2 * np.pi * _HIGHEST)
+        grows = mode.real < 0 and not wide.quiet_above(2 * np.pi * highest)
+        if grows and wide.count(0.0, wide.right_edge()):
+            mode, highest = leading(wide), _HIGHEST
         error = max(error, fine.distance(mode) / (abs(mode) + 1.0))
         growth, frequency, stable = mode.real, mode.imag / (2 * np.pi), mode.real < 0
         if stable:
@@ -257,4 +263,4 @@ def _highest(params):
     """Frequency in Hz up to which modes are looked for."""
     resolved = [params.resolve(p) for p in POPULATIONS]
     delay = min((v["D_min"] + v["D_max"]) / 2 for v in resolved)
-    return float(np.clip(0.5 / max(delay, 1e-6), 1e3, 5e3))
+    return float(np.clip(1 / max(delay, 1e-6), 200.0, _HIGHEST))
