@@ -255,7 +255,12 @@ def load(path):
     kind = dataset.attrs.get("cbnet_result")
     if kind not in _KINDS:
         # with them come all classes
-        for module in ("comparison", "simulation.event_driven", "theory.stability", "theory.currents"):
+        for module in (
+            "comparison",
+            "simulation.event_driven",
+            "theory.stability",
+            "theory.currents",
+        ):
             importlib.import_module(f"cbnet.{module}")
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")

@@ -23,14 +23,16 @@ class Characteristic:
         F · pole · e^log_scale has none.
     radius : callable
         ``lam -> r``, subharmonic right of every pole, such that F has no zero where r < 1.
-    memory : float
-        Longest time (s) in it; its argument turns by less than this for each 1/s.
+    delay, memory : float
+        Longest delay, and longest time of any kind (s): at high and at low frequencies its argument
+        turns by less than these for each 1/s.
     highest : float
         Largest imaginary part considered, 1/s.
     """
 
     value: object
     radius: object
+    delay: float
     memory: float
     highest: float
 
@@ -110,26 +112,34 @@ def leading(characteristic):
     while depth < _DEEPEST:
         roots = _scan(characteristic, -depth, right, density)
         roots = roots[roots.real > -depth]
-        if not roots.size:
-            depth *= 3
-            continue
-        found = roots[np.argmax(roots.real)]
-        margin = 1e-3 * (abs(found) + 1.0)
-        if characteristic.count(found.real + margin, right + 1.0) == 0:
+        edge = -depth
+        if roots.size:
+            found = roots[np.argmax(roots.real)]
+            edge = found.real + 1e-3 * (abs(found) + 1.0)
+        if characteristic.count(edge, right + 1.0):
+            density *= 2
+        elif roots.size:
             return complex(found)
-        density *= 2
-        if density > 8:
+        else:
+            depth *= 3
+        if density > 16:
+            best = None if found is None else complex(found)
             raise ConvergenceError(
-                f"stability: got the growth rate {found.real:.4g}/s, but there is a larger one",
-                best=complex(found),
+                f"stability: got the mode {best} (1/s), but another one lies further to the right",
+                best=best,
             )
     raise ConvergenceError(f"stability: got no mode that decays slower than {_DEEPEST:g}/s")
 
 
 def _scan(characteristic, left, right, density):
     """Zeros near every local minimum of |F| on a grid: a function has no other minima."""
-    columns = int(np.ceil(characteristic.highest * characteristic.memory * 0.7 * density)) + 24
-    omega = np.linspace(0, characteristic.highest, columns)
+    omega = [0.0]
+    shortest, longest = (1.4 / x for x in (characteristic.memory, characteristic.delay))
+    shortest = min(shortest, characteristic.highest / 24)
+    while omega[-1] < characteristic.highest:
+        step = np.clip(0.1 * omega[-1], shortest, max(longest, shortest))
+        omega.append(omega[-1] + step / density)
+    omega = np.array(omega)
     # zeros crowd where damping is weak
     spread = np.sinh(np.linspace(-1, 1, int(_LINES * density)) * 3) / np.sinh(3)
     sigma = np.where(spread < 0, -left, right) * spread
@@ -143,8 +153,10 @@ def _scan(characteristic, left, right, density):
     starts = np.append(lam[1:-1, :-1][low], (real[crossing] + real[crossing + 1]) / 2)
     if not starts.size:
         return starts
-    reach = 2 * max(np.diff(sigma).max(), omega[1])
-    return _newton(characteristic, starts, reach)
+    reach = 2 * max(np.diff(sigma).max(), omega[1], characteristic.highest / 50)
+    found = _newton(characteristic, starts, reach)
+    # neighbours closer than the grid: look again with the zeros that are known divided out
+    return np.append(found, _newton(characteristic, found - 0.01 * reach, reach, np.unique(found)))
 
 
 def _minima(size):
@@ -160,14 +172,17 @@ def _minima(size):
     return np.all([middle <= n for n in neighbours], axis=0)
 
 
-def _newton(characteristic, start, reach):
+def _newton(characteristic, start, reach, known=()):
     """Newton's method from every start; what leaves its neighbourhood is no zero near it."""
     lam, going = start.astype(complex), np.arange(start.size)
     good = np.zeros(start.size, bool)
     for _ in range(40):
         at = lam[going]
         h = 1e-4 * (np.abs(at) + 1.0)
-        F, pole, log_scale = characteristic.value(np.concatenate([at, at + h, at - h]))
+        points = np.concatenate([at, at + h, at - h])
+        F, pole, log_scale = characteristic.value(points)
+        for zero in known:
+            F = F / (points - zero) / (points - np.conj(zero))
         relative = log_scale - np.tile(log_scale[: at.size], 3)
         f, up, down = np.split(F * pole * np.exp(relative), 3)
         slope = (up - down) / (2 * h)

@@ -98,7 +98,8 @@ class Feedback:
 
         delay = max(self._values[n]["D_max"] for n in self._active)
         period = max(min(1 / nu, _PERIOD) for nu in self.rates[self._active])
-        return Characteristic(value, radius, delay + period + sum(filters), highest)
+        delay, others = max(delay, 1e-6), period + sum(filters)
+        return Characteristic(value, radius, delay, delay + others, highest)
 
     def _filter_poles(self):
         """Time constants τ for which the determinant has a pole at −1/τ, as often as it has it."""

@@ -84,9 +84,7 @@ class LinearResponse:
     tests hold this solver against it.
     """
 
-    def __init__(
-        self, drift, noise, modulations, threshold, reset, tau_rp, *, order=10, finer=1.0
-    ):
+    def __init__(self, drift, noise, modulations, threshold, reset, tau_rp, *, order=10, finer=1.0):
         self._fields, self._modulations = (drift, noise), modulations
         self._threshold, self._reset, self._tau_rp = float(threshold), float(reset), float(tau_rp)
         self._order = order
@@ -96,9 +94,7 @@ class LinearResponse:
             raise ConvergenceError(
                 "linear response: got a neuron that practically never fires; it does not respond"
             )
-        self._edges = _with_layers(
-            groups[0].edges[0], drift, noise, self._threshold, self._reset
-        )
+        self._edges = _with_layers(groups[0].edges[0], drift, noise, self._threshold, self._reset)
         self._turn = _TURN / finer
         self._grids = {}
         self.rate = self._grid(_LOWEST).rate

@@ -81,9 +81,7 @@ class Currents(results.Result):
         if tuple(getattr(getattr(v, "dim", None), "_dims", ())) != unit("V")[1]:
             raise ParameterError(f"v: got {v}; expected potentials, as in -60*mV")
         volts = np.asarray(v, float)
-        neuron, fields = _neuron(
-            self.parameters, self.population, float(self.r_E), float(self.r_I)
-        )
+        neuron, fields = _neuron(self.parameters, self.population, float(self.r_E), float(self.r_I))
         active = 1 - float(self.rate) * neuron.tau_rp
         p = first_passage.density(*fields, neuron.threshold, neuron.reset, volts) * active
         drift = fields[0](volts.reshape(1, -1)).reshape(volts.shape) * p

@@ -107,9 +107,8 @@ class Stability(results.Result):
         if float(getattr(self, f"rate_{population}")) < SILENT:
             raise ParameterError(f"spectrum: got a silent population {population}")
         hertz = rates_in_hertz(self.parameters, f, "f")
-        sizes = _sizes(self.N, self.fraction_excitatory)
-        power = spectrum(self._feedback, hertz.ravel(), sizes)[:, POPULATIONS.index(population)]
-        return to_quantity(power.reshape(hertz.shape), "Hz")
+        power = spectrum(self._feedback, hertz.ravel(), self.N, _shares(self.fraction_excitatory))
+        return to_quantity(power[:, POPULATIONS.index(population)].reshape(hertz.shape), "Hz")
 
 
 def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excitatory=0.8):
@@ -183,7 +182,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         raise ParameterError(
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
         )
-    sizes = _check_sizes(N, fraction_excitatory)
+    _check_sizes(N, fraction_excitatory)
     solution = solve(params, noise="diffusion")
     index = _choose(solution, fixed_point)
     rates = float(solution.rate_E[index]), float(solution.rate_I[index])
@@ -201,7 +200,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         error = max(error, fine.distance(mode) / (abs(mode) + 1.0))
         growth, frequency, stable = mode.real, mode.imag / (2 * np.pi), mode.real < 0
         if stable:
-            fano, inaccuracy = fano_factor(rough, fine, sizes, _BIN)
+            fano, inaccuracy = fano_factor(rough, fine, N, _shares(fraction_excitatory), _BIN)
             error = max(error, inaccuracy)
     return Stability(
         parameters=params,
@@ -252,11 +251,10 @@ def _check_sizes(N, fraction_excitatory):
         raise ParameterError(
             f"fraction_excitatory: got {fraction_excitatory!r}; expected a number between 0 and 1"
         )
-    return _sizes(N, fraction_excitatory)
 
 
-def _sizes(N, fraction_excitatory):
-    return np.array([fraction_excitatory, 1 - fraction_excitatory]) * N
+def _shares(fraction_excitatory):
+    return np.array([fraction_excitatory, 1 - fraction_excitatory])
 
 
 def _highest(params):
