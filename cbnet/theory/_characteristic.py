@@ -59,12 +59,15 @@ class Characteristic:
         edge = np.concatenate([1j * np.geomspace(omega, self.highest, 120), far + 1j * omega])
         return bool(np.all(self.radius(edge) < 0.97))
 
-    def count(self, left, right):
-        """Zeros with real part from `left` to `right`, by the argument principle."""
+    def count(self, left, right, near=()):
+        """Zeros with real part from `left` to `right`, by the argument principle.
+
+        `near` are known zeros: the argument turns quickly where the contour passes one.
+        """
         corners = [right + 0j, right + 1j * self.highest, left + 1j * self.highest, left + 0j]
         total = 0.0
         for a, b in zip(corners, corners[1:], strict=False):
-            total += self._turns(a, b)
+            total += self._turns(a, b, near)
         # F(λ*) = F(λ)*: the lower half of the contour turns as much again
         zeros = total / np.pi
         if abs(zeros - round(zeros)) > 0.05:
@@ -73,9 +76,14 @@ class Characteristic:
             )
         return round(zeros)
 
-    def _turns(self, a, b):
+    def _turns(self, a, b, near):
         n = max(int(np.ceil(abs(b - a) * self.memory * 2)), 8)
-        t = np.linspace(0, 1, min(n, _POINTS // 4) + 1)
+        t = [np.linspace(0, 1, min(n, _POINTS // 4) + 1)]
+        for zero in (z for w in near for z in (w, np.conj(w))):
+            foot = (zero - a) / (b - a)
+            t.append(foot.real + np.abs(foot.imag) * np.sinh(np.linspace(-6, 6, 49)))
+        t = np.unique(np.concatenate(t))
+        t = t[(t >= 0) & (t <= 1)]
         p = self.entire(a + (b - a) * t)
         while True:
             turn = np.angle(p[1:] / p[:-1])
@@ -116,7 +124,7 @@ def leading(characteristic):
         if roots.size:
             found = roots[np.argmax(roots.real)]
             edge = found.real + 1e-3 * (abs(found) + 1.0)
-        if characteristic.count(edge, right + 1.0):
+        if characteristic.count(edge, right + 1.0, roots):
             density *= 2
         elif roots.size:
             return complex(found)

@@ -128,7 +128,10 @@ class LinearResponse:
         wave = np.abs(_growth(A, B2, 1j * highest) * highest)
         turns = np.diff(edges) * np.maximum(wave[1:], wave[:-1]) / self._turn
         parts = np.maximum(np.ceil(turns), 1).astype(int)
-        within = [np.linspace(a, b, n, endpoint=False) for a, b, n in zip(edges, edges[1:], parts)]
+        within = [
+            np.linspace(a, b, n, endpoint=False)
+            for a, b, n in zip(edges[:-1], edges[1:], parts, strict=True)
+        ]
         return np.append(np.concatenate(within), edges[-1])
 
 
