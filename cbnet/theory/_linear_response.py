@@ -79,8 +79,8 @@ class LinearResponse:
     Notes
     -----
     Assumes white noise (the diffusion approximation). The response of a leaky neuron with constant
-    noise is known in closed form: N. Brunel and V. Hakim, Neural Comput. 11, 1621 (1999), Eq. 3.15
-    ff. (drift); B. Lindner and L. Schimansky-Geier, Phys. Rev. Lett. 86, 2934 (2001) (noise). The
+    noise is known in closed form: N. Brunel and V. Hakim, Neural Comput. 11, 1621 (1999)
+    (drift); B. Lindner and L. Schimansky-Geier, Phys. Rev. Lett. 86, 2934 (2001) (noise). The
     tests hold this solver against it.
     """
 

@@ -124,17 +124,17 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
     bin, is correlated with the input, and bins with a spike are left out, as in a simulation
     (:mod:`cbnet.theory._bins`).
 
-    The drift is Itô's: jumps at the potential before the arrival. That a diffusion without drift
-    fires is the point of A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 (2022),
-    Sec. IV; the decomposition follows from the stationary Fokker-Planck equation (H. Risken, *The
-    Fokker-Planck Equation*, Sec. 5.2).
+    The drift is Itô's: jumps at the potential before the arrival. The parts of the rate are those
+    of the flux in the stationary Fokker-Planck equation (H. Risken, *The Fokker-Planck Equation*,
+    Ch. 5); that drift and diffusion balance in networks of conductance synapses is the subject of
+    A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 (2022).
 
     Examples
     --------
     >>> import cbnet
     >>> found = cbnet.currents(cbnet.load("conductance"), r_E="74Hz", r_I="44Hz")
     >>> [round(float(x), 2) for x in found.current_mean]
-    [6.88, -4.97, 1.92]
+    [6.59, -5.23, 1.36]
     """
     if population not in POPULATIONS:
         raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")

@@ -149,7 +149,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         M_pq(λ) = K_pq H_pq(λ) ⟨e^(−λD)⟩ / (1 + λ τ_q),      det[1 − M(λ)] = 0
 
     gives its modes λ = growth rate + 2πi frequency (N. Brunel and V. Hakim, Neural Comput. 11,
-    1621 (1999), Sec. 3, for inhibition with one delay). The one furthest to the right is found by
+    1621 (1999), for inhibition with one delay). The one furthest to the right is found by
     Newton's method from a scan and confirmed by the argument principle: no zero lies to the right
     of it, up to the frequency `highest`, the inverse of the mean delay (at least 200 Hz, at most
     5 kHz). Beyond it lie overtones of the delay, which white noise passes on undamped; that none
