@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV
+from scipy.integrate import trapezoid
 
 import cbnet
 from cbnet.errors import ParameterError
@@ -67,7 +68,7 @@ def test_the_error_covers_a_finer_grid(conductance, monkeypatch):
 
     found = cbnet.currents(conductance, r_E=74 * Hz, r_I=44 * Hz)
     assert found.error < 1e-3
-    monkeypatch.setattr(module, "_CELLS", 12)
+    monkeypatch.setattr(module, "_CELLS", 24)
     finer = cbnet.currents(conductance, r_E=74 * Hz, r_I=44 * Hz)
     for name in ("current_mean", "current_sd"):
         size = np.abs(numbers(finer, name))
@@ -82,6 +83,14 @@ def test_drift_carries_the_rate_of_a_driven_neuron_and_noise_that_of_an_idle_one
     assert float(idle.drift_rate) < 0 < float(idle.rate) < float(idle.diffusion_rate)
 
 
+def test_no_bin_without_spike_is_no_statistics(conductance):
+    """At nearly 500 Hz and 2 ms of refractory time no bin of 1 ms is left; the rate is."""
+    found = cbnet.currents(conductance.replace(K=100_000), r_E=200 * Hz, r_I=1 * Hz)
+    assert float(found.rate) > 400 and np.isnan(numbers(found, "current_sd")).all()
+    assert float(found.drift_rate) == pytest.approx(float(found.rate), rel=1e-2)
+    assert found.error < 1e-6
+
+
 @pytest.mark.parametrize("model", ["conductance", "current"])
 def test_the_parts_are_the_average_of_the_flux(model):
     found = cbnet.currents(cbnet.load(model), r_E=74 * Hz, r_I=44 * Hz)
@@ -92,7 +101,7 @@ def test_the_parts_are_the_average_of_the_flux(model):
     assert drift + diffusion == pytest.approx(np.full(v.size, float(found.rate)), rel=1e-9)
     # the trapezoidal rule is of second order: its error is far below 1e-4 on 2000 intervals
     scale = float(found.rate) + abs(float(found.drift_rate))
-    assert np.trapezoid(drift, v) / 10 == pytest.approx(float(found.drift_rate), abs=1e-4 * scale)
+    assert trapezoid(drift, v) / 10 == pytest.approx(float(found.drift_rate), abs=1e-4 * scale)
     assert drift[-1] == 0
     outside = found.flux([-66.0, -50.0] * mV)
     assert np.asarray(outside[0] + outside[1]) == pytest.approx([0, 0], abs=1e-12)

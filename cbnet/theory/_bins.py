@@ -15,6 +15,7 @@ from scipy.sparse.linalg import splu
 
 from ._collocation import radau
 
+_RAREST = 1e-6  # share of bins without spike below which they say nothing
 _STEPS, _ORDER = 8, 5  # of one bin: L-stable, since the cells near the threshold may be tiny
 
 
@@ -37,7 +38,7 @@ def moments(edges, fields, start, inputs, width):
     Returns
     -------
     mean, sd : ndarray
-        One for each input, V/s.
+        One for each input, V/s; NaN where practically every neuron fires within a bin.
     """
     h = np.diff(edges)
     v = (edges[1:] + edges[:-1]) / 2
@@ -77,6 +78,8 @@ def moments(edges, fields, start, inputs, width):
             two = along(second[k], 2 * (m * one - (slope @ one.T).T) + c * zeroth)
             first[k], second[k] = one[-1], two[-1]
         q0 = zeroth[-1]
+    if q0 @ h < _RAREST:
+        return np.full((2, len(inputs)), np.nan)
     mean = np.array([q @ h for q in first]) / (q0 @ h)
     square = np.array([q @ h for q in second]) / (q0 @ h)
     return mean / width, np.sqrt(np.maximum(square - mean**2, 0.0)) / width

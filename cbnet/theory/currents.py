@@ -14,7 +14,9 @@ from .first_passage import _narrowed, _with_layers
 from .response import Neuron, rates_in_hertz
 
 _BIN = 1e-3  # s
-_CELLS = 3  # of a panel; a second answer uses twice as many
+_CELLS = 3  # of a panel; further answers use twice as many
+_RTOL = 1e-3
+_DOUBLINGS = 4
 _REACH = 30.0  # what lies further up the lower wall than e^-30 weighs nothing
 
 
@@ -27,7 +29,7 @@ class Currents(results.Result):
     current_mean, current_sd : Quantity, shape (3,)
         Mean and standard deviation of the excitatory, inhibitory and net input in bins of 1 ms
         without spike and refractory time, as displacement of v a millisecond: the quantities that
-        a simulation reports under the same names.
+        a simulation reports under the same names. NaN where no neuron stays silent for so long.
     leak_mean : Quantity
         Mean of the leak f(v), refractory time excluded.
     rate : Quantity
@@ -158,11 +160,19 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
     rate = float(passage.rate[0])
     edges = _edges(fields, neuron)
     bound = {name: x[0, 0] if np.ndim(x) else x for name, x in _bound(neuron, rates).items()}
-    coarse, fine = (_statistics(neuron, fields, edges, bound, n) for n in (_CELLS, 2 * _CELLS))
-    size = np.maximum(np.abs(fine[1]), 1e-300)
-    error = max(float(passage.error[0]), np.max(np.abs(fine[1] - coarse[1]) / size) / 3)
-    # the fitted scheme is of second order
+    fine = _statistics(neuron, fields, edges, bound, _CELLS)
+    for doubling in range(1, _DOUBLINGS + 1):
+        coarse, fine = fine, _statistics(neuron, fields, edges, bound, _CELLS * 2**doubling)
+        gaps = [
+            np.abs(b - a) / np.maximum(np.abs(b), 1e-300)
+            for a, b in zip(coarse[:2], fine[:2], strict=True)
+        ]
+        # the fitted scheme is of second order
+        error = max(np.max(np.nan_to_num(gaps)) / 3, float(passage.error[0]))
+        if error < _RTOL:
+            break
     mean, sd, leak = ((4 * b - a) / 3 for a, b in zip(coarse, fine, strict=True))
+    sd = np.maximum(sd, 0.0)
     reset = np.array([neuron.reset])
     at_reset = first_passage.density(*fields, neuron.threshold, neuron.reset, reset)[0]
     half = float(np.ravel(fields[1](reset[None]))[0]) / 2
