@@ -198,8 +198,10 @@ def _newton(characteristic, start, reach, known=()):
         step *= np.minimum(1, reach / 8 / np.maximum(np.abs(step), 1e-300))
         lam[going] = at + step
         near = np.abs(at + step - start[going]) < reach
-        done = near & (np.abs(step) < 1e-10 * (np.abs(at) + 1.0))
-        good[going[done]] = True
+        size = np.abs(step) / (np.abs(at) + 1.0)
+        done = near & (size < 1e-10)
+        # rounding may keep the steps from getting any shorter than this
+        good[going[near & (size < 1e-6)]] = True
         going = going[near & ~done]
         if not going.size:
             break
