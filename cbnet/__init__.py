@@ -17,12 +17,14 @@ _PUBLIC = {
     "Model": "model",
     "Parameters": "parameters",
     "compare": "comparison",
+    "currents": "theory.currents",
     "load": "library",
     "build": "simulation.run",
     "simulate": "simulation.run",
     "simulate_neuron": "simulation.event_driven",
     "respond": "theory.response",
     "solve": "theory.self_consistency",
+    "stability": "theory.stability",
 }
 
 _MODULES = ("errors", "plotting", "results")

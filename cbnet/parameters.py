@@ -30,6 +30,7 @@ _UNITS = {
     **{p + "s": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
     **{p + "second": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
     "mV/ms": (1.0, (2, 1, -4, -1, 0, 0, 0)),
+    "1/s": (1.0, _HERTZ),
     "1/V": (1.0, (-2, -1, 3, 1, 0, 0, 0)),
     **{p + u: (x, _HERTZ) for p, x in (("", 1.0), ("k", 1e3)) for u in ("Hz", "hertz")},
 }

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..parameters import Entry, to_quantity
+from ..parameters import Entry
 
 ModelName = Annotated[
     str,
@@ -67,10 +67,10 @@ def in_options(message):
 
 
 def physical(text, option, unit, **bounds):
-    """The value of an option with a unit as a quantity; None if the option was not given."""
-    if text is None:
-        return None
-    return to_quantity(Entry(option, None, unit, **bounds).parse(text, option), unit)
+    """The text of an option with a unit, checked; None if the option was not given."""
+    if text is not None:
+        Entry(option, None, unit, **bounds).parse(text, option)
+    return text
 
 
 def number(text, option, **bounds):

@@ -46,6 +46,25 @@ def simulate(
     fraction_excitatory: Annotated[
         str, typer.Option(metavar="NUMBER", help="Part of the neurons that is excitatory.")
     ] = "0.8",
+    arrivals: Annotated[
+        str,
+        typer.Option(
+            metavar="random|brian2",
+            help="Order of the arrivals of a step: random, the threshold tested after each; or all "
+            "excitatory ones, all inhibitory ones, as Brian2's Synapses have it.",
+        ),
+    ] = "random",
+    storage: Annotated[
+        str,
+        typer.Option(
+            metavar="auto|stored|bitmap|procedural",
+            help="How synapses are kept: chosen by memory and speed, or forced.",
+        ),
+    ] = "auto",
+    dt_check: Annotated[
+        bool,
+        typer.Option("--dt-check", help="Run again with a quarter of the time step; compare."),
+    ] = False,
     seed: options.Seed = "0",
     out: options.Out = None,
     as_json: options.Json = False,
@@ -68,17 +87,24 @@ def simulate(
         "seed": options.whole(seed, "--seed", at_least=0),
         "fraction_excitatory": options.number(fraction_excitatory, "--fraction-excitatory"),
         "initial": initial,
+        "arrivals": arrivals,
+        "storage": storage,
     }
     with output.saving(out, output.file_name("simulate", params)) as save:
-        from .. import simulate as run
+        from ..simulation.run import simulate as run
+        from ..simulation.run import step_check
 
         with progress.reporter(quiet) as reporter:
             result = run(params, progress=reporter, **given)
+            checked = step_check(result, progress=reporter, **given) if dt_check else None
         saved = save(result)
     if as_json:
-        output.print_json(result.to_dict())
+        shown = result.to_dict()
+        output.print_json(shown | {"dt_check": checked.to_dict()} if checked else shown)
     else:
         show(result)
+        if checked:
+            print(checked)
     output.announce(saved, sys.stderr if as_json else None)
 
 

@@ -1,5 +1,9 @@
 """What a user calls: simulate a network, or have it as Brian2 objects."""
 
+import dataclasses
+import math
+
+from ..results import plain
 from .job import prepare
 from .workshop import run_jobs
 
@@ -69,6 +73,87 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     (``law="fixed"``) or on average, and K external Poisson inputs.
     """
     return run_jobs([prepare(params, N, duration, **options)], 1, progress)[0]
+
+
+@dataclasses.dataclass(frozen=True)
+class StepCheck:
+    """What a quarter of the time step changes; shifts are those of the coarser step.
+
+    Attributes
+    ----------
+    dt, finer_dt : float
+        In s.
+    rate, rate_sem : float
+        (rate − rate with the finer step)/rate with the finer step, of the excitatory population,
+        and its standard error.
+    cv, cv_sem : float
+        The same for the CV of its intervals; NaN where there is none.
+    """
+
+    dt: float
+    finer_dt: float
+    rate: float
+    rate_sem: float
+    cv: float
+    cv_sem: float
+
+    def to_dict(self):
+        """Plain numbers, None where undefined."""
+        return {
+            "dt_ms": self.finer_dt * 1e3,
+            "rate_shift": plain(self.rate),
+            "rate_shift_sem": plain(self.rate_sem),
+            "cv_shift": plain(self.cv),
+            "cv_shift_sem": plain(self.cv_sem),
+        }
+
+    def __str__(self):
+        def shown(shift, error):
+            return "undefined" if math.isnan(shift) else f"{shift:+.2%} ± {error:.2%}"
+
+        return (
+            f"dt = {self.dt * 1e3:g} ms against {self.finer_dt * 1e3:g} ms: rate "
+            f"{shown(self.rate, self.rate_sem)}, CV {shown(self.cv, self.cv_sem)} (one standard "
+            "error; the two runs differ in their random numbers, too)"
+        )
+
+
+def step_check(result, *, progress=None, **options):
+    """Run a simulation again with a quarter of its time step.
+
+    Parameters
+    ----------
+    result : Simulation
+        What :func:`simulate` returned.
+    progress : object, optional
+        As for :func:`simulate`.
+    **options
+        What else :func:`simulate` was given.
+
+    Returns
+    -------
+    StepCheck
+
+    Examples
+    --------
+    >>> import cbnet
+    >>> from cbnet.simulation.run import step_check
+    >>> params = cbnet.load("conductance").replace(K=40, a=0.01, nu_X="60Hz")
+    >>> given = {"N": 250, "duration": "0.2s"}
+    >>> step_check(cbnet.simulate(params, **given), **given).finer_dt
+    2.5e-05
+    """
+    dt = result.in_si("dt")
+    finer = simulate(result.parameters, progress=progress, **{**options, "dt": f"{dt / 4!r}s"})
+
+    def shift(name):
+        here, there = float(result.in_si(name)), float(finer.in_si(name))
+        errors = [float(one.in_si(f"{name}_sem")) for one in (result, finer)]
+        if not there > 0:
+            return math.nan, math.nan
+        return here / there - 1, math.hypot(errors[0] / there, errors[1] * here / there**2)
+
+    return StepCheck(float(dt), float(dt) / 4, *shift("rate_E"), *shift("cv_E"))
 
 
 def build(

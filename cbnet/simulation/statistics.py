@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from scipy import stats
 
 from .online import BLOCKS, GROUPS
 
@@ -84,6 +83,8 @@ def drift(spikes, seconds):
     if all(half.std() == 0 for half in halves):
         differ = bool(halves[0].mean() != halves[1].mean())
     else:
+        from scipy import stats  # takes longer to import than a short simulation to run
+
         differ = bool(stats.ttest_ind(*halves, equal_var=False).pvalue < 1e-3)
     first, second = map(_from_blocks, halves)
     return first, second, differ

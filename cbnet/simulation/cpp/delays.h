@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 #include "random.h"
@@ -24,6 +25,8 @@ public:
             below.push_back(width > 0 ? std::min(1.0, reached / width) : 1.0);
         }
         below.back() = 1.0;
+        for (double share : below)
+            bound.push_back(static_cast<uint64_t>(std::ldexp(share, 32)));
     }
 
     // The shortest delay, and how many there are from it on.
@@ -54,18 +57,17 @@ public:
     int slot(Stream &stream) const {
         if (slots == 1)
             return 0;
-        const double u = stream.uniform();
+        const uint32_t u = stream.half();
         // Equal steps but for the first and the last: the guess is off by one at the most.
-        int d = std::min(slots - 1, static_cast<int>(u * slots));
-        while (u >= below[d])
-            d++;
-        while (d > 0 && u < below[d - 1])
-            d--;
+        int d = static_cast<int>(static_cast<uint64_t>(u) * slots >> 32);
+        d += u >= bound[d];
+        d -= d > 0 && u < bound[d - 1];
         return d;
     }
 
 private:
-    std::vector<double> below;  // cumulative probability
+    std::vector<double> below;    // cumulative probability
+    std::vector<uint64_t> bound;  // the same in units of 2^-32
 };
 
 // The spikes of the last steps.
@@ -87,6 +89,49 @@ public:
 private:
     std::vector<std::vector<int32_t>> recent;
     int64_t now = 0;
+};
+
+// What will arrive in the next steps, target by target: the synapses of a spike are dealt to the
+// steps in which they are due. Memory is then walked from end to end, when a neuron fires and when
+// its spikes arrive, which is faster than to look for a few synapses at a time in every step.
+template <class Target> class Due {
+public:
+    Due(int shortest, int slots) : shortest(shortest), lists(shortest + slots) {}
+
+    // Synapses of a neuron that fires now, with the delay shortest + slot. More than n may be read,
+    // up to PADDING: copying in pieces of one size is what costs least for a few.
+    void add(int slot, const Target *targets, size_t n) {
+        List &list = lists[(now + shortest + slot) % lists.size()];
+        if (list.used + n + PADDING > list.room.size())
+            list.room.resize(2 * (list.used + n + PADDING));
+        Target *to = list.room.data() + list.used;
+        for (size_t k = 0; k < n; k += PADDING)
+            std::memcpy(to + k, targets + k, PADDING * sizeof(Target));
+        list.used += n;
+    }
+
+    // What is due now; to be called once in a step, after the spikes of the step were added.
+    template <class Use> void take(Use &&use) {
+        List &list = lists[now % lists.size()];
+        use(list.room.data(), list.used);
+        list.used = 0;
+        now++;
+    }
+
+    // The number of synapses of one delay below which this pays.
+    static constexpr int FEW = 64;
+    // What must lie behind the last target, readable.
+    static constexpr size_t PADDING = 16;
+
+private:
+    struct List {
+        std::vector<Target> room;
+        size_t used = 0;
+    };
+
+    int shortest;
+    std::vector<List> lists;
+    uint64_t now = 0;
 };
 
 }  // namespace cbnet

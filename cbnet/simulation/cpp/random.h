@@ -36,9 +36,19 @@ public:
     // Uniform in (0, 1).
     double uniform() { return (((*this)() >> 11) + 0.5) * 0x1p-53; }
 
-    // A whole number below `bound`; its bias is below 2^-32 for the numbers of neurons met here.
+    // 32 random bits; a word gives two of them.
+    uint32_t half() {
+        if (halves == 0) {
+            word = (*this)();
+            halves = 2;
+        }
+        halves--;
+        return static_cast<uint32_t>(word >> 32 * halves);
+    }
+
+    // A whole number below `bound`, with a bias below bound/2^32.
     uint32_t below(uint32_t bound) {
-        return static_cast<uint32_t>(((*this)() >> 32) * static_cast<uint64_t>(bound) >> 32);
+        return static_cast<uint32_t>(half() * static_cast<uint64_t>(bound) >> 32);
     }
 
     uint64_t binomial(uint64_t trials, double probability) {
@@ -52,7 +62,8 @@ public:
     double normal() { return std::normal_distribution<double>()(*this); }
 
 private:
-    uint64_t state;
+    uint64_t state, word = 0;
+    int halves = 0;
 };
 
 // Sixteen xoshiro128++ generators side by side (Blackman & Vigna 2021), one in each lane of a vector.

@@ -105,12 +105,6 @@ protected:
     BySource(Sizes sizes, uint64_t seed)
         : sizes(sizes), seed(seed), place_count(sizes.sources) {}
 
-    static void images(const Permutation &order, uint32_t first, uint32_t count,
-                       uint32_t *__restrict out) {
-        for (uint32_t j = 0; j < count; j++)  // the compiler makes vector instructions of it
-            out[j] = order(first + j);
-    }
-
     Sizes sizes;
     uint64_t seed;
     std::vector<uint32_t> place_count;
@@ -135,7 +129,7 @@ public:
 
     void targets_of(uint32_t source, uint32_t first, uint32_t count,
                     uint32_t *out) const override {
-        images(permutation(source), first, count, out);
+        permutation(source).images(first, count, out);
         const int64_t self = sizes.self_of_source(source);
         if (self < 0)
             return;
@@ -198,7 +192,7 @@ public:
 
     void targets_of(uint32_t source, uint32_t first, uint32_t count,
                     uint32_t *out) const override {
-        images(permutation(source / members), begin[source] + first, count, out);
+        permutation(source / members).images(begin[source] + first, count, out);
         for (uint32_t k = exchanged[source]; k < exchanged[source + 1]; k++)
             if (exchanges[k].place - first < count)  // unsigned: not before `first` either
                 out[exchanges[k].place - first] = exchanges[k].target;

@@ -66,8 +66,9 @@ public:
     }
 
     // Count what arrives now of the spikes that are under way.
-    template <class Count>
-    void deliver(const History &history, int shortest, Count *counts) const {
+    template <class Count> void deliver(const History &history, int shortest, Count *counts) {
+        if (slots > 1 && mean_length() < Due<uint16_t>::FEW)
+            return deal(history.before(0), shortest, counts);
         for (size_t b = 0; b < blocks.size(); b++)
             for (int slot = 0; slot < slots; slot++) {
                 const auto &spikes = history.before(shortest + slot);
@@ -107,6 +108,7 @@ private:
     struct Block {
         std::vector<uint32_t> start;  // of each source and delay in `target`
         std::vector<uint16_t> target;
+        std::unique_ptr<Due<uint16_t>> due;
     };
 
     Sizes sizes;
@@ -129,6 +131,7 @@ private:
                 throw std::length_error("more than 2^32 synapses in a block of 65536 neurons");
             auto &start = blocks[b].start;
             std::partial_sum(start.begin(), start.end(), start.begin());
+            blocks[b].target.reserve(start.back() + Due<uint16_t>::PADDING);
             blocks[b].target.resize(start.back());
         }
         draw([&](uint32_t source, uint32_t target, int slot) {
@@ -172,6 +175,28 @@ private:
         }
     }
 
+    // Synapses of one source and delay in a block.
+    double mean_length() const {
+        return static_cast<double>(blocks[0].target.size()) / blocks[0].start.size();
+    }
+
+    template <class Count>
+    void deal(const std::vector<int32_t> &spikes, int shortest, Count *counts) {
+        for (size_t b = 0; b < blocks.size(); b++) {
+            Block &block = blocks[b];
+            if (!block.due)
+                block.due = std::make_unique<Due<uint16_t>>(shortest, slots);
+            for (int32_t source : spikes) {
+                const uint32_t *start = &block.start[place(source, 0)];
+                for (int slot = 0; slot < slots; slot++)
+                    block.due->add(slot, block.target.data() + start[slot], start[slot + 1] - start[slot]);
+            }
+            block.due->take([&](const uint16_t *targets, size_t n) {
+                add(targets, n, counts + b * BLOCK);
+            });
+        }
+    }
+
     // Each of three loops fetches what the next one needs: memory answers late, but many at once.
     template <class Count>
     void add(const Block &block, const int32_t *spikes, size_t n, int slot, Count *counts) const {
@@ -207,21 +232,22 @@ public:
     // `ends` tells how many places of each source have a delay or a shorter one.
     Procedural(Sizes sizes, std::unique_ptr<BySource> graph, std::vector<uint32_t> ends, int slots)
         : sizes(sizes), graph(std::move(graph)), ends(std::move(ends)), slots(slots),
-          degrees(this->graph->out_degrees()), arrived(this->graph->width()) {}
+          degrees(this->graph->out_degrees()), arrived(this->graph->width()) {
+        const double places = std::accumulate(degrees.begin(), degrees.end(), 0.0);
+        mean_length = places / (static_cast<double>(degrees.size()) * slots);
+    }
 
     template <class Count>
     void deliver(const History &history, int shortest, Count *__restrict counts) {
-        uint32_t target[CHUNK];
-        for (int slot = 0; slot < slots; slot++)
-            for (int32_t source : history.before(shortest + slot)) {
-                const uint32_t *end = &ends[static_cast<size_t>(source) * slots + slot];
-                for (uint32_t first = slot == 0 ? 0 : end[-1]; first < *end; first += CHUNK) {
-                    const uint32_t n = std::min(CHUNK, *end - first);
-                    graph->targets_of(source, first, n, target);
-                    for (uint32_t j = 0; j < n; j++)
-                        arrived[target[j]]++;
+        if (slots > 1 && mean_length < Due<uint32_t>::FEW)
+            deal(history.before(0), shortest);
+        else
+            for (int slot = 0; slot < slots; slot++)
+                for (int32_t source : history.before(shortest + slot)) {
+                    const uint32_t *end = &ends[static_cast<size_t>(source) * slots + slot];
+                    compute(source, slot == 0 ? 0 : end[-1], *end);
+                    count(row.data(), row.size());
                 }
-            }
         for (uint32_t j = 0; j < sizes.targets; j++)
             counts[j] += static_cast<Count>(arrived[j]);
         std::fill(arrived.begin(), arrived.end(), 0);
@@ -247,13 +273,41 @@ public:
     }
 
 private:
-    static constexpr uint32_t CHUNK = 512;
     Sizes sizes;
     std::unique_ptr<BySource> graph;
     std::vector<uint32_t> ends;
     int slots;
+    double mean_length;  // synapses of one source and delay
     std::vector<uint32_t> degrees;
     std::vector<uint32_t> arrived;  // in this step, nobody's included
+    std::vector<uint32_t> row;
+    std::unique_ptr<Due<uint32_t>> due;
+
+    // Places `first` to `end` of a source's row.
+    void compute(int32_t source, uint32_t first, uint32_t end) {
+        row.reserve(end - first + Due<uint32_t>::PADDING);
+        row.resize(end - first);
+        graph->targets_of(source, first, end - first, row.data());
+    }
+
+    void count(const uint32_t *targets, size_t n) {
+        for (size_t k = 0; k < n; k++)
+            arrived[targets[k]]++;
+    }
+
+    void deal(const std::vector<int32_t> &spikes, int shortest) {
+        if (!due)
+            due = std::make_unique<Due<uint32_t>>(shortest, slots);
+        for (int32_t source : spikes) {
+            const uint32_t *end = &ends[static_cast<size_t>(source) * slots];
+            compute(source, 0, end[slots - 1]);
+            for (int slot = 0; slot < slots; slot++) {
+                const uint32_t first = slot == 0 ? 0 : end[slot - 1];
+                due->add(slot, row.data() + first, end[slot] - first);
+            }
+        }
+        due->take([&](const uint32_t *targets, size_t n) { count(targets, n); });
+    }
 };
 
 // One bit for every pair of neurons, and one delay for all. The spikes of a step are added up bit
