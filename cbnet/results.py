@@ -32,6 +32,8 @@ _MODULES = {
     "Response": "theory.response",
     "Simulation": "simulation.measured",
     "Solution": "theory.self_consistency",
+    "Stability": "theory.stability",
+    "Currents": "theory.currents",
 }
 
 
@@ -289,20 +291,8 @@ def load(path):
         reason = str(error).splitlines()[0]
         raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
     kind = dataset.attrs.get("cbnet_result")
-<<<<<<< HEAD
     if kind in _MODULES:
         importlib.import_module(f"cbnet.{_MODULES[kind]}")
-=======
-    if kind not in _KINDS:
-        # with them come all classes
-        for module in (
-            "comparison",
-            "simulation.event_driven",
-            "theory.stability",
-            "theory.currents",
-        ):
-            importlib.import_module(f"cbnet.{module}")
->>>>>>> stability
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
     return _KINDS[kind].from_xarray(dataset)
