@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 import cbnet
 from cbnet.diffusion import of_model
 from cbnet.simulation.event_driven import arrival_rates
-from cbnet.simulation.layout import available_memory
+from cbnet.simulation.storage import available_memory
 from cbnet.simulation.plain_step import PlainChain
 from cbnet.simulation.timestep import LADDER, bias
 

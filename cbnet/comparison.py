@@ -15,7 +15,9 @@ from .simulation.layout import layout
 from .theory.self_consistency import solve
 
 K_THEORY = (400, 1600, 6400, 25600)
-K_SIMULATION = (400, 1600)
+K_SIMULATION = (400, 1600, 6400)
+SEEDS = 2
+_LARGE = 16_000  # neurons beyond which one simulation is as good as several smaller ones
 NU_X = ("30Hz", "50Hz", "80Hz")
 SCALINGS = ("sqrt", "preserving")
 MODELS = ("conductance", "current")
@@ -108,7 +110,7 @@ def compare(
     N=None,
     duration="0.5s",
     transient="0.1s",
-    seeds=2,
+    seeds=None,
     seed=1,
     noise=None,
     processes=None,
@@ -123,7 +125,7 @@ def compare(
         or nu_X set there is the only one compared unless `K` or `nu_X` is given.
     K, simulate_K : sequence of int, optional
         In-degrees for the theory (default 400, 1600, 6400, 25600) and for simulations as well
-        (default 400, 1600).
+        (default 400, 1600, 6400).
     nu_X : sequence of Quantity, optional
         External rates (default 30, 50, 80 Hz).
     models : sequence of str, optional
@@ -135,7 +137,8 @@ def compare(
     duration, transient : Quantity
         Of each simulation.
     seeds, seed : int
-        Number of simulations of each row, and the first of their seeds.
+        Number of simulations of each row (default 2, and 1 of more than 16000 neurons), and the
+        first of their seeds.
     noise : str, optional
         Of the theory: see :func:`cbnet.solve`.
     processes : int, optional
@@ -158,7 +161,8 @@ def compare(
         models = MODELS if base.model.name in MODELS else (base.model, "current")
     nu_X = _rates(base, nu_X)
     K, simulate_K = _in_degrees(base, K, simulate_K)
-    seeds = _whole("seeds", seeds, at_least=1)
+    if seeds is not None:
+        seeds = _whole("seeds", seeds, at_least=1)
     seed = _whole("seed", seed, at_least=0)
     progress.stage("solving the theory")
     points = []
@@ -182,8 +186,9 @@ def compare(
             continue
         given = {name: to_quantity(value, "s") for name, value in times.items()}
         given["dt"] = to_quantity(steps[point.model.name, point.K], "s")
-        for number in range(seeds):
-            jobs.append(prepare(point, N or _default_size(point), seed=seed + number, **given))
+        size = N or _default_size(point)
+        for number in range(seeds or (SEEDS if size <= _LARGE else 1)):
+            jobs.append(prepare(point, size, seed=seed + number, **given))
             owners.append(row)
     solutions = []
     for done, (_, point) in enumerate(points):

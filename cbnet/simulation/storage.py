@@ -14,7 +14,7 @@ BYTES = 20_000_000  # of a program without neurons
 BYTES_PER_NEURON = 300  # state, statistics and spikes under way
 _BYTES_BRIAN2 = 64  # a synapse of Brian2's Synapses, at the peak
 _BLOCK = 65_536  # targets whose number takes two bytes (cpp/storage.h)
-_DENSE = 1 / 16  # connection probability from which bits beat numbers of two bytes
+_DENSE = 1 / 20  # connection probability from which bits beat numbers of two bytes
 _SHARE = 0.8  # of the memory that may be filled before synapses are computed rather than kept
 
 

@@ -60,7 +60,7 @@ public:
     }
 
 private:
-    static constexpr int CHUNK = 512;
+    static constexpr int CHUNK = 256;
 
     Stream stream;
     Lanes lanes;
@@ -97,31 +97,36 @@ private:
         uint32_t random[CHUNK];
         for (int i = 0; i < n; i += Lanes::WIDTH)
             lanes.next(random + i);
+        // Loops as plain as these are what the compiler makes vector instructions of.
         const Leak leak(p);
-        const Outcome *__restrict table = outcomes->data();
-        const int stride = outcomes->stride();
-        const double threshold = p.threshold, floor = lowest;
-        const bool always = !(monotone && tabulated);
+        double x[CHUNK], top[CHUNK];
+        for (int i = 0; i < n; i++) {
+            x[i] = leak(v[i]);
+            const double from = std::max(x[i], lowest);
+            // a jump upwards gets shorter on the way: the first of them is the longest
+            top[i] = from + n_E[i] * (p.excitatory.offset + p.excitatory.slope * from);
+        }
+        double factor[CHUNK], mean[CHUNK], spread[CHUNK];
+        for (int i = 0; i < n && tabulated; i++) {
+            const Outcome &outcome = outcomes->at(n_E[i], n_I[i]);
+            factor[i] = outcome.factor;
+            mean[i] = outcome.mean;
+            spread[i] = outcome.spread;
+        }
+        const double threshold = tabulated && monotone ? p.threshold
+                                                       : -std::numeric_limits<double>::max();
         bool near[CHUNK];
-        if (tabulated)
-            for (int i = 0; i < n; i++) {
-                const double x = leak(v[i]);
-                const bool active = held[i] == 0;
-                const Outcome &excited = table[n_E[i] * stride];
-                const Outcome &outcome = table[n_E[i] * stride + n_I[i]];
-                near[i] = active & ((excited(std::max(x, floor)) > threshold) | always);
-                const double y = outcome(x, random[i] * 0x1p-32);
-                v[i] = !active ? v[i] : near[i] ? x : y;
-                not_refractory[i] = active;
-                held[i] -= !active;
-            }
-        else
-            for (int i = 0; i < n; i++) {
-                near[i] = held[i] == 0;
-                not_refractory[i] = near[i];
-                v[i] = near[i] ? leak(v[i]) : v[i];
-                held[i] -= !near[i];
-            }
+        for (int i = 0; i < n; i++) {
+            const double order = random[i] * 0x1p-32 - 0.5;
+            const double y = factor[i] * x[i] + mean[i] + spread[i] * order;
+            const double after = top[i] > threshold ? x[i] : y;
+            v[i] = held[i] == 0 ? after : v[i];
+        }
+        for (int i = 0; i < n; i++) {
+            near[i] = (held[i] == 0) & (top[i] > threshold);
+            not_refractory[i] = held[i] == 0;
+            held[i] -= held[i] > 0;
+        }
         int listed[CHUNK], count = 0;
         for (int i = 0; i < n; i++) {
             listed[count] = i;
@@ -130,10 +135,10 @@ private:
         int fired = 0;
         for (int k = 0; k < count; k++) {
             const int i = listed[k];
-            v[i] = tabulated && monotone ? in_random_order(v[i], n_E[i], n_I[i], threshold)
-                                         : one_by_one(v[i], n_E[i], n_I[i], threshold);
+            v[i] = tabulated && monotone ? in_random_order(v[i], n_E[i], n_I[i], p.threshold)
+                                         : one_by_one(v[i], n_E[i], n_I[i], p.threshold);
             spikes[fired] = first + i;
-            fired += v[i] > threshold;
+            fired += v[i] > p.threshold;
         }
         for (int k = 0; k < fired; k++)
             neurons.fire(spikes[k], p.reset, refractory_steps(p.tau_rp, p.dt, stream));

@@ -19,18 +19,13 @@ struct Jump {
 };
 
 // What n_E excitatory and n_I inhibitory arrivals in random order do: v -> factor v + constant. The
-// factor does not depend on the order; the constant does where the jumps do not commute, and has a
-// mean and a standard deviation over all orders.
+// factor does not depend on the order. The constant does where the jumps do not commute: over all
+// orders it has a mean, and the variance of a uniform number of width `spread`.
 struct Outcome {
     double factor, mean, spread;
 
-    // The same for any order.
+    // Without the spread.
     double operator()(double v) const { return factor * v + mean; }
-
-    // `uniform` between 0 and 1 stands for the order.
-    double operator()(double v, double uniform) const {
-        return factor * v + mean + spread * (3.4641016151377544 * (uniform - 0.5));
-    }
 };
 
 // Outcomes of all numbers of arrivals up to a bound, which grows as needed.
@@ -81,7 +76,7 @@ private:
             const double f = 1.0 + jump.slope, c = f * before.mean + jump.offset;
             factor = f * before.factor;
             mean += probability * c;
-            square += probability * (c * c + f * f * before.spread * before.spread);
+            square += probability * (c * c + f * f * before.spread * before.spread / 12);
         };
         if (E > 0)
             add(at(E - 1, I), excitatory, static_cast<double>(E) / (E + I));
@@ -89,7 +84,7 @@ private:
             add(at(E, I - 1), inhibitory, static_cast<double>(I) / (E + I));
         const double variance = square - mean * mean;
         // what rounding leaves of jumps that commute is no spread
-        return {factor, mean, variance > 1e-12 * square ? std::sqrt(variance) : 0.0};
+        return {factor, mean, variance > 1e-12 * square ? std::sqrt(12 * variance) : 0.0};
     }
 };
 

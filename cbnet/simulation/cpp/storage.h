@@ -15,6 +15,10 @@
 #include <stdexcept>
 #include <vector>
 
+#ifdef __AVX512F__
+#include <immintrin.h>
+#endif
+
 #include "delays.h"
 #include "rows.h"
 
@@ -428,6 +432,12 @@ private:
                     continue;
                 Count *__restrict c = counts + word * 64;
                 const int m = static_cast<int>(std::min<size_t>(64, n - word * 64));
+#ifdef __AVX512BW__
+                if (m == 64) {
+                    add_digits(bits, used, c);
+                    continue;
+                }
+#endif
                 for (int k = 0; k < used; k++)
                     for (int j = 0; j < m; j++)
                         c[j] += static_cast<Count>((bits[k] >> j & 1) << k);
@@ -439,6 +449,28 @@ private:
         Column digit[DIGITS];
         int used = 0;
 
+#ifdef __AVX512BW__
+        // A bit selects the numbers to which a digit is added: 32 or 16 at once.
+        static void add_digits(const uint64_t *bits, int used, uint16_t *counts) {
+            for (int part = 0; part < 2; part++) {
+                __m512i sum = _mm512_loadu_si512(counts + 32 * part);
+                for (int k = 0; k < used; k++)
+                    sum = _mm512_mask_add_epi16(sum, static_cast<__mmask32>(bits[k] >> 32 * part),
+                                                sum, _mm512_set1_epi16(1 << k));
+                _mm512_storeu_si512(counts + 32 * part, sum);
+            }
+        }
+        static void add_digits(const uint64_t *bits, int used, int32_t *counts) {
+            for (int part = 0; part < 4; part++) {
+                __m512i sum = _mm512_loadu_si512(counts + 16 * part);
+                for (int k = 0; k < used; k++)
+                    sum = _mm512_mask_add_epi32(sum, static_cast<__mmask16>(bits[k] >> 16 * part),
+                                                sum, _mm512_set1_epi32(1 << k));
+                _mm512_storeu_si512(counts + 16 * part, sum);
+            }
+        }
+#endif
+
         struct Full {
             Column sum, carry;
             Full(const Column &a, const Column &b, const Column &c)
@@ -446,6 +478,9 @@ private:
         };
 
         static bool any(const Column &x) {
+#ifdef __AVX512F__
+            return _mm512_test_epi64_mask((__m512i)x, (__m512i)x) != 0;
+#endif
             uint64_t some = 0;
             for (int k = 0; k < WORDS; k++)
                 some |= x[k];
