@@ -201,18 +201,24 @@ def test_the_order_of_arrivals_is_the_one_that_is_named(tmp_path):
 @needs_compiler
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "params",
+    ("params", "spread"),
     [
-        small("current", tau_S=2 * ms),
-        small(law="gaussian", CV_K=0.1, D=1 * ms),
-        small("current", law="bernoulli", **{"I.tau_L": 10 * ms, "E.nu_X": 90 * Hz}),
+        (small("current", tau_S=2 * ms), 0.0),
+        (small(law="gaussian", CV_K=0.03, D=1 * ms), 0.016),
+        (small("current", law="bernoulli", **{"I.tau_L": 10 * ms, "E.nu_X": 90 * Hz}), 0.053),
     ],
     ids=["filtered", "gaussian", "populations that differ"],
 )
-def test_variants_run_and_fire(params, tmp_path):
-    """Compiles one network each."""
+def test_variants_have_the_rates_of_cbnet(params, spread, tmp_path):
+    """Compiles two networks each.
+
+    `spread` is the relative standard deviation of the rate over draws of unequal in-degrees, which
+    no error within one run shows: 4.4 Hz of 84 Hz in eight draws with CV_K = 0.1, in proportion to
+    CV_K, which is 0.1 for the K = 100 inputs of the last case.
+    """
     found = ran(script(params, N=1250, duration=0.3 * second, dt=0.05 * ms), tmp_path)
     ours = cbnet.simulate(params, N=1250, duration=0.3 * second, dt=0.05 * ms)
-    # plain steps of 0.05 ms, two draws of the network
-    error = np.hypot(np.sqrt(2) * float(ours.rate_E_sem), 0.03 * float(ours.rate_E))
+    rate, sem = float(ours.rate_E), float(ours.rate_E_sem)
+    # two draws of the network, and the bias of plain steps of 0.05 ms: 2.7 % was measured
+    error = np.hypot(np.sqrt(2) * np.hypot(sem, spread * rate), 0.027 * rate)
     assert abs(found["rate_E"] - float(ours.rate_E)) < 3 * error
