@@ -16,8 +16,8 @@ from scipy.optimize import brentq
 import cbnet
 from cbnet.diffusion import of_model
 from cbnet.simulation.event_driven import arrival_rates
-from cbnet.simulation.storage import available_memory
 from cbnet.simulation.plain_step import PlainChain
+from cbnet.simulation.storage import available_memory
 from cbnet.simulation.timestep import LADDER, bias
 
 from .measuring import Row, in_turn, ratios
