@@ -201,29 +201,44 @@ public:
             excitatory = std::make_unique<Outcomes>(p.excitatory, p.inhibitory);
             inhibitory = std::make_unique<Outcomes>(p.inhibitory, p.excitatory);
         }
-        const int n = neurons.last - neurons.first;
-        if (n == 0)
-            return 0;
-        double *__restrict v = neurons.v + neurons.first;
-        int32_t *__restrict held = neurons.held + neurons.first;
-        char *__restrict not_refractory = neurons.not_refractory + neurons.first;
-        Count *__restrict n_E = neurons.arrived_E + neurons.first;
-        Count *__restrict n_I = neurons.arrived_I + neurons.first;
+        int fired = 0;
+        for (int first = neurons.first; first < neurons.last; first += CHUNK)
+            fired += advance(p, neurons, first, std::min(CHUNK, neurons.last - first),
+                             spikes + fired);
+        return fired;
+    }
+
+private:
+    static constexpr int CHUNK = 256;
+
+    std::unique_ptr<Instantaneous> values;
+    std::unique_ptr<Outcomes> excitatory, inhibitory;  // of one kind of arrival alone
+
+    template <class Count>
+    int advance(const Instantaneous &p, const Neurons<Count> &neurons, int first, int n,
+                int32_t *spikes) {
+        double *__restrict v = neurons.v + first;
+        int32_t *__restrict held = neurons.held + first;
+        char *__restrict not_refractory = neurons.not_refractory + first;
+        Count *__restrict n_E = neurons.arrived_E + first, *__restrict n_I = neurons.arrived_I + first;
         excitatory->reserve(*std::max_element(n_E, n_E + n), 0);
         inhibitory->reserve(*std::max_element(n_I, n_I + n), 0);
-        const Outcome *__restrict excites = excitatory->data(), *__restrict inhibits =
-                                                                    inhibitory->data();
+        double arrived[CHUNK];
+        for (int i = 0; i < n; i++)
+            arrived[i] = inhibitory->at(n_I[i], 0)(excitatory->at(n_E[i], 0)(v[i]));
         const Leak leak(p);
         for (int i = 0; i < n; i++) {
             // In its last refractory step a neuron does not feel arrivals, but leaks in the next.
-            const double x = held[i] > 0 ? v[i] : inhibits[n_I[i]](excites[n_E[i]](v[i]));
-            v[i] = held[i] > 1 ? v[i] : leak(x);
+            const double x = leak(held[i] > 0 ? v[i] : arrived[i]);
+            v[i] = held[i] > 1 ? v[i] : x;
+        }
+        for (int i = 0; i < n; i++) {
             not_refractory[i] = held[i] <= 1;
             held[i] -= held[i] > 0;
         }
         int fired = 0;
         for (int i = 0; i < n; i++) {
-            spikes[fired] = neurons.first + i;
+            spikes[fired] = first + i;
             fired += v[i] > p.threshold;
         }
         // Brian2's number of time steps in a refractory time, which is rounded down.
@@ -234,10 +249,6 @@ public:
         std::fill(n_I, n_I + n, 0);
         return fired;
     }
-
-private:
-    std::unique_ptr<Instantaneous> values;
-    std::unique_ptr<Outcomes> excitatory, inhibitory;  // of one kind of arrival alone
 };
 
 }  // namespace cbnet
