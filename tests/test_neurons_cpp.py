@@ -509,7 +509,7 @@ def test_one_step_of_synapses(library, start, conductance):
         found = np.array([population.v[0], population.s[0][0], population.s[1][0]])
         sem = stats.sem(ends) + 1e-12
         assert np.all(np.abs(found - ends.mean(axis=0))[1:] < 5 * sem[1:])
-        errors.append(abs(found[0] - ends[:, 0].mean()) / 1)
+        errors.append(abs(found[0] - ends[:, 0].mean()))
         jumps.append((abs(ends[:, 0].mean() - v), sem[0]))
     # total conductance times the step is at most 0.2 here: its square is left, over 12
     g = (1 / TAU + s_E + s_I + 4 * 3.0 + 2 * 30.0) if conductance else 1 / TAU
@@ -517,29 +517,29 @@ def test_one_step_of_synapses(library, start, conductance):
         assert error < 5 * sem + (g * dt) * moved / 2
 
 
-@pytest.mark.parametrize("start", [(-0.0551, 300.0, 300.0), (-0.0554, 150.0, 200.0)])
-def test_crossing_of_synapses(library, start):
+@pytest.mark.parametrize(
+    ("start", "n_E", "n_I"), [((-0.05505, 100.0, 300.0), 50, 3), ((-0.0551, 100.0, 200.0), 30, 3)]
+)
+def test_crossing_of_synapses(library, start, n_E, n_I):
     """Of neurons near threshold: how many cross in a step, beside arrivals at their own times.
 
-    A crossing that is over by the next part of the step is missed and the synaptic variables are
-    averaged over a part: a quarter of a step long, both move the probability by a few percent.
+    A crossing that is over at the end of its part of the step is missed; 400 steps of the equations
+    show errors of 0.08 or more.
     """
     v, s_E, s_I = start
-    n = 20_000
+    n, fewer = 20_000, 400
     values = filtered()
     population = Population(library, "filtered", values, np.full(n, v))
     population.s[0][:], population.s[1][:] = s_E, s_I
-    found = population.step(60, 3).size / n
+    found = population.step(n_E, n_I).size / n
     rng = np.random.default_rng(9)
-    crossed = np.array(
-        [
-            fine(values, v, s_E, s_I, DT * rng.random(60), DT * rng.random(3), DT)[1] > THRESHOLD
-            for _ in range(600)
-        ]
-    )
-    sem = np.sqrt(crossed.mean() * (1 - crossed.mean()) / crossed.size)
-    print("crossing", start, found, crossed.mean(), sem)
-    assert found > 0
+    tops = [
+        fine(values, v, s_E, s_I, DT * rng.random(n_E), DT * rng.random(n_I), DT)[1]
+        for _ in range(fewer)
+    ]
+    p = np.mean(np.array(tops) > THRESHOLD)
+    assert 0.5 < p < 0.98
+    assert abs(found - p) < 5 * np.sqrt(p * (1 - p) / fewer)
 
 
 def test_same_seed_the_same(library):

@@ -68,7 +68,7 @@ def counted(synapses, trains, targets):
     """The same from a list of synapses: each spike of its source, its delay later."""
     source, target, delay = synapses
     found = np.zeros((len(trains), targets), int)
-    for step, fired in enumerate(trains):
+    for step in range(len(trains)):
         for d in range(min(step, int(delay.max(initial=0))) + 1):
             arrives = (delay == d) & trains[step - d][source]
             found[step] += np.bincount(target[arrives], minlength=targets)
