@@ -3,7 +3,6 @@
 import ctypes
 import dataclasses
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,12 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import cbnet
 from cbnet.errors import ParameterError, SimulationError
 from cbnet.simulation import online
-
-COMPILER = os.environ.get("CXX", "g++").split()[0]
-HEADERS = Path(cbnet.__file__).parent / "simulation" / "cpp"
+from tests import cpp
 
 DRIVER = r"""
 #include "statistics.h"
@@ -75,17 +71,8 @@ FLAGS = {
 
 @pytest.fixture(scope="module", params=FLAGS)
 def library(request, tmp_path_factory):
-    if not shutil.which(COMPILER):
-        pytest.skip(f"no C++ compiler: {COMPILER} is not on the path")
     folder = tmp_path_factory.mktemp("driver")
-    (folder / "driver.cpp").write_text(DRIVER)
-    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", f"-I{HEADERS}"]
-    subprocess.run(
-        [COMPILER, *flags, *FLAGS[request.param], "driver.cpp", "-o", "driver.so"],
-        cwd=folder,
-        check=True,
-    )
-    return folder / "driver.so"
+    return cpp.compiled(DRIVER, folder, *cpp.WARNINGS, *FLAGS[request.param])
 
 
 def observation(**changes):

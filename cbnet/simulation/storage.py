@@ -58,16 +58,21 @@ def choose(params, layout, dt, asked="auto", memory=None):
         fitting += [name for name in possible if needed[name] <= available]
         if fitting:
             return fitting[0]
-        asked = min(possible, key=needed.get, default="stored")
-    if asked not in needed:
+        way = min(possible, key=needed.get, default="stored")
+    else:
+        way = asked
+    if way not in needed:
         raise ParameterError(f"storage: got {asked!r}; expected {', '.join(CHOICES)}")
-    if refused[asked]:
-        raise ParameterError(f"storage: got {asked!r}; {refused[asked]}")
-    if needed[asked] > available:
+    if refused[way]:
+        why = refused[way]
+        if way == "stored" and refused["procedural"]:  # which it advises
+            why += f" ('procedural': {refused['procedural']})"
+        raise ParameterError(f"storage: got {asked!r}; {why}")
+    if needed[way] > available:
         raise _too_large(
-            layout, needed[asked], asked, available, _otherwise(refused, needed, available)
+            layout, needed[way], way, available, _otherwise(refused, needed, available)
         )
-    return asked
+    return way
 
 
 def check_brian2(layout, memory=None):

@@ -66,7 +66,9 @@ private:
     Lanes lanes;
     std::unique_ptr<Instantaneous> values;
     std::unique_ptr<Outcomes> outcomes;
-    bool monotone = true;  // excitation lifts v up to the threshold, inhibition lowers it from there
+    // Excitation lifts v up to the threshold, inhibition lowers it from there, and neither goes
+    // beyond its reversal potential.
+    bool monotone = true;
     double lowest = 0;     // where inhibition may lift v to
     std::vector<int> gaps;
 
@@ -75,7 +77,8 @@ private:
         outcomes = std::make_unique<Outcomes>(p.excitatory, p.inhibitory);
         const auto up = [&](const Jump &jump) { return jump(p.threshold) >= p.threshold; };
         const auto down = [&](const Jump &jump) { return jump(p.threshold) <= p.threshold; };
-        monotone = p.excitatory.slope <= 0 && up(p.excitatory) && p.inhibitory.slope <= 0 &&
+        const auto closer = [](const Jump &jump) { return -1 <= jump.slope && jump.slope <= 0; };
+        monotone = closer(p.excitatory) && up(p.excitatory) && closer(p.inhibitory) &&
                    down(p.inhibitory);
         lowest = p.inhibitory.slope < 0 ? -p.inhibitory.offset / p.inhibitory.slope
                                         : -std::numeric_limits<double>::max();

@@ -16,7 +16,7 @@ namespace cbnet {
 struct Sizes {
     uint32_t sources, targets;
     // Where the projection's sources begin among its targets, if they are the same neurons: source
-    // s is target s - offset. Beyond all targets if they are not.
+    // s is target s + offset. Beyond all targets if they are not.
     int64_t offset;
 
     // The target that is this source itself, or -1.
