@@ -203,13 +203,20 @@ private:
     }
 
     void throw_into(int *parts, int n) {
-        uint64_t word = 0;
-        for (int k = 0; k < n; k++) {
-            if (k % 32 == 0)
-                word = stream();
-            parts[word & (PARTS - 1)]++;
-            word >>= 2;
-        }
+        static_assert(PARTS == 4, "halves of halves");
+        const int early = heads(n);
+        parts[0] = heads(early);
+        parts[1] = early - parts[0];
+        parts[2] = heads(n - early);
+        parts[3] = n - early - parts[2];
+    }
+
+    // How many of n coins show heads.
+    int heads(int n) {
+        int count = 0;
+        for (; n >= 64; n -= 64)
+            count += __builtin_popcountll(stream());
+        return n > 0 ? count + __builtin_popcountll(stream() >> (64 - n)) : count;
     }
 };
 
