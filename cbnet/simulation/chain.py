@@ -13,6 +13,9 @@ after each. They are Poisson, so that they make the jumps J above act for a time
 
     T(v) = dt + [e^(J dt) T](φ(v)),    0 above θ.
 
+(Neurons that cannot cross in a step get the mean and the spread over all orders instead of one of
+them, ``cpp/instantaneous.h``; ``python -m benchmarks.timestep`` compares.)
+
 A spike holds the neuron for τ_rp/dt + 1/2 steps on average, its own not counted, so that the mean
 interval is τ_rp − dt/2 + T(V_r).
 """
