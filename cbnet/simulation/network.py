@@ -206,11 +206,6 @@ def _synapses(params, layout, parts, name, source, target, wires, early, dt):
         "fixed": f"size={degree}",
         "bernoulli": f"p={degree / (size - (source == target or target is None))!r}",
     }
-    if of["law"] not in chosen:
-        raise ParameterError(
-            f"law: got {of['law']!r} with an on_pre that is not affine in v, which Brian2's "
-            "Synapses deliver; expected 'fixed' or 'bernoulli'"
-        )
     made.connect(
         i=f"k + int(k >= {own})*{has_self} "
         f"for k in sample(0, {size} - {has_self}, {chosen[of['law']]})",
