@@ -126,7 +126,7 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
             name="neurons",
         )
     else:
-        neurons = _general(params, layout, equations, reduced, arrivals)
+        neurons = _general(params, equations, reduced, layout, wires.connected, arrivals)
     parts = Parts(
         neurons,
         neurons[: layout.N_E],
@@ -244,11 +244,13 @@ def _ranges(params, layout, connected):
     ]
 
 
-def _general(params, layout, equations, reduced, arrivals):
+def _general(params, equations, reduced, layout, connected, arrivals):
     """Neurons that Brian2 updates."""
     model = params.model
     random = arrivals == "random"
-    method = "exponential_euler" if reduced.filtered else "exact"
+    # Of an affine leak both are the solution; "exact" takes no parameter that depends on i.
+    differ = set(params.differing()) & set(parameter_names(params, connected))
+    method = "exponential_euler" if reduced.filtered or differ else "exact"
     if not reduced.affine_leak:
         method = "rk4"
     elif reduced.filtered:
