@@ -9,12 +9,12 @@ import pytest
 from brian2 import Hz, ms
 
 import cbnet
-from cbnet.simulation import standalone, statistics
+from cbnet.simulation import building, online, statistics
 from cbnet.simulation.job import prepare
 from cbnet.simulation.workshop import run_jobs
 
 needs_compiler = pytest.mark.skipif(
-    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
+    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
 )
 
 # Nothing of cbnet: literal strings, Brian2's own order inside a step and its own refractory time,

@@ -11,7 +11,7 @@ from cbnet.diffusion import of_model
 from cbnet.simulation import network, timestep
 from cbnet.simulation.chain import Chain
 from cbnet.simulation.event_driven import arrival_rates
-from cbnet.simulation.layout import Layout
+from cbnet.simulation.job import prepare
 
 GRID = 2e-3  # relative error of the chain at its default spacing, from halving that twice
 
@@ -42,32 +42,34 @@ def test_continuous_rate(params, a, r_E, rate):
     assert chain(params.replace(a=a, g=12), r_E, 1.8 * r_E).rate == pytest.approx(rate, rel=GRID)
 
 
-def brian2_rate(params, r_E, r_I, dt, copies, duration, burn_in=0.02):
-    """Rate and its standard error of copies of a neuron of the network, with input but no synapses.
+def alone(params, copies, dt):
+    """Copies of a neuron with Poisson input of rates r_E and r_I, in numpy, and their network."""
+    job = prepare(params, copies, dt=dt * second, seed=1, initial="low", feedforward=True)
+    parts = network.create(params, job.layout, dt, job.wires)
+    network.assign(parts, params, job.layout, job.wires)
+    parts.neurons.v = job.initial_voltage * b2.volt
+    b2.defaultclock.dt = dt * second
+    b2.seed(1)
+    return parts.neurons, parts.network
 
-    Excitation is the network's own external input, inhibition is added to what it counts.
-    """
-    params = params.replace(nu_X=r_E * Hz)
-    values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
+
+@pytest.fixture
+def numpy_target():
     target = b2.prefs.codegen.target
     b2.prefs.codegen.target = "numpy"
-    try:
-        parts = network.create(params, Layout(copies - 1, 1, {}), dt)
-        neurons = parts.neurons
-        neurons.K_X = values["K"]
-        neurons.v = values["V_r"] * b2.volt
-        mean = values["R_I"] * dt
-        neurons.namespace["mean"] = mean
-        neurons.run_regularly("arrived_I += poisson(mean)", when="before_thresholds", order=0)
-        b2.defaultclock.dt = dt * second
-        b2.seed(1)
-        together = b2.Network(neurons)
-        together.run(burn_in * second, namespace={})
-        spikes = b2.SpikeMonitor(neurons, record=False)
-        together.add(spikes)
-        together.run(duration * second, namespace={})
-    finally:
-        b2.prefs.codegen.target = target
+    yield
+    b2.prefs.codegen.target = target
+
+
+def brian2_rate(params, r_E, r_I, dt, copies, duration, burn_in=0.02):
+    """Rate and its standard error of copies of a neuron of the network, with input alone."""
+    # no synapse, so that delays do not limit the step
+    params = params.replace(r_E=r_E * Hz, r_I=r_I * Hz, D=1 * ms)
+    neurons, together = alone(params, copies, dt)
+    together.run(burn_in * second, namespace={})
+    spikes = b2.SpikeMonitor(neurons, record=False)
+    together.add(spikes)
+    together.run(duration * second, namespace={})
     counts = np.array(spikes.count)
     return counts.mean() / duration, counts.std(ddof=1) / np.sqrt(copies) / duration
 
@@ -84,7 +86,7 @@ SPARSE = {"a": 0.02, "g": 12}
         ("current", 5, 2, 2e-4),
     ],
 )
-def test_stepped_rate_is_that_of_brian2(model, r_E, r_I, dt):
+def test_stepped_rate_is_that_of_brian2(numpy_target, model, r_E, r_I, dt):
     neuron_params = cbnet.load(model).replace(**SPARSE)
     neuron = chain(neuron_params, r_E, r_I)
     rate, sem = brian2_rate(neuron_params, r_E, r_I, dt, copies=2000, duration=0.2)
@@ -111,7 +113,7 @@ def test_bias_at_many_arrivals_a_step(params, a, g, r_E, r_I):
 
 
 @pytest.mark.parametrize("tau_rp", [2, 0.5, 1.97, 0.53])
-def test_refractory_time_has_no_bias(params, tau_rp):
+def test_refractory_time_has_no_bias(numpy_target, params, tau_rp):
     # The mean interval is that of continuous time whether or not τ_rp is a multiple of dt. What the
     # leak inside a step changes is below 0.1 % here; half a step would be 2 % and more.
     changed = params.replace(a=0.1, g=1, K=100, tau_rp=tau_rp * ms)
@@ -138,20 +140,14 @@ def test_mean_interval_where_every_arrival_fires():
             assert late == pytest.approx(rate * dt**2 / 12, rel=0.01)
 
 
-def test_neurons_are_held_for_a_random_number_of_steps():
+def test_neurons_are_held_for_a_random_number_of_steps(numpy_target):
     # One kick a step fires every free neuron, so that intervals are the steps held.
-    params = cbnet.load("current").replace(tau_rp=1.03 * ms, nu_X=0 * Hz)
-    target = b2.prefs.codegen.target
-    b2.prefs.codegen.target = "numpy"
-    try:
-        parts = network.create(params, Layout(1999, 1, {}), 1e-4)
-        parts.neurons.v = -65 * mV
-        parts.neurons.run_regularly("v += 50*mV", when="before_thresholds", order=3, dt=0.1 * ms)
-        b2.seed(3)
-        spikes = b2.SpikeMonitor(parts.neurons)
-        b2.Network(parts.neurons, spikes).run(20 * ms, namespace={})
-    finally:
-        b2.prefs.codegen.target = target
+    params = cbnet.load("current").replace(tau_rp=1.03 * ms, r_E=0 * Hz, r_I=0 * Hz)
+    neurons, together = alone(params, 2000, 1e-4)
+    neurons.run_regularly("v += 50*mV", when="before_thresholds", order=3, dt=0.1 * ms)
+    spikes = b2.SpikeMonitor(neurons)
+    together.add(spikes)
+    together.run(20 * ms, namespace={})
     order = np.lexsort((spikes.t_[:], spikes.i[:]))
     steps = np.rint(np.diff(spikes.t_[:][order]) / 1e-4)[np.diff(spikes.i[:][order]) == 0]
     # floor(10.3 + 0.5 + u)
