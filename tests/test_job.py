@@ -219,17 +219,15 @@ def test_one_structure_for_both_orders_of_asking(params):
 
 def test_compiler_and_flags_are_part_of_the_structure(params, monkeypatch):
     job = prepare(params, 1250, **STEP)
-    before = structure.of_job(job).key
-    monkeypatch.setattr(structure, "FLAGS", structure.FLAGS + " -fno-inline")
-    structure.compiler.cache_clear()
-    structure._environment.cache_clear()
-    try:
-        assert structure.of_job(job).key != before
-    finally:
-        monkeypatch.undo()
-        structure.compiler.cache_clear()
-        structure._environment.cache_clear()
-    assert structure.of_job(job).key == before
+    keys = {structure.of_job(job).key}
+    with monkeypatch.context() as changed:
+        changed.setattr(structure, "FLAGS", structure.FLAGS + " -fno-inline")
+        keys.add(structure.of_job(job).key)
+    with monkeypatch.context() as changed:
+        changed.setenv("CXX", "another-compiler")
+        keys.add(structure.of_job(job).key)
+    assert len(keys) == 3
+    assert structure.of_job(job).key in keys
 
 
 # An explicit graph
