@@ -241,6 +241,15 @@ def test_populations_with_their_own_in_degrees_and_delays():
     assert np.all(outside["drive_I"] == 60) and len(outside["drive_I"]) == 200
 
 
+@pytest.mark.parametrize("changes", [{}, {"I.K": 60}], ids=["one target", "two targets"])
+def test_nobody_is_connected_to_itself(changes):
+    found, _ = wired(250, **changes)
+    first = {"E": 0, "I": 200}
+    for (source, target), (drawn, _) in found.items():
+        own = drawn.sources + first[source] - (first[target] if target else 0)
+        assert not np.any(own == drawn.targets), (source, target)
+
+
 def test_one_population_alone_follows_another_law():
     found, outside = wired(**{"I.law": "bernoulli"})
     assert np.all(found["E", "E"][1] == 40)
