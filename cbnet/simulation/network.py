@@ -239,7 +239,7 @@ def _ranges(params, layout, connected):
     if not (set(params.differing()) & set(parameter_names(params, connected))):
         return [Population(0, layout.N, lambda name: name)]
     return [
-        Population(*layout.span(p), lambda name, p=p: variables_of(params, name)[p])
+        Population(*layout.span(p), lambda name, p=p: variables_of(params, name).get(p, name))
         for p in POPULATIONS
     ]
 
