@@ -8,12 +8,12 @@ import cbnet
 from cbnet import results
 from cbnet.comparison import Comparison
 from cbnet.errors import ParameterError
-from cbnet.simulation import standalone, timestep
+from cbnet.simulation import building, timestep
 from cbnet.simulation.job import prepare
 from cbnet.simulation.workshop import run_jobs
 
 needs_compiler = pytest.mark.skipif(
-    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
+    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
 )
 MEASURES = ["rate_E_Hz", "cv_E", "V_mean_mV", "V_sd_mV"]
 

@@ -9,6 +9,7 @@ from scipy import stats
 
 import cbnet
 from cbnet.errors import ParameterError
+from cbnet.simulation import structure
 from cbnet.simulation.job import prepare
 
 STEP = {"dt": "0.1ms"}  # choosing one takes a second
@@ -70,6 +71,11 @@ def params():
         ("initial", np.nan * mV),
         ("initial", None),
         ("initial", [-60, -58] * mV),
+        ("storage", "sparse"),
+        ("storage", None),
+        ("arrivals", "sorted"),
+        ("arrivals", None),
+        ("graph", {"E": ([0], [1], "1ms"), "I": ([0], [1], "1ms")}),
         ("N", 100),
         ("N", 12.5),
         ("fraction_excitatory", 0),
@@ -115,7 +121,7 @@ def test_times_may_be_words_or_quantities(params):
     by_quantities = prepare(params, 1250, 500 * ms, transient=0.1 * second, dt=0.1 * ms)
     for name in ("duration", "transient", "dt"):
         assert getattr(by_words, name) == pytest.approx(getattr(by_quantities, name), rel=1e-12)
-    assert by_words.whole_time == pytest.approx(0.6, rel=1e-12)
+    assert (by_words.observation.first_step, by_words.observation.steps) == (1000, 5000)
 
 
 def test_default_step_is_the_chosen_one(params):
@@ -157,62 +163,165 @@ def test_initial_voltage(params):
 
 
 def test_streams_are_separate(params):
-    one = prepare(params, 1250, seed=3, **STEP)
-    states = {tuple(stream.generate_state(4)) for stream in one.streams}
-    assert len(states) == 3
-    assert 0 <= one.input_seed < 2**31
-    seeds = {prepare(params, 1250, seed=s, **STEP).input_seed for s in range(50)}
-    assert len(seeds) == 50
+    def seeds(seed, **options):
+        wires = prepare(params, **({"N": 1250, "seed": seed} | STEP | options)).wires
+        return (*wires.graph_seeds.values(), *wires.drive_seeds.values(), wires.order_seed)
+
+    found = [seeds(seed) for seed in range(50)]
+    assert len(found[0]) == 4
+    assert len({one for each in found for one in each}) == 4 * 50
+    assert all(0 <= one < 2**63 for each in found for one in each)
     # a stream does not depend on how often it was asked for, nor on the sizes
-    again = dataclasses.replace(one)
-    assert again.input_seed == one.input_seed
-    assert prepare(params, 2500, seed=3, **STEP).input_seed == one.input_seed
+    one = prepare(params, 1250, seed=3, **STEP)
+    assert dataclasses.replace(one).wires.order_seed == one.wires.order_seed == found[3][-1]
+    assert seeds(3, N=2500, storage="procedural", initial="low") == found[3]
 
 
-def test_what_is_compiled_anew(params):
+def test_values_and_seeds_are_run_arguments(params):
     def key(changes=None, **options):
-        given = {"N": 1250, "seed": 1} | STEP | options
-        return prepare(params.replace(**(changes or {})), **given).program_key
+        given = {"N": 1250, "seed": 1, "storage": "stored"} | STEP | options
+        return structure.of_job(prepare(params.replace(**(changes or {})), **given)).key
 
     same = key()
-    # values and seeds are arguments of a compiled program
-    assert key({"a": 0.004, "nu_X": 20 * Hz, "g": 12, "tau_L": 10 * ms, "E_L": -75 * mV}) == same
-    assert key(seed=2, initial="low") == same
+    values = {"a": 0.004, "nu_X": 20 * Hz, "g": 12, "tau_L": 10 * ms, "E_L": -75 * mV, "K": 124}
+    assert key(values) == same
+    assert key({"D": 1 * ms}) == key({"D_max": 2 * ms}) == same
+    assert key(seed=2, initial="low", dt="0.05ms", duration="0.7s", transient="0s") == same
+    assert key(record=2) == same
+    assert key({"tau_S": 1 * ms}) == key({"tau_E": 2 * ms, "tau_I": 3 * ms})
+    assert key({"I.tau_L": 10 * ms}) == key({"I.tau_L": 5 * ms})
     others = [
         key(N=1500),
-        key(dt="0.05ms"),
-        key(duration="0.7s"),
-        key(transient="0.1s"),
-        key(record=2),
         key(fraction_excitatory=0.7),
-        key({"K": 104}),
         key({"tau_S": 1 * ms}),
         key({"jump": "exponential"}),
         key({"I.tau_L": 10 * ms}),
         key({"I.theta": -54 * mV}),
-        key({"D": 1 * ms}),
-        key({"law": "bernoulli"}),
-        key({"law": "bernoulli"}, seed=2),
-    ]
-    assert len({same, *others}) == len(others) + 1
-
-
-def test_what_is_wired_anew(params):
-    def key(changes=None, **options):
-        given = {"N": 1250, "seed": 1} | STEP | options
-        return prepare(params.replace(**(changes or {})), **given).wiring_key
-
-    same = key()
-    assert key({"a": 0.004, "I.tau_L": 10 * ms}, duration="2s", record=3, initial="low") == same
-    others = [
-        key(seed=2),
-        key(N=1500),
-        key(dt="0.05ms"),
-        key({"K": 104}),
-        key({"I.gamma": 0.5}),
-        key({"D_max": 2 * ms}),
+        key({"I.K": 120}),
         key({"law": "bernoulli"}),
         key({"law": "gaussian", "CV_K": 0.1}),
-        key({"law": "gaussian", "CV_K": 0.2}),
+        key({"I.law": "bernoulli"}),
+        key(arrivals="brian2"),
+        key(storage="procedural"),
+        key({"D": 1 * ms}, storage="bitmap"),
+        key(feedforward=True, storage="auto"),
     ]
     assert len({same, *others}) == len(others) + 1
+
+
+def test_one_structure_for_both_orders_of_asking(params):
+    # the order in which values are given does not matter
+    first = params.replace(**{"I.tau_L": 10 * ms}).replace(**{"E.nu_X": 9 * Hz})
+    second = params.replace(**{"E.nu_X": 9 * Hz}).replace(**{"I.tau_L": 10 * ms})
+    keys = {structure.of_job(prepare(p, 1250, **STEP)).key for p in (first, second)}
+    assert len(keys) == 1
+
+
+def test_compiler_and_flags_are_part_of_the_structure(params, monkeypatch):
+    job = prepare(params, 1250, **STEP)
+    keys = {structure.of_job(job).key}
+    with monkeypatch.context() as changed:
+        changed.setattr(structure, "FLAGS", structure.FLAGS + " -fno-inline")
+        keys.add(structure.of_job(job).key)
+    with monkeypatch.context() as changed:
+        changed.setenv("CXX", "another-compiler")
+        keys.add(structure.of_job(job).key)
+    assert len(keys) == 3
+    assert structure.of_job(job).key in keys
+
+
+# An explicit graph
+
+
+@pytest.fixture(scope="module")
+def explicit(params):
+    return params.replace(law="explicit")
+
+
+def graph(**changes):
+    """Three excitatory synapses and one inhibitory one."""
+    given = {"E": (np.array([0, 1, 999]), np.array([1249, 0, 5]), [1, 1, 2] * ms)}
+    return given | {"I": ([249], [3], 0.5 * ms)} | changes
+
+
+def test_explicit_graph(explicit):
+    job = prepare(explicit, 1250, graph=graph(), **STEP)
+    assert job.storage == "stored"
+    sources, targets, delays = job.graph["E"]
+    assert (sources.tolist(), targets.tolist(), delays.tolist()) == (
+        [0, 1, 999],
+        [1249, 0, 5],
+        [10, 10, 20],
+    )
+    assert [x.tolist() for x in job.graph["I"]] == [[249], [3], [5]]
+    nothing = prepare(explicit, 1250, graph=graph(I=([], [], [])), **STEP)
+    assert [len(x) for x in nothing.graph["I"]] == [0, 0, 0]
+    # a program is one for all graphs of as many synapses
+    other = prepare(explicit, 1250, graph=graph(I=([2], [7], 1 * ms)), **STEP)
+    assert structure.of_job(other).key == structure.of_job(job).key
+    assert structure.of_job(nothing).key != structure.of_job(job).key
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (None, r"law: got 'explicit' without a graph; expected graph="),
+        ({"E": ([0], [1], 1e-3)}, r"graph: got \['E'\]; expected the sources 'E' and 'I'"),
+        (graph(E=7), r"graph\['E'\]: got int; expected \(sources, targets, delays\)"),
+        (graph(E=([0], [1])), r"graph\['E'\]: got tuple; expected"),
+        (graph(E=([1000], [0], 1e-3)), r"graph\['E'\]: got sources .* from 0 to 999"),
+        (graph(I=([250], [0], 1e-3)), r"graph\['I'\]: got sources .* from 0 to 249"),
+        (graph(I=([0], [1250], 1e-3)), r"graph\['I'\]: got targets .* from 0 to 1249"),
+        (graph(I=([-1], [0], 1e-3)), r"graph\['I'\]: got sources"),
+        (graph(I=([0.5], [0], 1e-3)), r"graph\['I'\]: got sources"),
+        (graph(I=([[0]], [0], 1e-3)), r"graph\['I'\]: got sources"),
+        (graph(I=([0, 1], [0], 1e-3)), r"graph\['I'\]: got 2 sources and 1 targets"),
+        (graph(I=([0], [0], 1 * mV)), r"graph\['I'\]: got delays in"),
+        (graph(I=([0], [0], 0.01 * ms)), r"graph\['I'\]: got delays below dt = 0.1 ms"),
+        (graph(I=([0], [0], np.nan)), r"graph\['I'\]: got delays below"),
+        (graph(I=([0, 1], [0, 1], [1, 2, 3] * ms)), r"graph\['I'\]: got delays"),
+        (graph(I=([0], [0], "soon")), r"graph\['I'\]: got delays"),
+    ],
+)
+def test_explicit_graphs_that_are_refused(explicit, given, message):
+    with pytest.raises(ParameterError, match=f"^{message}") as caught:
+        prepare(explicit, 1250, graph=given, **STEP)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_explicit_graph_is_stored(explicit):
+    with pytest.raises(ParameterError, match="^storage: got 'procedural' with an explicit graph"):
+        prepare(explicit, 1250, graph=graph(), storage="procedural", **STEP)
+
+
+def test_a_graph_needs_its_law_in_both_populations(params):
+    for changes in ({}, {"I.law": "explicit"}):
+        with pytest.raises(ParameterError, match=r"^(graph|law): got"):
+            prepare(params.replace(**changes), 1250, graph=graph(), **STEP)
+
+
+# Jumps that are no straight lines
+
+
+def test_brian2s_synapses_deliver_bent_jumps():
+    model = cbnet.Model(
+        name="saturating",
+        equations="dv/dt = -(v - E_L)/tau_L : volt (unless refractory)",
+        excitatory="v_post += a*(E_E - v_post)*(1 + ((v_post - theta)/(10*mV))**2)",
+        inhibitory="v_post += g*a*(E_I - v_post)",
+    )
+    bent = cbnet.Parameters(model).replace(K=100, a=0.005)
+    job = prepare(bent, 1250, **STEP)
+    assert job.storage == "synapses"
+    # in-degrees and delays are compiled in, values are not
+    key = structure.of_job(job).key
+    assert structure.of_job(prepare(bent.replace(a=0.004), 1250, **STEP)).key == key
+    assert structure.of_job(prepare(bent.replace(K=104), 1250, **STEP)).key != key
+    assert structure.of_job(prepare(bent.replace(D=1 * ms), 1250, **STEP)).key != key
+    for storage in ("procedural", "bitmap"):
+        with pytest.raises(ParameterError, match=f"^storage: got '{storage}' with an on_pre"):
+            prepare(bent, 1250, storage=storage, **STEP)
+    with pytest.raises(ParameterError, match=r"^N: got 1250 .*Brian2's Synapses"):
+        prepare(bent, 1250, memory=10**6, **STEP)
+    with pytest.raises(ParameterError, match="^law: got 'gaussian' with an on_pre"):
+        prepare(bent.replace(law="gaussian", CV_K=0.1), 1250, **STEP)

@@ -8,7 +8,7 @@ import pytest
 
 import cbnet
 from cbnet.errors import ParameterError
-from cbnet.simulation.layout import Layout, available_memory, layout
+from cbnet.simulation.layout import Layout, inputs, layout, projections
 
 
 @pytest.fixture(scope="module")
@@ -95,22 +95,46 @@ def test_too_large_for_memory_is_refused_at_once():
     elapsed, peak = time.perf_counter() - started, tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert "\n" not in str(e.value)
-    assert "take a smaller N or K" in str(e.value)
+    assert "fewer than 2^30 neurons" in str(e.value)
     assert elapsed < 5  # imports Brian2 if nothing did before
     assert peak < 1e8  # of the same
 
 
-def test_memory_that_may_be_used(params):
-    needed = layout(params, 1250).bytes
-    assert layout(params, 1250, memory=needed).bytes == needed
-    refused(r"^N: got 1250 with 1.56e\+05 synapses", params, 1250, memory=needed - 1)
+def test_neurons_that_are_not_connected_need_no_partners(params):
+    found = layout(params.replace(K=7), 20, connected=False)
+    assert (found.N_E, found.N_I, found.synapses) == (16, 4, 0)
 
 
-def test_memory_of_this_machine():
-    assert 1e6 < available_memory() < 1e15
+def test_projections_by_name(params):
+    alike = [("excitation", "E", None), ("inhibition", "I", None)]
+    apart = [
+        ("excitation_E", "E", "E"),
+        ("excitation_I", "E", "I"),
+        ("inhibition_E", "I", "E"),
+        ("inhibition_I", "I", "I"),
+    ]
+    assert projections(params) == projections(params.replace(**{"I.tau_L": "10ms"})) == alike
+    for name, value in (("K", 104), ("gamma", 0.5), ("law", "bernoulli"), ("D_max", "12ms")):
+        assert projections(params.replace(**{f"I.{name}": value})) == apart
+    assert projections(params, connected=False) == []
 
 
-def test_bytes_count_synapses_and_neurons():
+def test_inputs_by_name(params):
+    assert [(one.name, one.kind, one.rate) for one in inputs(params, True)] == [
+        ("drive", "E", "nu_X")
+    ]
+    apart = inputs(params.replace(**{"E.nu_X": "20Hz"}), True)
+    assert [(one.name, one.target) for one in apart] == [("drive_E", "E"), ("drive_I", "I")]
+    alone = inputs(params.replace(**{"I.r_I": "20Hz"}), False)
+    assert [(one.name, one.kind, one.target, one.rate) for one in alone] == [
+        ("drive", "E", None, "r_E"),
+        ("inhibitory_drive_E", "I", "E", "r_I"),
+        ("inhibitory_drive_I", "I", "I", "r_I"),
+    ]
+    assert [one.mean_number({"K": 100, "gamma": 0.25}) for one in alone] == [100, 25, 25]
+
+
+def test_sizes_of_parts():
     small = Layout(80, 20, {("E", "E"): 8, ("E", "I"): 8, ("I", "E"): 2, ("I", "I"): 2})
     assert small.synapses == 1000
-    assert small.bytes > 1000 * 12
+    assert (small.size("E"), small.size("I"), small.span(None)) == (80, 20, (0, 100))

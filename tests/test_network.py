@@ -7,8 +7,9 @@ from brian2 import Hz, ms, mV, second
 
 import cbnet
 from cbnet.errors import ParameterError
-from cbnet.simulation import network, wiring
-from cbnet.simulation.layout import Layout, layout
+from cbnet.simulation import network
+from cbnet.simulation.job import prepare
+from cbnet.simulation.layout import Layout, Wires, inputs
 
 DT = 1e-4
 
@@ -32,16 +33,27 @@ def run(parts, duration, *others):
     together.run(duration * second, namespace={})
 
 
-def one_synapse(params, dt=DT):
+def one_synapse(params, dt=DT, arrivals="random"):
     """Neuron 0 (E) and neuron 1 (I) to neuron 2, which is driven by nothing else."""
-    parts = network.create(params, Layout(1, 2, {}), dt)
-    delays = {p: np.rint(params.resolve("E")["D_min"] / dt).astype(np.int32) for p in "EI"}
-    wired = {
-        p: wiring.Wiring(np.zeros(1, np.int32), np.full(1, 2, np.int32), np.full(1, delays[p]))
-        for p in "EI"
-    }
-    network.connect(parts, wired, np.zeros(3), dt)
+    b2.defaultclock.dt = dt * second
+    params = params.replace(law="explicit")
+    delay = np.rint(params.resolve("E")["D_min"] / dt).astype(np.int32)
+    graph = {p: (np.array([0]), np.array([2]), np.array([delay])) for p in "EI"}
+    sizes = Layout(1, 2, {(source, target): 1 for source in "EI" for target in "EI"})
+    seeds = {"excitation": 1, "inhibition": 2}
+    wires = Wires("stored", {"drive": np.zeros(3)}, graph, seeds, {"drive": 1})
+    parts = network.create(params, sizes, dt, wires, arrivals)
+    network.assign(parts, params, sizes, wires)
     return parts
+
+
+def whole_network(params, N=250, arrivals="random", **options):
+    """The objects of a network with their values, and the job."""
+    job = prepare(params, N, dt=DT * second, seed=1, arrivals=arrivals, **options)
+    b2.defaultclock.dt = DT * second
+    parts = network.create(params, job.layout, job.dt, job.wires, arrivals, job.counts)
+    network.assign(parts, params, job.layout, job.wires)
+    return parts, job
 
 
 def fire(parts, neuron, step, dt=DT):
@@ -64,33 +76,37 @@ def target_voltage(parts, when):
 # What there is
 
 
-def test_parts():
-    params = conductance(K=40)
-    parts = network.create(params, layout(params, 250), DT)
+@pytest.mark.parametrize("tau_S", [0 * ms, 2 * ms], ids=["instantaneous", "filtered"])
+def test_parts(tau_S):
+    parts, _ = whole_network(conductance(K=40, tau_S=tau_S))
     assert parts.neurons.name == "neurons"
     assert len(parts.neurons) == 250
     assert (parts.E.start, parts.E.stop, parts.I.start, parts.I.stop) == (0, 200, 200, 250)
-    assert {p: s.name for p, s in parts.synapses.items()} == {"E": "excitation", "I": "inhibition"}
-    assert {"neurons", "excitation", "inhibition"} <= {o.name for o in parts.network.objects}
-    assert not parts.filtered
-    for population, synapses in parts.synapses.items():
-        assert synapses.pre.code == f"arrived_{population}_post += 1"
-        assert synapses.source is not parts.neurons
-        assert synapses.target is parts.neurons
+    assert list(parts.synapses) == ["excitation", "inhibition"]
+    assert [drive.name for drive in parts.drives] == ["drive"]
+    assert {"neurons", "excitation", "inhibition", "drive"} <= {
+        o.name for o in parts.network.objects
+    }
+    assert not parts.fused  # numpy has no kernel of ours
+    assert parts.reduced.filtered == (tau_S > 0 * ms)
+    for name, population in (("excitation", "E"), ("inhibition", "I")):
+        projection = parts.synapses[name]
+        assert projection.variable == f"arrived_{population}"
+        assert projection.source is getattr(parts, population)
+        assert projection.target is parts.neurons
 
 
-def test_filtered_parts_take_the_models_own_strings():
-    params = conductance(K=40, tau_S=2 * ms)
-    parts = network.create(params, layout(params, 250), DT)
-    assert parts.filtered
-    assert parts.synapses["E"].pre.code == "s_E_post += a/tau_E"
-    assert parts.synapses["I"].pre.code == "s_I_post += g*a/tau_I"
-    assert "arrived_E" not in parts.neurons.variables
+def test_neurons_that_are_not_connected():
+    parts, _ = whole_network(conductance(K=40), feedforward=True)
+    assert parts.synapses == {}
+    assert [drive.name for drive in parts.drives] == ["drive", "inhibitory_drive"]
+    assert [drive.variable for drive in parts.drives] == ["arrived_E", "arrived_I"]
+    assert [drive.rate for drive in parts.drives] == ["r_E", "r_I"]
 
 
 def test_parameters_are_variables():
     params = conductance(K=40, tau_L=15 * ms)
-    parts = network.create(params, layout(params, 250), DT)
+    parts, _ = whole_network(params)
     names = network.parameter_names(params)
     assert {"a", "g", "E_E", "E_I", "E_L", "tau_L", "theta", "V_r", "tau_rp", "nu_X"} == set(names)
     for name in names:
@@ -101,53 +117,34 @@ def test_parameters_are_variables():
 def test_parameters_of_one_population():
     given = {"I.tau_L": 10 * ms, "E.nu_X": 12 * Hz, "I.a": 0.004, "I.theta": -50 * mV}
     params = conductance(K=40, **given, **{"I.tau_rp": 1 * ms})
-    parts = network.create(params, layout(params, 250), DT)
+    parts, _ = whole_network(params)
     for name in network.parameter_names(params):
         differs = name in params.differing()
-        assert parts.neurons.variables[name].scalar != differs
+        assert (f"{name}_I" in parts.neurons.variables) == differs
         for population, group in (("E", parts.E), ("I", parts.I)):
             value = np.unique(getattr(group, f"{name}_"))
             assert value.tolist() == [params.resolve(population)[name]]
+    assert [drive.name for drive in parts.drives] == ["drive_E", "drive_I"]
 
 
 def test_one_kind_of_synapses():
-    params = conductance(K=40, **{"I.tau_S": 2 * ms})
-    with pytest.raises(ParameterError, match="^tau_S, jump: got different kinds") as caught:
-        network.create(params, layout(params, 250), DT)
-    assert "\n" not in str(caught.value)
-    params = conductance(K=40, **{"I.jump": "exponential"})
-    with pytest.raises(ParameterError, match="^tau_S, jump"):
-        network.create(params, layout(params, 250), DT)
+    for changes in ({"I.tau_S": 2 * ms}, {"I.jump": "exponential"}):
+        params = conductance(K=40, **changes)
+        with pytest.raises(ParameterError, match="^tau_S, jump: got different kinds") as caught:
+            whole_network(params)
+        assert "\n" not in str(caught.value)
 
 
-def test_one_delay_is_a_scalar():
-    params = conductance(K=40, D=1.5 * ms)
-    sizes = layout(params, 250)
-    parts = network.create(params, sizes, DT)
-    for synapses in parts.synapses.values():
-        assert synapses.pre.variables["delay"].scalar
+def test_every_neuron_has_its_synapses():
+    parts, job = whole_network(conductance(K=40, D=1.5 * ms))
+    run(parts, DT)
+    for name, degree in (("excitation", 40), ("inhibition", 10)):
+        projection = parts.synapses[name]
+        assert projection.variables["synapses"].get_value() == 250 * degree
         # counted one step before it is felt
-        assert synapses.delay_[:] == pytest.approx(1.4e-3)
-    drawn, external = wiring.draw(params, sizes, DT, 1)
-    network.connect(parts, drawn, external, DT)
-    assert len(parts.synapses["E"]) == 250 * 40
-    for changes in ({"D_max": 2 * ms}, {"I.D": 2 * ms}):
-        other = network.create(params.replace(**changes), sizes, DT)
-        assert not other.synapses["E"].pre.variables["delay"].scalar
-
-
-def test_connecting_keeps_the_wiring():
-    params = conductance(K=40)
-    sizes = layout(params, 250)
-    parts = network.create(params, sizes, DT)
-    drawn, external = wiring.draw(params, sizes, DT, 1)
-    network.connect(parts, drawn, external, DT)
-    for population, synapses in parts.synapses.items():
-        assert np.array_equal(synapses.i[:], drawn[population].sources)
-        assert np.array_equal(synapses.j[:], drawn[population].targets)
-        steps = np.rint(synapses.delay_[:] / DT).astype(int)
-        assert np.array_equal(steps, drawn[population].delays - 1)
-    assert np.all(parts.neurons.K_X[:] == 40)
+        assert set(projection._delays) == {14}
+    assert np.all(parts.drives[0].variables["number"].get_value() == 40)
+    assert job.layout.synapses == 250 * 50
 
 
 # What it does
@@ -174,8 +171,22 @@ def test_an_arrival_is_felt_a_delay_after_the_spike(D, spread):
 
 
 @pytest.mark.parametrize("D", [0.1, 1.5])
+def test_in_brian2s_order_an_arrival_comes_after_the_threshold(D):
+    # It moves v after the threshold of step n + D/dt, where Brian2's Synapses do.
+    parts = one_synapse(conductance(nu_X=0 * Hz, D=D * ms), arrivals="brian2")
+    parts.neurons.v = -65 * mV
+    fire(parts, 0, 5)
+    traces = b2.StateMonitor(parts.neurons, "v", record=[2], when="end", dt=DT * second)
+    run(parts, 3e-3, traces)
+    v = traces.v_[0]
+    leaked = -0.08 + (v[:-1] + 0.08) * np.exp(-DT / 20e-3)
+    (step,) = np.flatnonzero(np.abs(v[1:] - leaked) > 1e-9) + 1
+    assert step == 5 + round(D / 0.1)
+
+
+@pytest.mark.parametrize("D", [0.1, 1.5])
 def test_a_filtered_arrival_is_felt_a_delay_after_the_spike(D):
-    # s has jumped before step n + D/dt begins.
+    # s jumps at the end of step n + D/dt, as it does with Brian2's Synapses.
     params = conductance(nu_X=0 * Hz, D=D * ms, tau_S=2 * ms)
     parts = one_synapse(params)
     parts.neurons.v = -65 * mV
@@ -183,7 +194,7 @@ def test_a_filtered_arrival_is_felt_a_delay_after_the_spike(D):
     traces = b2.StateMonitor(parts.neurons, "s_E", record=[2], when="start", dt=DT * second)
     run(parts, 4e-3, traces)
     s = traces.s_E_[0]
-    assert np.flatnonzero(s)[0] == 5 + round(D / 0.1)
+    assert np.flatnonzero(s)[0] == 5 + round(D / 0.1) + 1
     assert s.max() == pytest.approx(0.0015 / 2e-3, rel=1e-12)
 
 
@@ -239,18 +250,36 @@ def test_filtered_membrane_moves_by_the_charge():
     assert moved == pytest.approx(params.resolve("E")["J_E"], rel=2e-5)
 
 
+def alone(params, sizes, dt, number=None, seed=2):
+    """Neurons that are not connected, under their own excitatory input of rate r_E."""
+    number = params.resolve("E")["K"] if number is None else number
+    names = [one.name for one in inputs(params, connected=False)]
+    sizes_of = {
+        one.name: sizes.size(one.target) if one.target else sizes.N
+        for one in inputs(params, connected=False)
+    }
+    external = {
+        name: np.full(sizes_of[name], 0 if name.startswith("inhibitory") else number)
+        for name in names
+    }
+    wires = Wires("none", external, drive_seeds={name: seed + i for i, name in enumerate(names)})
+    parts = network.create(params, sizes, dt, wires)
+    network.assign(parts, params, sizes, wires)
+    b2.defaultclock.dt = dt * second
+    b2.seed(seed)
+    return parts
+
+
 @pytest.mark.slow
 def test_rate_of_filtered_neurons_does_not_depend_on_the_step():
     """Slow: twice 3000 neurons in numpy, for errors of a percent."""
     found = []
     for dt in (2e-4, 4e-4):
-        params = conductance(a=0.005, K=1000, nu_X=20 * Hz, tau_S=2 * ms, E_L=-62 * mV)
-        parts = network.create(params, Layout(2999, 1, {}), dt)
-        parts.neurons.K_X = 200
+        params = conductance(a=0.005, K=1000, r_E=20 * Hz, tau_S=2 * ms, E_L=-62 * mV)
+        parts = alone(params, Layout(2999, 1, {}), dt, number=200)
         parts.neurons.v = -60 * mV
-        b2.seed(1)
         counter = b2.SpikeMonitor(parts.neurons, record=False)
-        warm = b2.Network(parts.neurons)
+        warm = parts.network
         warm.run(0.1 * second, namespace={})
         warm.add(counter)
         warm.run(0.5 * second, namespace={})
@@ -264,11 +293,9 @@ def test_rate_of_filtered_neurons_does_not_depend_on_the_step():
 
 def rates(params, sizes=(1500, 1500), duration=0.15, dt=5e-4):
     """Rates of unconnected E and I neurons under their own external input."""
-    parts = network.create(params, Layout(*sizes, {}), dt)
-    parts.neurons.K_X = params.resolve("E")["K"]
+    parts = alone(params, Layout(*sizes, {}), dt)
     parts.neurons.v = -65 * mV
-    b2.seed(2)
-    warm = b2.Network(parts.neurons)
+    warm = parts.network
     warm.run(0.05 * second, namespace={})
     counter = b2.SpikeMonitor(parts.neurons, record=False)
     warm.add(counter)
@@ -279,7 +306,7 @@ def rates(params, sizes=(1500, 1500), duration=0.15, dt=5e-4):
 
 @pytest.fixture(scope="module")
 def base():
-    return conductance(K=100, a=0.05, g=2, nu_X=8 * Hz)
+    return conductance(K=100, a=0.05, g=2, r_E=8 * Hz)
 
 
 @pytest.fixture(scope="module")
@@ -296,7 +323,7 @@ def alike(base):
 @pytest.mark.parametrize(
     ("change", "effect"),
     [
-        ({"I.nu_X": 12 * Hz}, 1),
+        ({"I.r_E": 12 * Hz}, 1),
         ({"I.a": 0.06}, 1),
         ({"I.theta": -57 * mV}, 1),
         ({"I.tau_rp": 30 * ms}, -1),
@@ -304,7 +331,7 @@ def alike(base):
         ({"I.E_L": -110 * mV}, -1),
         ({"I.V_r": -75 * mV}, -1),
         ({"I.E_E": -20 * mV}, -1),
-        ({"E.nu_X": 5 * Hz}, -1),
+        ({"E.r_E": 5 * Hz}, -1),
     ],
     ids=lambda change: next(iter(change)) if isinstance(change, dict) else "",
 )
@@ -317,13 +344,11 @@ def test_parameters_of_one_population_take_effect(base, alike, change, effect):
 
 
 def test_external_inputs_of_each_neuron():
-    params = conductance(K=100, a=0.05, g=2, nu_X=8 * Hz)
-    parts = network.create(params, Layout(400, 400, {}), DT)
-    parts.neurons.K_X = np.repeat([0, 100], 400)
+    params = conductance(K=100, a=0.05, g=2, r_E=8 * Hz)
+    parts = alone(params, Layout(400, 400, {}), DT, number=np.repeat([0, 100], 400))
     parts.neurons.v = -65 * mV
-    b2.seed(2)
     counter = b2.SpikeMonitor(parts.neurons, record=False)
-    b2.Network(parts.neurons, counter).run(0.03 * second, namespace={})
+    run(parts, 0.03, counter)
     assert np.all(np.array(counter.count)[:400] == 0)
     assert np.array(counter.count)[400:].sum() > 100
 
@@ -335,7 +360,7 @@ def test_bent_jumps_simulate(alike):
         excitatory="v_post += a*(E_E - v_post)*(1 + ((v_post - theta)/(10*mV))**2)",
         inhibitory="v_post += g*a*(E_I - v_post)",
     )
-    params = cbnet.Parameters(model).replace(K=100, a=0.05, g=2, nu_X=8 * Hz)
+    params = cbnet.Parameters(model).replace(K=100, a=0.05, g=2, r_E=8 * Hz)
     bent = rates(params, dt=1e-4)[0]
     # the jumps are the same at threshold and larger elsewhere
     assert bent > 1.2 * alike
@@ -353,7 +378,7 @@ def test_bent_leak_simulates():
         inhibitory="v_post -= g*J",
         parameters={"J": 2.5 * mV, "g": 4},
     )
-    params = cbnet.Parameters(model).replace(theta=-40 * mV, E_L=-56 * mV, K=100, nu_X=8 * Hz)
+    params = cbnet.Parameters(model).replace(theta=-40 * mV, E_L=-56 * mV, K=100, r_E=8 * Hz)
     exact = cbnet.simulate_neuron(params, 8 * Hz, 0 * Hz, duration=25 * second)
     assert rates(params, dt=1e-4)[0] == pytest.approx(float(exact.rate), rel=0.03)
 

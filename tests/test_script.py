@@ -14,13 +14,13 @@ import cbnet
 from cbnet import cli
 from cbnet.diffusion import of_model
 from cbnet.errors import ParameterError
-from cbnet.simulation import standalone
+from cbnet.simulation import building
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.plain_step import PlainChain
 from cbnet.simulation.script import script
 
 needs_compiler = pytest.mark.skipif(
-    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
+    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
 )
 
 SMALL = {"K": 100, "a": 0.005, "nu_X": 80 * Hz}

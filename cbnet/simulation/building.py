@@ -100,10 +100,7 @@ def _generate(job, folder):
         env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)},
     )
     if done.code != 0 or not (folder / "manifest.json").is_file():
-        raise SimulationError(
-            f"generating C++ failed ({reason(done.code)}){disk_full(folder)}:\n"
-            f"{_errors(done.output)}"
-        )
+        raise _failed("generating C++", done, folder)
 
 
 # Most of the time goes into reading the same headers for each of a dozen small files: they are
@@ -154,11 +151,14 @@ def _compile(sources, folder, jobs):
         env={**os.environ, "TMPDIR": str(work)},
     )
     if done.code != 0 or not (work / "main").is_file():
-        raise SimulationError(
-            f"compiling failed ({reason(done.code)}){disk_full(folder)}:\n{_errors(done.output)}"
-        )
+        raise _failed("compiling", done, folder)
     (work / "main").rename(folder / "main")
     shutil.rmtree(work)
+
+
+def _failed(what, done, folder):
+    full = disk_full(folder, done.output, "CBNET_CACHE")
+    return SimulationError(f"{what} failed ({reason(done.code)}){full}:\n{_errors(done.output)}")
 
 
 def _errors(output):

@@ -229,7 +229,7 @@ def prepare(
             raise ParameterError(
                 f"storage: got {storage!r} with an on_pre that is not affine in v; expected 'auto'"
             )
-        storages.check_brian2(sizes, memory)
+        storages.check_brian2(params, sizes, memory)
         kept = "synapses"
     else:
         kept = storages.choose(params, sizes, step, storage, memory)
@@ -290,14 +290,19 @@ def _explicit(params, sizes, graph, dt):
                     f"{bound - 1}"
                 )
             arrays.append(array.astype(np.int32))
-        given = np.asarray(delays, float)
-        if getattr(delays, "dim", None) is not None and str(delays.dim) != "s":
-            raise ParameterError(f"graph[{population!r}]: got delays in {delays.dim}; expected s")
-        given = np.broadcast_to(given, arrays[0].shape)
         if len(arrays[0]) != len(arrays[1]):
             raise ParameterError(
                 f"graph[{population!r}]: got {len(arrays[0])} sources and {len(arrays[1])} targets"
             )
+        if getattr(delays, "dim", None) is not None and str(delays.dim) != "s":
+            raise ParameterError(f"graph[{population!r}]: got delays in {delays.dim}; expected s")
+        try:
+            given = np.broadcast_to(np.asarray(delays, float), arrays[0].shape)
+        except ValueError:
+            raise ParameterError(
+                f"graph[{population!r}]: got delays that are not one time, or {len(arrays[0])} of "
+                "them, in s"
+            ) from None
         steps = np.rint(given / dt)
         if given.size and not (np.isfinite(given).all() and steps.min() >= 1):
             raise ParameterError(

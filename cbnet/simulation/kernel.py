@@ -96,3 +96,9 @@ def span(group):
 def whole(group):
     """The NeuronGroup that a subgroup is part of, or the group itself."""
     return getattr(group, "source", group)
+
+
+def same_neurons(one, other):
+    """Whether two groups or subgroups are of the same neurons."""
+    # not `is`: a subgroup knows its neurons by a weak reference
+    return whole(one).name == whole(other).name

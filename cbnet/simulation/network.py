@@ -126,7 +126,7 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
             name="neurons",
         )
     else:
-        neurons = _general(params, layout, equations, reduced, arrivals)
+        neurons = _general(params, equations, reduced, layout, wires.connected, arrivals)
     parts = Parts(
         neurons,
         neurons[: layout.N_E],
@@ -206,11 +206,6 @@ def _synapses(params, layout, parts, name, source, target, wires, early, dt):
         "fixed": f"size={degree}",
         "bernoulli": f"p={degree / (size - (source == target or target is None))!r}",
     }
-    if of["law"] not in chosen:
-        raise ParameterError(
-            f"law: got {of['law']!r} with an on_pre that is not affine in v, which Brian2's "
-            "Synapses deliver; expected 'fixed' or 'bernoulli'"
-        )
     made.connect(
         i=f"k + int(k >= {own})*{has_self} "
         f"for k in sample(0, {size} - {has_self}, {chosen[of['law']]})",
@@ -244,16 +239,18 @@ def _ranges(params, layout, connected):
     if not (set(params.differing()) & set(parameter_names(params, connected))):
         return [Population(0, layout.N, lambda name: name)]
     return [
-        Population(*layout.span(p), lambda name, p=p: variables_of(params, name)[p])
+        Population(*layout.span(p), lambda name, p=p: variables_of(params, name).get(p, name))
         for p in POPULATIONS
     ]
 
 
-def _general(params, layout, equations, reduced, arrivals):
+def _general(params, equations, reduced, layout, connected, arrivals):
     """Neurons that Brian2 updates."""
     model = params.model
     random = arrivals == "random"
-    method = "exponential_euler" if reduced.filtered else "exact"
+    # Of an affine leak both are the solution; "exact" takes no parameter that depends on i.
+    differ = set(params.differing()) & set(parameter_names(params, connected))
+    method = "exponential_euler" if reduced.filtered or differ else "exact"
     if not reduced.affine_leak:
         method = "rk4"
     elif reduced.filtered:

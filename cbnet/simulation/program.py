@@ -1,5 +1,7 @@
 """Running a compiled program: what it is told, what it leaves behind. Needs no Brian2."""
 
+import errno
+import os
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -83,7 +85,7 @@ class Program:
         if done.code != 0 or not whole or "rror" in done.output:
             raise SimulationError(
                 f"the simulation stopped ({reason(done.code)}): "
-                f"{done.output.strip() or 'it printed nothing'}{disk_full(results)}"
+                f"{done.output.strip() or 'it printed nothing'}{disk_full(results, done.output)}"
             )
         accumulated = online.read(results, job.observation)
         counted = self._counted(results)
@@ -154,11 +156,11 @@ def write(path, array):
         ) from error
 
 
-def disk_full(folder):
-    """What to do if `folder` has run out of space; empty if it has not."""
-    if shutil.disk_usage(folder).free > 1e6:
+def disk_full(folder, output="", variable="TMPDIR"):
+    """What to do if a folder had no space left for a program of this output; empty if it had."""
+    if shutil.disk_usage(folder).free > 1e6 and os.strerror(errno.ENOSPC) not in output:
         return ""
-    return f": no space left on the disk of {folder}; set TMPDIR to a folder on another one"
+    return f": no space left on the disk of {folder}; set {variable} to a folder on another one"
 
 
 def reason(code):

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from . import wiring
-from .kernel import Kernel, interpreted, span, whole
+from .kernel import Kernel, interpreted, same_neurons, span, whole
 
 LAWS = ("fixed", "bernoulli", "gaussian", "explicit")
 STORAGES = ("stored", "bitmap", "procedural")
@@ -92,7 +92,7 @@ class Projection(Kernel):
             source=(first, last),
             source_size=len(whole(source)),
             target=span(target),
-            same=whole(source) is whole(target),
+            same=same_neurons(source, target),
             law=law,
             storage=storage,
             early=early,
@@ -144,7 +144,7 @@ class Projection(Kernel):
         if self._graph is not None:
             drawn = wiring.in_order(*self._graph)
         else:
-            same = whole(self.source) is whole(self.target)
+            same = same_neurons(self.source, self.target)
             drawn = wiring.draw(
                 sources[1] - sources[0],
                 targets[1] - targets[0],

@@ -12,6 +12,7 @@ from .layout import inputs, projections
 CHOICES = ("auto", "stored", "bitmap", "procedural")
 BYTES = 20_000_000  # of a program without neurons
 BYTES_PER_NEURON = 300  # state, statistics and spikes under way
+_BRIAN2_LAWS = ("fixed", "bernoulli", "explicit")
 _BYTES_BRIAN2 = 64  # a synapse of Brian2's Synapses, at the peak
 _BLOCK = 65_536  # targets whose number takes two bytes (cpp/storage.h)
 _DENSE = 1 / 20  # connection probability from which bits beat numbers of two bytes
@@ -58,7 +59,12 @@ def choose(params, layout, dt, asked="auto", memory=None):
         fitting += [name for name in possible if needed[name] <= available]
         if fitting:
             return fitting[0]
-        way = min(possible, key=needed.get, default="stored")
+        if not possible:
+            reasons = "; ".join(f"{name!r} storage: {refused[name]}" for name in order)
+            raise ParameterError(
+                f"N: got {layout.N} with {layout.synapses:.3g} synapses; {reasons}"
+            )
+        way = min(possible, key=needed.get)
     else:
         way = asked
     if way not in needed:
@@ -75,8 +81,15 @@ def choose(params, layout, dt, asked="auto", memory=None):
     return way
 
 
-def check_brian2(layout, memory=None):
-    """Raise ParameterError unless Brian2's own Synapses fit in memory."""
+def check_brian2(params, layout, memory=None):
+    """Raise ParameterError unless Brian2's own Synapses know the law and fit in memory."""
+    for population in POPULATIONS:
+        law = params.resolve(population)["law"]
+        if law not in _BRIAN2_LAWS:
+            raise ParameterError(
+                f"law: got {law!r} with an on_pre that is not affine in v, which Brian2's Synapses "
+                f"deliver; expected {', '.join(map(repr, _BRIAN2_LAWS))}"
+            )
     available = available_memory() if memory is None else memory
     needed = _BYTES_BRIAN2 * layout.synapses + BYTES_PER_NEURON * layout.N
     if needed > available:
@@ -123,7 +136,7 @@ def _refusal(storage, params, layout, dt):
         if storage == "stored" and degree * min(targets, _BLOCK) >= 2**32:
             return (
                 f"{degree} synapses into each of {_BLOCK} neurons are more than 2^32; expected "
-                "fewer: take 'procedural' storage or a smaller K"
+                "fewer: take a smaller K, or 'procedural' storage"
             )
         if storage == "bitmap" and (slots(values, dt) > 1 or law == "explicit"):
             return "expected one delay for all (D_min = D_max) and a law to draw from"

@@ -58,7 +58,7 @@ class Structure:
     @property
     def key(self):
         """Hash of all that a program is generated from, found without importing Brian2."""
-        return digest(asdict(self), _environment())
+        return digest(asdict(self), _environment(), compiler())
 
     @property
     def description(self):
@@ -130,7 +130,6 @@ def _environment():
     return {
         "versions": versions | {"python": platform.python_version()},
         "own": _own_files(),
-        "compiler": compiler(),
     }
 
 
@@ -142,18 +141,25 @@ def _own_files():
     return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
-@functools.cache
 def compiler():
     """The compiler, its version, the flags, and the processor they are for."""
     command = os.environ.get("CXX", "g++").split()
     found = shutil.which(command[0])
-    version = ""
-    if found:
-        done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
-        version = done.stdout.partition("\n")[0]
-    return {"command": command, "version": version, "flags": FLAGS, "processor": _processor()}
+    return {
+        "command": command,
+        "version": _version(found, *command[1:]) if found else "",
+        "flags": FLAGS,
+        "processor": _processor(),
+    }
 
 
+@functools.cache
+def _version(*command):
+    done = subprocess.run([*command, "--version"], capture_output=True, text=True, check=False)
+    return done.stdout.partition("\n")[0]
+
+
+@functools.cache
 def _processor():
     """What ``-march=native`` depends on."""
     lines = {"machine": platform.machine()}

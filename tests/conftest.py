@@ -1,0 +1,22 @@
+"""What all tests share: a cache of their own, in which a program is compiled once."""
+
+import os
+
+import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_this_session(tmp_path_factory):
+    """Programs that tests compile stay away from the user's own.
+
+    A test that needs an empty or a broken cache sets ``CBNET_CACHE`` itself.
+    """
+    before = {name: os.environ.get(name) for name in ("CBNET_CACHE", "CBNET_CACHE_LIMIT")}
+    os.environ["CBNET_CACHE"] = str(tmp_path_factory.mktemp("cache"))
+    os.environ.pop("CBNET_CACHE_LIMIT", None)
+    yield os.environ["CBNET_CACHE"]
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
