@@ -292,7 +292,7 @@ def test_filtered_bias(case):
     With the threshold tested at the ends of the four parts alone, the first is off by 2.1 % at a
     fifth.
     """
-    _, rows = filtered_case(case, work=0.1)
+    _, rows = filtered_case(case, work=0.25)
     for fraction, (measured, error, predicted) in zip(FRACTIONS, rows, strict=True):
         if fraction <= 0.2:
             assert abs(measured - predicted) < 3 * np.hypot(error, FIT)

@@ -133,7 +133,13 @@ def filtered_bias(diffusion, values, dt):
 
     Assumptions
     -----------
-    @@RES@@
+    The first formula was fitted at dt/τ_S = 0.05, 0.1 and 0.2, relative to 0.02, to 15 sets of
+    parameters and checked on these and three more: both models, τ_S/τ from 0.03 to 2, rates from
+    0.06 to 220 Hz, time constants that differ among them. The rates came from simulations of the
+    kernel in which all steps had the same arrivals; ``python -m benchmarks.timestep`` repeats them
+    with independent ones. The residuals of all 18 have a root mean square of 0.003 (χ² per value
+    1.3, 0.9 and 1.6), their statistical errors included; at dt/τ_S = 0.4 those known to 0.003 or
+    better reach 0.012.
     The second formula was fitted at dt/τ_S = 0.05, 0.1 and 0.2 to 14 such sets, with residuals of
     root mean square 0.005. τ_S is the shorter of the two time constants. Without a compiler the
     second step is taken whatever the strings.
