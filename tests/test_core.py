@@ -415,7 +415,7 @@ def test_storages_and_plain_brian2_give_the_same_statistics(tmp_path):
     """Slow: three programs, and ten networks of 5000 neurons by each.
 
     One law, one distribution of delays and one order of arrivals (Brian2's) in all of them. One
-    delay for all, which a bitmap needs, leaves no state asynchronous (a Fano factor of 250 at 2 ms).
+    delay for all, which a bitmap needs, leaves no state asynchronous (Fano factor 250 at 2 ms).
     """
     params = cbnet.load("conductance").replace(**ASYNCHRONOUS)
     found = {}
