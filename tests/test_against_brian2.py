@@ -135,8 +135,9 @@ def test_against_an_earlier_simulation():
     """
     params = cbnet.load("conductance").replace(law="bernoulli", D_min=0.1 * ms, D_max=4 * ms)
     expected = {20: 17.9, 30: 41.3, 50: 85.5}
-    options = {"N": 10_000, "duration": "0.3s", "transient": "0.1s", "dt": "0.1ms", "seed": 1}
+    options = {"N": 10_000, "duration": "0.8s", "dt": "0.1ms", "seed": 1}
     done = run_jobs([prepare(params.replace(nu_X=nu * Hz), **options) for nu in expected], 1)
     for one, rate in zip(done, expected.values(), strict=True):
-        assert float(one.rate_E) == pytest.approx(rate, rel=0.05)
+        # those rates have an error of about 3 %
+        assert abs(one.in_si("rate_E") - rate) < 4 * one.in_si("rate_E_sem") + 0.03 * rate
         assert one.law == "bernoulli"

@@ -580,9 +580,9 @@ def test_interrupting_stops_children_and_leaves_nothing(empty_folder, number):
     command = [sys.executable, "-m", "cbnet", *line.split()]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
         try:
-            assert running.stderr.readline() == "compiling 1 program\n"
-            (folder,) = scratch.glob("cbnet-*")
-            while not list(folder.rglob("*.cpp")):  # until a child has begun to write
+            assert running.stderr.readline() == "preparing 1 program\n"
+            programs = Path(os.environ["CBNET_CACHE"]) / "programs"
+            while not list(programs.glob("*.draft-*/**/*.cpp")):  # until a child has begun to write
                 assert running.poll() is None
                 time.sleep(0.05)
             running.send_signal(number)
@@ -592,7 +592,7 @@ def test_interrupting_stops_children_and_leaves_nothing(empty_folder, number):
             running.kill()
     assert code == 130
     assert rest.startswith("cbnet: interrupted: ") and rest.count("\n") == 1
-    assert not list(scratch.glob("cbnet-*"))
+    assert not list(scratch.glob("cbnet-*")) and not list(programs.glob("*.draft-*"))
     assert os.listdir(empty_folder) == ["scratch"]
 
 

@@ -241,7 +241,7 @@ def _finish(folder, device, params, layout, parts, wires):
         synapses = parts.synapses[name]
         if not hasattr(synapses, "graph_arrays"):
             continue
-        if explicit:
+        if explicit and synapses.graph_arrays:
             graphs[source] = synapses.graph_arrays
         counted[name] = {
             key: _file(device, synapses.variables[variable])

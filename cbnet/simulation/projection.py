@@ -93,7 +93,8 @@ class Projection(Kernel):
             source_size=len(whole(source)),
             target=span(target),
             same=same_neurons(source, target),
-            law=law,
+            # without synapses there are no arrays: none are drawn (assign)
+            law="bernoulli" if law == "explicit" and not self.graph_arrays else law,
             storage=storage,
             early=early,
             graph=self.graph_arrays,
@@ -116,6 +117,8 @@ class Projection(Kernel):
             Of the graph and the delays.
         """
         shortest, longest = map(float, delay)
+        if self._graph is not None:
+            in_degree = 0
         for name, value in (
             ("in_degree", in_degree),
             ("cv", cv),
@@ -127,7 +130,7 @@ class Projection(Kernel):
 
     def _in_program(self):
         """Names of the arrays that hold an explicit graph in a compiled program."""
-        if self._graph is None or interpreted():
+        if self._graph is None or interpreted() or not len(self._graph[0]):
             return None
         from brian2.devices.device import get_device
 
