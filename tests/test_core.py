@@ -262,10 +262,11 @@ def test_memory_that_fits_with_another_storage():
 
 def test_more_than_a_block_can_hold():
     changes = {"K": 70_000, "a": 1e-6}
-    for asked in ("stored", "auto"):
+    for asked, first in (("stored", "storage: got 'stored'; "), ("auto", "N: got 200000")):
         text = refusal(changes, 200_000, storage=asked, memory=10**12)
-        assert text.startswith(f"storage: got {asked!r}; 70000 synapses into each of 65536 neurons")
-        assert "take 'procedural' storage or a smaller K" in text
+        assert text.startswith(first)
+        assert "70000 synapses into each of 65536 neurons are more than 2^32" in text
+        assert "take a smaller K" in text
         assert "in-degree 70000 does not divide the 160000 neurons" in text
     params = cbnet.load("conductance").replace(K=80_000, a=1e-6)
     assert prepare(params, 200_000, dt="0.1ms", memory=10**12).storage == "procedural"

@@ -414,7 +414,7 @@ def test_build_is_reproducible():
         net = cbnet.build(params, N=250, seed=seed, dt=0.1 * ms)
         spikes = b2.SpikeMonitor(net["neurons"])
         net.add(spikes)
-        net.run(30 * ms)
+        net.run(40 * ms)
         found.append((spikes.i[:].tolist(), spikes.t_[:].tolist()))
     assert found[0] == found[1]
     assert found[0] != found[2]
