@@ -17,7 +17,7 @@ from .theory.self_consistency import solve
 K_THEORY = (400, 1600, 6400, 25600)
 K_SIMULATION = (400, 1600, 6400)
 SEEDS = 2
-_LARGE = 16_000  # neurons beyond which one simulation is as good as several smaller ones
+_LARGE = 12_000  # neurons beyond which one simulation is as good as several smaller ones
 NU_X = ("30Hz", "50Hz", "80Hz")
 SCALINGS = ("sqrt", "preserving")
 MODELS = ("conductance", "current")
@@ -133,11 +133,11 @@ def compare(
     scalings : sequence of str
         How the efficacy follows K: see :meth:`Parameters.scaled`.
     N : int, optional
-        Neurons; by default N_E = 4K, and at least 4000.
+        Neurons; by default N_E = 4K, but at least 4000, and 2K where 4K is above 12800.
     duration, transient : Quantity
         Of each simulation.
     seeds, seed : int
-        Number of simulations of each row (default 2, and 1 of more than 16000 neurons), and the
+        Number of simulations of each row (default 2, and 1 of more than 12000 neurons), and the
         first of their seeds.
     noise : str, optional
         Of the theory: see :func:`cbnet.solve`.
@@ -180,12 +180,11 @@ def compare(
         if point.K in simulate_K:
             layout(point, N or _default_size(point))  # refuse before anything is computed
     jobs, owners = [], []
-    steps = _steps([p for p in points if p[1].K in simulate_K])
     for row, (_, point) in enumerate(points):
         if point.K not in simulate_K:
             continue
         given = {name: to_quantity(value, "s") for name, value in times.items()}
-        given["dt"] = to_quantity(steps[point.model.name, point.K], "s")
+        given["dt"] = to_quantity(timestep.choose(point, TARGET_BIAS)[0], "s")
         size = N or _default_size(point)
         for number in range(seeds or (SEEDS if size <= _LARGE else 1)):
             jobs.append(prepare(point, size, seed=seed + number, **given))
@@ -239,22 +238,9 @@ def _same_values(base, model):
 
 
 def _default_size(params):
-    """Neurons such that N_E = 4K and at least 4000; inhibitory ones are a quarter of them."""
-    excitatory = max(4 * params.K, 4000)
+    """Neurons such that N_E = 4K, within 4000 and 12800 if 2K allows; a fourth more inhibitory."""
+    excitatory = max(4000, 2 * params.K, min(4 * params.K, 12_800))
     return excitatory + max(excitatory // 4, int(params.gamma * params.K) + 1)
-
-
-def _steps(points):
-    """One time step for each model and in-degree, so that they share a compiled program."""
-    steps = {}
-    if not points:
-        return steps
-    strongest = max(point.nu_X for _, point in points)
-    for _, point in points:
-        if point.nu_X == strongest:  # the shortest effective time constant
-            key = (point.model.name, point.K)
-            steps[key] = min(steps.get(key, np.inf), timestep.choose(point, TARGET_BIAS)[0])
-    return steps
 
 
 def _collect(base, points, solutions, simulations, owners, seed, options):

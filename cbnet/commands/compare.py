@@ -74,7 +74,12 @@ def compare(
     transient: Annotated[
         str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
     ] = "0.1s",
-    seeds: Annotated[str, typer.Option(metavar="INTEGER", help="Simulations of each row.")] = "2",
+    seeds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INTEGER", help="Simulations of each row (2; 1 if large).", show_default=False
+        ),
+    ] = None,
     seed: options.Seed = "1",
     out: Annotated[
         str | None,

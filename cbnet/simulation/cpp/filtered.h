@@ -204,19 +204,11 @@ private:
 
     void throw_into(int *parts, int n) {
         static_assert(PARTS == 4, "halves of halves");
-        const int early = heads(n);
-        parts[0] = heads(early);
+        const int early = stream.heads(n);
+        parts[0] = stream.heads(early);
         parts[1] = early - parts[0];
-        parts[2] = heads(n - early);
+        parts[2] = stream.heads(n - early);
         parts[3] = n - early - parts[2];
-    }
-
-    // How many of n coins show heads.
-    int heads(int n) {
-        int count = 0;
-        for (; n >= 64; n -= 64)
-            count += __builtin_popcountll(stream());
-        return n > 0 ? count + __builtin_popcountll(stream() >> (64 - n)) : count;
     }
 };
 

@@ -61,6 +61,7 @@ public:
 
 private:
     static constexpr int CHUNK = 256;
+    static constexpr int FEW = 12;  // arrivals whose order is drawn at once
 
     Stream stream;
     Lanes lanes;
@@ -70,7 +71,6 @@ private:
     // beyond its reversal potential.
     bool monotone = true;
     double lowest = 0;     // where inhibition may lift v to
-    std::vector<int> gaps;
 
     void prepare(const Instantaneous &p) {
         values = std::make_unique<Instantaneous>(p);
@@ -105,9 +105,7 @@ private:
         double x[CHUNK], top[CHUNK];
         for (int i = 0; i < n; i++) {
             x[i] = leak(v[i]);
-            const double from = std::max(x[i], lowest);
-            // a jump upwards gets shorter on the way: the first of them is the longest
-            top[i] = from + n_E[i] * (p.excitatory.offset + p.excitatory.slope * from);
+            top[i] = highest(x[i], n_E[i]);
         }
         double factor[CHUNK], mean[CHUNK], spread[CHUNK];
         for (int i = 0; i < n && tabulated; i++) {
@@ -150,16 +148,40 @@ private:
         return fired;
     }
 
-    // Between two inhibitory arrivals v is highest at the end.
+    // Many arrivals are split into those of the first and of the second half of the step, each by a
+    // coin: most halves, or their halves, cannot cross.
     double in_random_order(double v, int n_E, int n_I, double threshold) {
         if (v > threshold)
             return v;
+        if (n_E + n_I <= FEW)
+            return few_in_random_order(v, n_E, n_I, threshold);
+        const int early_E = stream.heads(n_E), early_I = stream.heads(n_I);
+        v = part(v, early_E, early_I, threshold);
+        return part(v, n_E - early_E, n_I - early_I, threshold);
+    }
+
+    double part(double v, int n_E, int n_I, double threshold) {
+        if (highest(v, n_E) > threshold)
+            return in_random_order(v, n_E, n_I, threshold);
+        const Outcome &outcome = outcomes->at(n_E, n_I);
+        return outcome.spread > 0 ? outcome(v) + outcome.spread * (stream.uniform() - 0.5)
+                                  : outcome(v);
+    }
+
+    // A voltage that v does not exceed in a step.
+    double highest(double v, int n_E) const {
+        const double from = std::max(v, lowest);
+        // a jump upwards gets shorter on the way: the first of them is the longest
+        return from + n_E * (values->excitatory.offset + values->excitatory.slope * from);
+    }
+
+    // Between two inhibitory arrivals v is highest at the end.
+    double few_in_random_order(double v, int n_E, int n_I, double threshold) {
         // Throw the inhibitory arrivals into the n_E + 1 gaps between excitatory ones. All
         // arrangements are equally likely if each falls into a random gap or joins an earlier one.
         // The gaps are kept in order.
         Digits digits(stream);
-        gaps.resize(std::max<size_t>(gaps.size(), n_I));
-        int *gap = gaps.data();
+        int gap[FEW];
         for (int k = 0; k < n_I; k++) {
             const int drawn = digits.below(n_E + 1 + k);
             const int here = drawn <= n_E ? drawn : gap[drawn - n_E - 1];
@@ -188,7 +210,6 @@ private:
         }
         return v;
     }
-
 };
 
 // Brian2's order: the arrivals of the last step, all excitatory ones first; the leak; the threshold.

@@ -51,6 +51,14 @@ public:
         return static_cast<uint32_t>(half() * static_cast<uint64_t>(bound) >> 32);
     }
 
+    // How many of n coins show heads.
+    int heads(int n) {
+        int count = 0;
+        for (; n >= 64; n -= 64)
+            count += __builtin_popcountll((*this)());
+        return n > 0 ? count + __builtin_popcountll((*this)() >> (64 - n)) : count;
+    }
+
     uint64_t binomial(uint64_t trials, double probability) {
         if (trials == 0 || probability <= 0)
             return 0;
