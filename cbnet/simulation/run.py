@@ -70,7 +70,7 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Assumptions
     -----------
     Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
-    (``law="fixed"``) or on average, and K external Poisson inputs.
+    (``law="fixed"``) or on average, and K external Poisson inputs, exactly or on average likewise.
     """
     return run_jobs([prepare(params, N, duration, **options)], 1, progress)[0]
 

@@ -16,6 +16,7 @@ _BRIAN2_LAWS = ("fixed", "bernoulli", "explicit")
 _BYTES_BRIAN2 = 64  # a synapse of Brian2's Synapses, at the peak
 _BLOCK = 65_536  # targets whose number takes two bytes (cpp/storage.h)
 _DENSE = 1 / 20  # connection probability from which bits beat numbers of two bytes
+_FEWEST = 32  # targets with which nobody is left to exchange a synapse to oneself with
 _SHARE = 0.8  # of the memory that may be filled before synapses are computed rather than kept
 
 
@@ -144,6 +145,8 @@ def _refusal(storage, params, layout, dt):
             continue
         if targets >= 2**30:
             return "expected fewer than 2^30 neurons"
+        if targets < _FEWEST:
+            return f"expected at least {_FEWEST} neurons"
         if law not in ("fixed", "bernoulli"):
             return f"law {law!r} has no procedural form; expected law='bernoulli' or 'fixed'"
         if law == "fixed" and sources % degree:
