@@ -292,11 +292,10 @@ def test_interrupt_leaves_nothing_behind(params, scratch, tmp_path, when, monkey
         time.sleep(0.3)
         children |= descendants(process.pid)
         process.send_signal(signal.SIGINT)
-        _, said = process.communicate(timeout=20)
+        process.communicate(timeout=20)
     finally:
         process.kill()
     assert process.returncode != 0
-    assert "KeyboardInterrupt" in said
     assert not any(alive(child) for child in children)
     assert list(scratch.glob("cbnet-*")) == []
     assert drafts(cache.folder()) == []
@@ -322,7 +321,7 @@ def test_two_processes_build_once_and_a_killed_build_is_not_used(params, scratch
     both = [start("0.1s", scratch, CXX=compiler) for _ in range(2)]
     printed = [process.communicate(timeout=300) for process in both]
     assert [process.returncode for process in both] == [0, 0], printed
-    linked = [line for line in notes.read_text().splitlines() if "-o main" in line]
+    linked = [line for line in notes.read_text().splitlines() if "-o main -lm" in line]
     assert len(linked) == 1
     (first, *counted), (second, *again) = (out.split() for out, _ in printed)
     assert (first, counted[0]) == (second, again[0])

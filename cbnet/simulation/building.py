@@ -164,6 +164,8 @@ def _failed(what, done, folder):
 def _errors(output):
     """The compiler's first complaints, or the end of what was printed if there are none."""
     lines = output.strip().splitlines()
+    if any(line.startswith("Traceback") for line in lines):  # of Python: the reason comes last
+        lines = lines[-4:]
     first = next((i for i, line in enumerate(lines) if "error" in line.lower()), None)
     shown = lines[-20:] if first is None else lines[max(0, first - 2) : first + 18]
     return "\n".join(shown) or "the compiler printed nothing"
@@ -238,9 +240,9 @@ def _finish(folder, device, params, layout, parts, wires):
     )
     graphs, counted = {}, {}
     for name, source, _ in projections(params, connected):
-        synapses = parts.synapses[name]
-        if not hasattr(synapses, "graph_arrays"):
+        if wires.storage == "synapses":
             continue
+        synapses = parts.synapses[name]
         if explicit and synapses.graph_arrays:
             graphs[source] = synapses.graph_arrays
         counted[name] = {

@@ -122,7 +122,7 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
             reduced=reduced,
             populations=_ranges(params, layout, wires.connected),
             arrivals=arrivals,
-            counts=counts,
+            counts=np.dtype(counts),
             name="neurons",
         )
     else:
@@ -139,8 +139,15 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
     # With arrivals in random order what arrives is counted one step before it is felt.
     early = 1 if arrivals == "random" else 0
     for name, source, target in projections(params, wires.connected):
-        make = _synapses if wires.storage == "synapses" else _projection
-        parts.synapses[name] = make(params, layout, parts, name, source, target, wires, early, dt)
+        if wires.storage != "synapses":
+            parts.synapses[name] = _projection(params, parts, name, source, target, wires, early)
+            continue
+        # Brian2 draws as many sources for every target: those that include it are one fewer.
+        for each in (target,) if target or wires.graph else POPULATIONS:
+            own = name if each == target else f"{name}_{each}"
+            parts.synapses[own] = _synapses(
+                params, layout, parts, own, source, each, wires, early, dt
+            )
     return parts
 
 
@@ -153,7 +160,7 @@ def assign(parts, params, layout, wires):
         for population, variable in variables_of(params, name).items():
             setattr(neurons, variable, to_quantity(values[population][name], dimension))
     for name, source, target in projections(params, wires.connected):
-        if isinstance(parts.synapses[name], Projection):
+        if wires.storage != "synapses":
             of = values[target or "E"]
             parts.synapses[name].assign(
                 layout.in_degree[source, target or "E"],
@@ -167,7 +174,7 @@ def assign(parts, params, layout, wires):
         neurons.kernel.order_seed = wires.order_seed
 
 
-def _projection(params, layout, parts, name, source, target, wires, early, dt):
+def _projection(params, parts, name, source, target, wires, early):
     return Projection(
         getattr(parts, source),
         getattr(parts, target) if target else parts.neurons,
@@ -196,21 +203,11 @@ def _synapses(params, layout, parts, name, source, target, wires, early, dt):
         made.connect(i=i, j=j)
         made.delay = np.maximum(delays - early, 0) * dt * second
         return made
-    first = 0 if source == "E" else layout.N_E
-    offset = (0 if target in (None, "E") else layout.N_E) - first  # of the targets among sources
-    own = f"(j + {offset})"
-    size = layout.size(source)
-    has_self = f"int({own} >= 0 and {own} < {size})"
-    degree = layout.in_degree[source, target or "E"]
-    chosen = {
-        "fixed": f"size={degree}",
-        "bernoulli": f"p={degree / (size - (source == target or target is None))!r}",
-    }
-    made.connect(
-        i=f"k + int(k >= {own})*{has_self} "
-        f"for k in sample(0, {size} - {has_self}, {chosen[of['law']]})",
-        skip_if_invalid=True,
-    )
+    possible = layout.size(source) - (source == target)
+    degree = layout.in_degree[source, target]
+    chosen = {"fixed": f"size={degree}", "bernoulli": f"p={degree / possible!r}"}[of["law"]]
+    who = "k + int(k >= j)" if source == target else "k"
+    made.connect(i=f"{who} for k in sample(0, {possible}, {chosen})")
     made.delay = (
         (f"clip(D_min + (D_max - D_min)*rand() - {early}*{dt!r}*second, 0*second, D_max)")
         .replace("D_min", f"({of['D_min']!r}*second)")
