@@ -106,23 +106,20 @@ def _generate(job, folder):
 # Most of the time goes into reading the same headers for each of a dozen small files: they are
 # compiled once, in front. What is no kernel need not be fast.
 _MAKEFILE = """
+FLAGS = $(OPTIMISED)
 KERNELS = $(patsubst %.cpp,%.o,$(filter code_objects/%,$(SRCS)))
 REST = $(patsubst %.cpp,%.o,$(filter-out code_objects/%,$(SRCS)))
 
 program: $(KERNELS) $(REST)
 \t$(CXX) $(FLAGS) $^ -o main -lm
 
-$(KERNELS): %.o: %.cpp all.h.gch
+$(REST): FLAGS += -O1
+
+%.o: %.cpp all.h.gch
 \t$(CXX) $(FLAGS) -I. -I$(CPP) -include all.h -c $< -o $@
 
-$(REST): %.o: %.cpp rest.h.gch
-\t$(CXX) $(FLAGS) -O0 -I. -I$(CPP) -include rest.h -c $< -o $@
-
 all.h.gch: all.h
-\t$(CXX) $(FLAGS) -I. -I$(CPP) -x c++-header all.h -o all.h.gch
-
-rest.h.gch: all.h
-\t$(CXX) $(FLAGS) -O0 -I. -I$(CPP) -x c++-header all.h -o rest.h.gch
+\t$(CXX) $(OPTIMISED) -I. -I$(CPP) -x c++-header all.h -o all.h.gch
 """
 
 
@@ -143,7 +140,7 @@ def _compile(sources, folder, jobs):
             "cbnet.mk",
             f"-j{jobs}",
             f"CXX={os.environ.get('CXX', 'g++')}",
-            f"FLAGS={structure.FLAGS}",
+            f"OPTIMISED={structure.FLAGS}",
             f"SRCS={' '.join(files)}",
             f"CPP={cpp}",
         ],
