@@ -96,7 +96,8 @@ def build(
         With objects ``neurons``, ``drive``, ``excitation`` and ``inhibition`` (one each for E and I
         neurons, such as ``excitation_E``, if they differ in what enters them). Parameters that the
         equations name are variables of ``neurons``. Brian2's ``defaultclock`` and random seed are
-        set, and Brian2's flags ask for C++17. It runs on whatever device Brian2 is set to; C++ standalone is by far the fastest.
+        set, and its compiler flags ask for C++17. It runs on whatever device Brian2 is set to; C++
+        standalone is by far the fastest.
 
     Examples
     --------
