@@ -88,10 +88,14 @@ CASES = {
     "populations that differ": ("conductance", APART, "stored"),
     "bent leak": (EIF, {}, "stored"),
     "bent leak, populations that differ": (EIF, APART, "stored"),
-    "bent jumps": (BENT, {"a": 0.003}, "Brian2 Synapses (an on_pre that is not affine in v)"),
+    "bent jumps": (
+        BENT,
+        {"a": 0.003, "nu_X": 75 * Hz},
+        "Brian2 Synapses (an on_pre that is not affine in v)",
+    ),
     "bent jumps, random graph": (
         BENT,
-        {"a": 0.003, "law": "bernoulli", "I.K": 120},
+        {"a": 0.003, "nu_X": 75 * Hz, "law": "bernoulli", "I.K": 120},
         "Brian2 Synapses (an on_pre that is not affine in v)",
     ),
     "synaptic time constants": ("conductance", {"tau_S": 2 * ms}, "stored"),

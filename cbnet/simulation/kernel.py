@@ -6,6 +6,7 @@ Without a compiler the same object does the same with numpy.
 """
 
 from brian2.core.base import BrianObject
+from brian2.core.preferences import prefs
 from brian2.core.variables import Variables
 from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.device import RuntimeDevice, get_device
@@ -25,6 +26,14 @@ class KernelCodeObject(CPPStandaloneCodeObject):
 def interpreted():
     """Whether Brian2 runs the network itself, step by step, rather than writing a program."""
     return isinstance(get_device(), RuntimeDevice)
+
+
+def ask_for_cpp17():
+    """Let Brian2 compile with the C++ that ours is written in, where it asks for an older one."""
+    flags = prefs.codegen.cpp.extra_compile_args_gcc
+    prefs.codegen.cpp.extra_compile_args_gcc = [
+        "-std=c++17" if flag in ("-std=c++11", "-std=c++14") else flag for flag in flags
+    ]
 
 
 class Kernel(Group, CodeRunner):

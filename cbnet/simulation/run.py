@@ -181,7 +181,8 @@ def build(
         With objects ``neurons``, ``drive``, ``excitation`` and ``inhibition`` (one each for E and I
         neurons, such as ``excitation_E``, if they differ in what enters them). Parameters that the
         equations name are variables of ``neurons``. Brian2's ``defaultclock`` and random seed are
-        set. It runs on whatever device Brian2 is set to; C++ standalone is by far the fastest.
+        set, and its compiler flags ask for C++17. It runs on whatever device Brian2 is set to; C++
+        standalone is by far the fastest.
 
     Examples
     --------
@@ -196,8 +197,9 @@ def build(
     """
     import brian2
 
-    from . import network
+    from . import kernel, network
 
+    kernel.ask_for_cpp17()
     one = prepare(
         params,
         N,
