@@ -116,8 +116,8 @@ def test_spike_trains_are_those_of_brian2(numpy_target, model, slots):
 # One neuron
 
 REFERENCE = {"K": 1000, "a": 0.0015, "g": 20.0}
-# parameters, r_E and r_I in Hz, seconds of the exact neuron and of the one in steps, and the largest
-# standard error that decides: 0.3 % of 1 Hz would take ten times as long.
+# parameters, r_E and r_I in Hz, seconds of the exact neuron and of the one in steps, and the
+# largest standard error that decides: 0.3 % of 1 Hz would take ten times as long.
 NEURONS = {
     "1 Hz": (REFERENCE, 23.7, 10, 20_000, 60_000, 0.012),
     "10 Hz": (REFERENCE, 29, 12, 20_000, 40_000, 0.005),
