@@ -115,7 +115,7 @@ def _say_synchronous(axes, result, scaling):
     for height, (text, shade) in enumerate(lines):
         axes.text(
             0.98,
-            0.03 + 0.09 * height,
+            1.02 + 0.09 * height,  # above the axes: no CV is in the way
             text,
             color=shade,
             ha="right",
