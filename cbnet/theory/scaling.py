@@ -4,8 +4,10 @@ import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, nearest, to_quantity
+from . import _methods
+from ._neuron import Neuron
 from ._roots import all_roots
-from .response import RTOL, Neuron, check_noise, rates_in_hertz
+from .response import rates_in_hertz
 from .self_consistency import SILENT, solve
 
 LAWS = ("sqrt", "inverse", "log", "preserving")
@@ -84,7 +86,7 @@ def scale(params, law, K, noise="diffusion", r_E=None, r_I=None, rate=None):
             raise ParameterError(f"K: got {K} from {K_0}; law='log' needs both above 1")
         factor = np.log(K_0) / np.log(K)
     else:
-        factor = _preserving(params, K, check_noise(noise), explicit) / a_0
+        factor = _preserving(params, K, _methods.choose(noise, params), explicit) / a_0
     changed = {"K": K, "a": float(a_0 * factor)}
     for population in POPULATIONS:
         own = f"{population}.a"
@@ -112,10 +114,11 @@ def _check_used(params, values):
     )
 
 
-def _preserving(params, K, noise, explicit):
+def _preserving(params, K, method, explicit):
     """The efficacy at in-degree K that gives the rate to be kept."""
-    if noise == "kramers":
-        raise ParameterError("noise: got 'kramers' for law='preserving'; expected 'diffusion'")
+    noise, rtol = method.name, method.rtol
+    if not method.network:
+        raise ParameterError(f"noise: got {noise!r} for law='preserving'; expected 'diffusion'")
     inputs = [explicit["r_E"], explicit["r_I"]]
     if (inputs[0] is None) != (inputs[1] is None) or (
         inputs[0] is None and explicit["rate"] is not None
@@ -132,7 +135,7 @@ def _preserving(params, K, noise, explicit):
             for name, value in zip(("r_E", "r_I"), inputs, strict=True)
         )
         if explicit["rate"] is None:
-            rate = _rates(params, noise, values["K"], np.array([values["a"]]), r_E, r_I, RTOL)[0]
+            rate = _rates(params, noise, values["K"], np.array([values["a"]]), r_E, r_I, rtol)[0]
         else:
             rate = _one_rate(params, explicit["rate"], "rate")
     most = 1 / values["tau_rp"] if values["tau_rp"] > 0 else np.inf
@@ -148,7 +151,7 @@ def _preserving(params, K, noise, explicit):
             lambda a, rtol, k=k: a * _rates(params, noise, k, a, r_E, r_I, rtol) / rate,
             _SMALLEST,
             1.0,
-            RTOL,
+            rtol,
         )
         if not roots:
             raise ParameterError(

@@ -7,8 +7,9 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
+from . import _methods
+from ._neuron import Neuron
 from ._roots import Root, all_roots, all_roots_in_the_plane
-from .response import Neuron, check_noise, check_rtol, describe_noise
 
 # What does not enter the theory: populations that differ in nothing else are one to the solver.
 _IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
@@ -148,20 +149,21 @@ def solve(params, *, noise=None, rtol=None):
     >>> [round(float(rate), 3) for rate in solution.rate_E]
     [44.031]
     """
-    kind, rtol = check_noise(noise), check_rtol(rtol)
-    if kind == "kramers":
+    method = _methods.choose(noise, params)
+    rtol = _methods.accuracy(method, rtol)
+    if not method.network:
         raise ParameterError(
-            "noise: got 'kramers', which has no rate above threshold; expected diffusion or "
-            "effective for a network"
+            f"noise: got {method.name!r}, which has no rate above threshold; expected "
+            f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
         )
-    neurons = {p: Neuron(params, p, kind) for p in POPULATIONS}
+    neurons = {p: Neuron(params, p, method.name) for p in POPULATIONS}
     alike = set(params.differing()) <= _IRRELEVANT
     phi = {p: _Transfer(neurons[p]) for p in POPULATIONS}
     highest = {p: 1 / n.tau_rp if n.tau_rp > 0 else _HIGHEST for p, n in neurons.items()}
     found = _one(phi["E"], highest["E"], rtol) if alike else _two(phi, highest, rtol)
     found.sort(key=lambda root: root.rates)
     lines = _balance(neurons)
-    return _finish(params, kind, rtol, neurons, alike, found, lines)
+    return _finish(params, method, rtol, neurons, alike, found, lines)
 
 
 class _Transfer:
@@ -233,11 +235,11 @@ def _balance(neurons):
     return lines if np.all(np.isfinite(lines) & (lines > 0)) else np.full(2, np.nan)
 
 
-def _finish(params, kind, rtol, neurons, alike, found, lines):
+def _finish(params, method, rtol, neurons, alike, found, lines):
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
     residual = np.array([root.residual for root in found])
-    error, cv, voltage = np.zeros(len(found)), {}, {}
+    error, cv, voltage, note = np.zeros(len(found)), {}, {}, ""
     for column, p in enumerate(POPULATIONS):
         if p == "I" and alike:
             cv["I"] = cv["E"]
@@ -248,6 +250,7 @@ def _finish(params, kind, rtol, neurons, alike, found, lines):
             passage = neuron.passage(*inputs, rtol, moments=p == "E")
         except ConvergenceError as failure:
             passage = failure.best
+        note = note or passage.note
         silent = rates[:, column] < SILENT
         cv[p] = np.where(silent, np.nan, passage.cv)
         # an error of Φ is an error of its fixed point, amplified by the feedback
@@ -273,7 +276,7 @@ def _finish(params, kind, rtol, neurons, alike, found, lines):
         tau_eff=to_quantity(voltage["tau"], "ms"),
         balance_line=to_quantity(float(lines[0]), "Hz"),
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
-        noise=describe_noise(kind, params),
+        noise=_methods.describe(method, params, note),
         error=worst,
     )
     if worst > rtol:
