@@ -1,9 +1,9 @@
 """Monte Carlo of neurons with synaptic time constants, for the theory to be held against.
 
 ``python -m benchmarks.colored_reference`` compiles `filtered_neuron.cpp` with g++, simulates every
-point below with two steps and writes `colored_reference.csv`: rates extrapolated in dt with their
-standard errors (spread over copies), CV of the intervals, mean and sd of v. It takes about
-half an hour on one core; a number of points as argument does only so many.
+point below with two steps and writes `colored_reference.csv`: rate, CV of the intervals, mean and sd
+of v, extrapolated in dt, with standard errors (jackknife over independent copies). It takes about
+twenty minutes on one core; a number of points as argument does only so many.
 """
 
 import csv
@@ -25,7 +25,7 @@ COPIES = 100
 SEED = 20
 SPIKES = 6_000  # aimed at, in all copies and at each step
 ARRIVALS = 5e8  # at most
-FIELDS = ("rate_Hz", "rate_Hz_sem", "cv", "V_mean_mV", "V_sd_mV")
+FIELDS = ("rate_Hz", "cv", "V_mean_mV", "V_sd_mV")
 
 STRONG = {"a": 0.01, "g": 12, "K": 1000}
 MIDDLE = {"a": 0.005, "g": 20, "K": 1000}
@@ -100,40 +100,53 @@ def arguments(point):
     params, r_E, r_I = parameters(point)
     v = arrival_rates(params, r_E * Hz, r_I * Hz, "E")
     if params.model.name == "current":
-        E, I = (0, 0, v["J_E"] * 1e3), (0, 0, -v["J_I"] * 1e3)
+        synapses = (0, 0, v["J_E"] * 1e3, 0, 0, -v["J_I"] * 1e3)
     else:
-        E, I = (v["a"], v["E_E"] * 1e3, 0), (v["g"] * v["a"], v["E_I"] * 1e3, 0)
+        synapses = (v["a"], v["E_E"] * 1e3, 0, v["g"] * v["a"], v["E_I"] * 1e3, 0)
     times = (v["tau_E"] * 1e3, v["tau_I"] * 1e3, v["R_E"] / 1e3, v["R_I"] / 1e3)
     names = ("tau_L", "E_L", "theta", "V_r", "tau_rp")
-    return [repr(float(x)) for x in (*E, *I, *times, *(v[name] * 1e3 for name in names))]
+    return [repr(float(x)) for x in (*synapses, *times, *(v[name] * 1e3 for name in names))]
 
 
 def run(program, point, dt, duration, seed, copies=COPIES):
-    """Rate, its standard error, CV, mean and sd of v of one neuron (ms, mV)."""
+    """Statistics (ms, mV) of one neuron in the order of FIELDS, and their standard errors."""
     _, _, _, _, tau_E, tau_I = point
     how = (dt, copies, duration, 200 + 10 * max(tau_E, tau_I), seed)
     command = [str(program), *arguments(point), *map(str, how)]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     rows = np.array([line.split() for line in text.splitlines()], float)
-    spikes, total, squares, n, below, v1, v2 = rows.sum(0)
-    rates = rows[:, 0] / duration * 1e3
-    sem = rates.std(ddof=1) / np.sqrt(copies)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        cv = np.sqrt(squares / n - (total / n) ** 2) / (total / n)
-    return rates.mean(), sem, cv, v1 / below, np.sqrt(v2 / below - (v1 / below) ** 2)
+    left_out = np.array([statistics(row, duration * (copies - 1)) for row in rows.sum(0) - rows])
+    sem = np.sqrt((copies - 1) * left_out.var(0))
+    return statistics(rows.sum(0), duration * copies), sem
 
 
-def reference(program, point, spikes=SPIKES, seed=SEED):
-    """The same, extrapolated in dt (the error is of fourth order)."""
-    pilot = run(program, point, STEPS_MS[0], 2e3, seed)[0]
+def statistics(sums, duration):
+    """From the program's sums over copies."""
+    spikes, total, squares, n, below, v1, v2 = sums
+    n = max(n, 1)
+    cv = np.sqrt(max(squares / n - (total / n) ** 2, 0)) / max(total / n, 1e-300)
+    return np.array(
+        [spikes / duration * 1e3, cv, v1 / below, np.sqrt(v2 / below - (v1 / below) ** 2)]
+    )
+
+
+def reference(program, point, seed, spikes=SPIKES):
+    """Statistics extrapolated in dt, their standard errors, and whether the two steps agree.
+
+    The error of a step is of fourth order; the last number is the difference of the two rates in
+    units of its standard error.
+    """
+    (rate, *_), _ = run(program, point, STEPS_MS[0], 2e3, seed)
     longest = ARRIVALS / sum(map(float, arguments(point)[8:10]))
-    duration = min(longest, spikes / max(pilot, 1e-3) * 1e3) / COPIES
-    coarse, fine = (run(program, point, dt, duration, seed + k) for k, dt in enumerate(STEPS_MS, 1))
+    duration = min(longest, spikes / max(rate, 1e-3) * 1e3) / COPIES
+    (coarse, e_coarse), (fine, e_fine) = (
+        run(program, point, dt, duration, seed + k) for k, dt in enumerate(STEPS_MS, 1)
+    )
     ratio = (STEPS_MS[0] / STEPS_MS[1]) ** 4
     weight = ratio / (ratio - 1)
-    found = [weight * f - (weight - 1) * c for c, f in zip(coarse, fine, strict=True)]
-    found[1] = np.hypot(weight * fine[1], (weight - 1) * coarse[1])
-    return found, (fine[0] - coarse[0]) / np.hypot(fine[1], coarse[1])
+    found = weight * fine - (weight - 1) * coarse
+    sem = np.hypot(weight * e_fine, (weight - 1) * e_coarse)
+    return found, sem, (fine[0] - coarse[0]) / np.hypot(e_fine[0], e_coarse[0])
 
 
 def main():
@@ -142,12 +155,14 @@ def main():
     with tempfile.TemporaryDirectory() as folder, TABLE.open("w", newline="") as file:
         program = compiled(folder)
         writer = csv.writer(file)
-        writer.writerow(("point", *FIELDS, "difference_of_steps_in_sem"))
+        errors = (f"{name}_sem" for name in FIELDS)
+        writer.writerow(("point", *FIELDS, *errors, "difference_of_steps_in_sem"))
         for k, point in enumerate(points):
-            found, difference = reference(program, point)
-            writer.writerow((k, *(f"{x:.6g}" for x in found), f"{difference:.2f}"))
+            found, sem, difference = reference(program, point, SEED + 10 * k)
+            row = [f"{x:.6g}" for x in (*found, *sem)]
+            writer.writerow((k, *row, f"{difference:.2f}"))
             file.flush()
-            print(point, *(f"{x:.4g}" for x in found), f"{difference:.2f}", flush=True)
+            print(point, *row, f"{difference:.2f}", flush=True)
 
 
 if __name__ == "__main__":
