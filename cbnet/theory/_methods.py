@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, nearest
-from . import _white
+from . import _white, shot_noise
 
-_PLANNED = ("shot", "colored", "fast", "adiabatic", "rescaled", "rice")
+_PLANNED = ("colored", "fast", "adiabatic", "rescaled", "rice")
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,14 @@ METHODS = {
         Method("diffusion", _white.diffusion, _white.density),
         Method("effective", _white.effective, _white.density),
         Method("kramers", _white.kramers, network=False),
+        Method(
+            "shot",
+            shot_noise.passage,
+            shot_noise.density,
+            rtol=shot_noise.RTOL,
+            scan_rtol=1e-2,
+            costly=True,
+        ),
     )
 }
 
