@@ -1,9 +1,9 @@
 """Monte Carlo of neurons with synaptic time constants, for the theory to be held against.
 
 ``python -m benchmarks.colored_reference`` compiles `filtered_neuron.cpp` with g++, simulates every
-point below with two steps and writes `colored_reference.csv`: rate, CV of the intervals, mean and sd
-of v, extrapolated in dt, with standard errors (jackknife over independent copies). It takes about
-twenty minutes on one core; a number of points as argument does only so many.
+point below with two steps and writes `colored_reference.csv`: rate, CV of the intervals, mean and
+sd of v, extrapolated in dt, with standard errors (jackknife over independent copies). It takes
+some twenty minutes on one core; a number of points as argument does only so many.
 """
 
 import csv

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, nearest
-from . import _white, shot_noise
+from . import _white, colored_noise, shot_noise
+from . import colored_noise_limits as limits
 
-_PLANNED = ("colored", "fast", "adiabatic", "rescaled", "rice")
+_PLANNED = ()
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,19 @@ METHODS = {
             scan_rtol=1e-2,
             costly=True,
         ),
+        Method(
+            "colored",
+            colored_noise.passage,
+            colored_noise.density_of_neuron,
+            rtol=colored_noise.RTOL,
+            scan_rtol=3e-2,
+            costly=True,
+            filtered=True,
+        ),
+        Method("fast", limits.passage_of(limits.fast), filtered=True),
+        Method("adiabatic", limits.passage_of(limits.adiabatic), filtered=True),
+        Method("rescaled", limits.passage_of(limits.rescaled), filtered=True),
+        Method("rice", limits.passage_of(limits.rice), network=False, filtered=True),
     )
 }
 

@@ -132,8 +132,6 @@ class Eliminated:
     def exits(self):
         """Probability to leave through each of the upward states at the threshold, at the reset."""
         value = self.X[-1]
-        if self.first == len(self.X):
-            raise AssertionError
         for c in range(len(self.X) - 2, self.first - 2, -1):
             kept = value
             above = np.tensordot(self.low, value, 1)[self.up[c + 1]]
@@ -213,3 +211,18 @@ def _invariant(step):
     rhs = np.append(np.zeros(n), 1.0)
     pi = np.linalg.lstsq(system, rhs, rcond=None)[0]
     return pi / pi.sum()
+
+
+def density(found, v):
+    """Density of v (1/V) from the masses at Gauss nodes, of the shape of `v`."""
+    edges, mass = found.edges, found.mass
+    Q = mass.shape[1]
+    x, w, *_ = gauss(Q)
+    h = np.diff(edges)
+    inverse = np.linalg.inv(x[:, None] ** np.arange(Q))
+    asked = np.asarray(v, float)
+    k = np.clip(np.searchsorted(edges, asked, side="right") - 1, 0, len(h) - 1)
+    t = (asked - edges[k]) / h[k]
+    coefficients = (mass / w / h[:, None]) @ inverse.T
+    p = np.sum(coefficients[k] * t[..., None] ** np.arange(Q), axis=-1)
+    return np.where((asked >= edges[0]) & (asked <= edges[-1]), np.maximum(p, 0.0), 0.0)

@@ -60,12 +60,11 @@ def trains_along(c, rates, taus):
     return found
 
 
-def discretised(c, rates, taus, center, ends, M, widest, narrowest):
-    """A grid that is finest around `center`, and the generator on it."""
+def discretised(c, rates, taus, y, M):
+    """The generator on nodes `y` of Y and M Gauss nodes of Z."""
     trains = trains_along(c, rates, taus)
-    y, z = _grid(*ends, center, widest, narrowest), nodes_of_Z(trains, M)
-    G = generator(y, z, c, taus, trains)
-    return Synapses(np.repeat(y, M), np.tile(z, len(y)), c, G)
+    z = nodes_of_Z(trains, M)
+    return Synapses(np.repeat(y, M), np.tile(z, len(y)), c, generator(y, z, c, taus, trains))
 
 
 def unlikely(trains, y):
@@ -87,7 +86,7 @@ def _log_mgf(trains, sign):
     return total
 
 
-def _grid(low, high, center, widest, narrowest):
+def grid(low, high, center, widest, narrowest):
     """Nodes with the centre halfway between two of them."""
     y = np.linspace(low, high, 4001)
     # on the way up to the threshold everything changes as e^(y²/2)
@@ -129,9 +128,8 @@ def nodes_of_Z(trains, M):
         alpha[k] = following[k + 1] / following[k] - current[k] / current[k - 1]
         beta[k] = following[k] / current[k - 1]
         previous, current = current, following
-    return np.linalg.eigvalsh(
-        np.diag(alpha) + np.diag(np.sqrt(beta[1:]), 1) + np.diag(np.sqrt(beta[1:]), -1)
-    )
+    off = np.sqrt(beta[1:])
+    return np.linalg.eigvalsh(np.diag(alpha) + np.diag(off, 1) + np.diag(off, -1))
 
 
 def generator(Y, Z, c, taus, trains):
