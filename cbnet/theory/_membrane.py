@@ -1,7 +1,7 @@
 """A neuron whose synaptic variables take time to decay, in plain numbers."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -74,9 +74,13 @@ class Membrane:
             mu = self.threshold + F_top * tau if F_top > 0 else -np.inf
         return mu, tau
 
-    def with_rates(self, R_E, R_I):
-        """The same neuron with other inputs."""
-        return replace(self, rates=(R_E, R_I))
+    def free_sd(self, at):
+        """Sd of v without threshold, in linear response, with the fluctuations at a potential."""
+        _, tau = self.rest()
+        if not np.isfinite(tau):
+            return np.inf
+        parts = zip(self.amplitudes(np.array(at)), self.taus, strict=True)
+        return float(np.sqrt(sum(n**2 * tau**2 * t / (tau + t) for n, t in parts)))
 
 
 def membrane(reduced, values, tau_rp):

@@ -37,7 +37,7 @@ def fast(membrane):
     tau_S = _one_filter(membrane, membrane.threshold)
     short, long = min(membrane.taus), max(membrane.taus)
     few = any(0 < R * t < 1 for R, t in zip(membrane.rates, membrane.taus, strict=True))
-    far = membrane.threshold - mu > 1.75 * _free_sd(membrane, mu, tau)
+    far = membrane.threshold - mu > 1.75 * _free_sd(membrane, mu)
     if long > 0.2 * tau or long > 2 * short or few or far:
         _warn(
             "fast",
@@ -51,14 +51,14 @@ def fast(membrane):
 def rescaled(membrane):
     """Rate with white noise made as strong as leaves the free membrane its variance.
 
-    B_i² is multiplied by τ/(τ + τ_i). Range: μ at least two sd of the free v above θ; within it at
-    most 5 % of the rate off. Below the threshold it is some times too high, as no white noise
+    B_i² is multiplied by τ/(τ + τ_i). Range: μ at least three sd of the free v above θ; within it
+    at most 5 % of the rate off. Below the threshold it is some times too high, as no white noise
     knows how rarely a smooth v crosses.
     """
     mu, tau = membrane.rest()
-    sd = _free_sd(membrane, mu, tau)
-    if mu < membrane.threshold + 2 * sd:
-        _warn("rescaled", "mu at least two sd above the threshold")
+    sd = _free_sd(membrane, mu)
+    if mu < membrane.threshold + 3 * sd:
+        _warn("rescaled", "mu at least three sd above the threshold")
     weights = [tau / (tau + tau_i) if np.isfinite(tau) else 1.0 for tau_i in membrane.taus]
     return _diffusion(membrane, weights, membrane.threshold, membrane.reset)
 
@@ -110,7 +110,7 @@ def rice(membrane):
     """
     mu, tau = membrane.rest()
     gap = membrane.threshold - mu
-    sd = _free_sd(membrane, mu, tau)
+    sd = _free_sd(membrane, mu)
     if min(membrane.taus) < tau or not 2 * sd <= gap <= 3 * sd:
         _warn("rice", "tau_S at least the membrane's, and mu two to three sd below the threshold")
     if not (np.isfinite(tau) and sd > 0):
@@ -154,13 +154,9 @@ def _one_filter(membrane, v):
     return float(_white(membrane, v) / variance) if variance > 0 else 0.0
 
 
-def _free_sd(membrane, mu, tau):
+def _free_sd(membrane, mu):
     """Sd of v without threshold, for fluctuations halfway between μ and θ."""
-    if not np.isfinite(tau):
-        return np.inf
-    n = membrane.amplitudes(np.array((min(mu, membrane.threshold) + membrane.threshold) / 2))
-    parts = zip(n, membrane.taus, strict=True)
-    return float(np.sqrt(sum(n_i**2 * tau**2 * t / (tau + t) for n_i, t in parts)))
+    return membrane.free_sd((min(mu, membrane.threshold) + membrane.threshold) / 2)
 
 
 def _diffusion(membrane, weights, threshold, reset):
