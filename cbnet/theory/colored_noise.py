@@ -319,7 +319,8 @@ def _on_grid(membrane, level, dimensions, density=False):
     velocity = synapses.velocity(membrane)
     width = theta - V_r
     along = abs(float(membrane.amplitudes(np.array(min(mu, theta))) @ c)) if mu > -np.inf else n
-    sd = along * min(tau, 10 * tau_S) * np.sqrt(tau_S / (min(tau, 10 * tau_S) + tau_S))
+    # without a resting point only the grid's coarseness depends on it
+    sd = along * tau * np.sqrt(tau_S / (tau + tau_S)) if np.isfinite(tau) else width / 2
     sd = min(sd, 3 * width)
     v = np.linspace(V_r - 40 * width, V_r, 2000)
     down = np.flatnonzero(velocity(v).min(1) < 0)

@@ -18,7 +18,8 @@ ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
 def fast(membrane):
     """Rate for τ_S ≪ τ: white noise, with threshold and reset moved up.
 
-    θ and V_r are raised by (α/2) √(B²(v) τ_S), α = √2 |ζ(1/2)|, each with its own B²; the drift is
+    θ and V_r are raised by (α/2) √(B²(v) τ_S), α = √2 |ζ(1/2)|, each with its own B², and V_r by
+    e^(−τ_rp/τ_S) of that only: the current that made the spike decays while v is held. The drift is
     that of Stratonovich. Two filters enter as one of the same B² and the same variance of the
     current, τ_S = B²/Σ (B_i²/τ_i).
 
@@ -44,7 +45,8 @@ def fast(membrane):
             "tau_E and tau_I of a size, at most 0.2 of the membrane's, with an arrival or more in "
             "each, and mu at most 1.75 sd below the threshold",
         )
-    theta, V_r = ends + ALPHA / 2 * np.sqrt(B2 * tau_S)
+    kept = np.array([1.0, np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0])
+    theta, V_r = ends + ALPHA / 2 * np.sqrt(B2 * tau_S) * kept
     return _diffusion(membrane, [1.0, 1.0], theta, V_r)
 
 
