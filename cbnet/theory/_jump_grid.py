@@ -16,6 +16,8 @@ _ROUNDS = 40  # each narrows a missed scale by ten or so
 _RESOLVED = 2.0  # panels' worth of change that one cell may hold
 _PER_PANEL = 1.5  # units of Φ
 _GROWTH = 1.4  # of a panel over the one above it
+_WALL = 1e15  # momentum times width
+_MOST = 20_000  # panels
 _FINEST = 1e-9  # jumps smaller than this, relative to v, have no lattice in floats
 DEEPEST = 690.0  # e^-690 is about the smallest number that floats hold
 
@@ -37,8 +39,14 @@ class Survey:
     count: np.ndarray
     silent: bool
 
+    def below(self, height):
+        """The part up to a climb, at which it is cut off as if silent."""
+        high = self.climb > height
+        end = int(np.argmax(high)) if high.any() else self.v.size - 1
+        return Survey(self.v[: end + 1], self.climb[: end + 1], self.count[: end + 1], True)
 
-def survey(process, reach):
+
+def survey(process, reach, deepest=DEEPEST):
     """Find the well, the barrier, and the scales in between.
 
     Parameters
@@ -46,6 +54,8 @@ def survey(process, reach):
     process : JumpProcess
     reach : float
         How far above the well the lower end must lie, in units of Φ.
+    deepest : float
+        Barriers higher than this are cut off.
     """
     theta, reset = process.threshold, process.reset
     width = theta - reset
@@ -67,11 +77,11 @@ def survey(process, reach):
         start = max(int(far.sum()) - 1, 0)
         climb = psi - np.minimum.accumulate(psi)
         end = v.size - 1
-        silent = silent or bool(climb[-1] > DEEPEST and round_ > 3)
-        if silent and climb[-1] > 6 * reach + 80:  # nothing this high is ever seen
+        silent = silent or bool(climb.max() > deepest and round_ > 3)
+        if silent and climb.max() > 6 * reach + 80:  # nothing this high is ever seen
             end = int(np.argmax(climb > 3 * reach + 40))
         v, climb, counts = v[start : end + 1], climb[start : end + 1], counts[start:end]
-        if counts.max() <= _RESOLVED and (silent or climb[-1] <= DEEPEST):
+        if counts.max() <= _RESOLVED and (silent or climb.max() <= deepest):
             break
         total = np.append(0.0, np.cumsum(counts))
         if round_ < _ROUNDS - 1:
@@ -80,7 +90,7 @@ def survey(process, reach):
 
 
 def _momentum(process, v, width):
-    q = np.clip(process.momentum(v), -1e15 / width, 1e15 / width)
+    q = np.clip(process.momentum(v), -_WALL / width, _WALL / width)
     return q, np.append(0.0, np.cumsum((q[1:] + q[:-1]) / 2 * np.diff(v)))
 
 
@@ -93,6 +103,8 @@ def _counts(process, v, q, width):
     fast = fast / _PER_PANEL
     slow = np.where((A[:-1] > 0) == (A[1:] > 0), 3 * np.abs(np.diff(log_A)), 1e9) + 1e-9
     counts = np.where(q[1:] < 0, fast * slow / (fast + slow), fast)
+    # a wall that nothing passes from above: T knows nothing of it
+    counts[q[:-1] <= -_WALL / width] = 0.0
     return counts + 0.4 * np.abs(np.diff(log_B2)) + 2 * h / width
 
 
@@ -112,6 +124,8 @@ def panels(process, found, levels, fractions, finer):
     """
     bottom, top = found.v[0], found.v[-1]
     count = finer * found.count
+    if count[-1] > _MOST:
+        raise MemoryError
     lattice = np.array([top])
     if not found.silent:
         lattice = _images(process, levels, bottom)
@@ -142,9 +156,7 @@ def panels(process, found, levels, fractions, finer):
         ]
         edges = np.sort(np.concatenate([edges, *fill]))
     edges = _with_zeros(process, found, edges)
-    q = np.clip(process.momentum(edges), -1e15 / (top - bottom), 1e15 / (top - bottom))
-    psi = np.append(0.0, np.cumsum((q[1:] + q[:-1]) / 2 * np.diff(edges)))
-    return edges, psi - np.minimum.accumulate(psi)
+    return edges, np.interp(edges, found.v, found.climb)
 
 
 def _images(process, levels, bottom):

@@ -58,10 +58,12 @@ class JumpSystem:
         self.process, self.edges, self.n = process, edges, n
         self.width = np.diff(edges)
         P = self.width.size
-        f_edges = process.leak(edges)
-        middle = process.leak((edges[1:] + edges[:-1]) / 2)
-        # information on T comes along the leak from below where it pulls down, else from above
-        self.falls = middle <= 0
+        leak_at_top = float(process.leak(edges[-1:])[0])
+        # Information on T comes along the leak from below where it pulls down, else from above; on
+        # panels wider than a jump along the drift, of which u = −T' keeps nothing but its start.
+        centre = (edges[1:] + edges[:-1]) / 2
+        wide = self.width > 1.001 * np.abs(process.up(centre))
+        self.falls = (process.leak(centre) <= 0) & ~(wide & (process.drift(centre) > 0))
         rules = [_rule(n, mirrored) for mirrored in (False, True)]
         nodes = np.where(self.falls[:, None], rules[0][0], rules[1][0])
         v = edges[:-1, None] + self.width[:, None] * nodes
@@ -79,7 +81,10 @@ class JumpSystem:
         self.panel = np.concatenate([extra, panel[keep]]).astype(int)
         self.local = np.concatenate([np.zeros(len(extra)), local[keep]])
         self.v = np.concatenate([edges[extra], v[keep]])
-        self.reaches = bool(self.falls[-1] or f_edges[-1] <= 0)
+        self.reaches = bool(self.falls[-1] or leak_at_top <= 0)
+        if self.reaches and not self.falls[-1]:
+            self.panel, self.local = np.append(self.panel, P - 1), np.append(self.local, 1.0)
+            self.v = np.append(self.v, edges[-1])
         order = np.argsort(self.panel + self.local, kind="stable")
         self.panel, self.local, self.v = self.panel[order], self.local[order], self.v[order]
         # a scale for panels and rows that follows the solution's exponential
@@ -131,6 +136,8 @@ class JumpSystem:
         k, s = self._locate(np.where(fires, self.edges[-1], np.maximum(target, self.edges[0])))
         low, high = np.minimum(self.panel, k), np.maximum(self.panel, k)
         down, up = int((self.panel - low).max()), int((high - self.panel).max())
+        if N * (down + up + 1) * n > self.largest:
+            raise MemoryError
         offsets = np.arange(-down, up + 1)
         block = self.panel[:, None] + offsets
         sign = np.where(k >= self.panel, -1.0, 1.0)
