@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from ._jump_system import WIDE
+
 _CELLS = 40  # of the survey
 _ROUNDS = 40  # each narrows a missed scale by ten or so
 _RESOLVED = 2.0  # panels' worth of change that one cell may hold
@@ -134,20 +136,29 @@ def panels(process, found, levels, fractions, finer):
     falls = process.leak(lattice[1:] - gaps / 2) <= 0
     split = np.where(falls[:, None], fractions, 1 - np.append(fractions[1:], 1.0))
     edges = [lattice, (lattice[1:, None] - gaps[:, None] * split).ravel()]
-    # below the lattice: panels that grow
-    v, step = lattice[-1], (-gaps[-1] if gaps.size else np.inf)
+    # below: wide panels that grow, or further images where T varies too fast for those
+    v, step = lattice[-1], 0.0
     lower = []
     while v > bottom:
-        at = np.interp(v, found.v, count)
-        step = min(step * _GROWTH, v - np.interp(at - 1.0, count, found.v))
-        v = max(v - step, bottom)
+        jump = float(np.abs(process.up(np.array([v]))[0]))
+        room = v - float(np.interp(np.interp(v, found.v, count) - 1.0, count, found.v))
+        if room >= WIDE * jump:
+            step = min(max(step * _GROWTH, WIDE * jump * 1.01), room)
+            v = max(v - step, bottom)
+            if v - bottom < WIDE * jump:
+                v = bottom
+        else:
+            step = 0.0
+            v = max(v - jump, bottom)
         lower.append(v)
-        if len(lower) > 5000:
-            break
+        if len(lower) > _MOST:
+            raise MemoryError
     edges = np.concatenate([*edges, lower])
     edges = np.unique(np.append(edges[edges > bottom], bottom))
     # what is still too wide for the survey's scales is cut
     parts = np.ceil(np.diff(np.interp(edges, found.v, count)) - 0.2)
+    wide = np.diff(edges) > WIDE * 0.999 * np.abs(process.up((edges[1:] + edges[:-1]) / 2))
+    parts[wide] = 1  # made to measure, and cut they would be neither wide nor images
     if (parts > 1).any():
         fill = [
             np.linspace(a, b, int(m) + 1)[1:-1]
