@@ -8,6 +8,16 @@ import cbnet
 from cbnet.errors import ParameterError
 
 
+def white_respond(params, **options):
+    """By white noise, unless told otherwise."""
+    return cbnet.respond(params, **{"noise": "diffusion", **options})
+
+
+def white_solve(params, **options):
+    """By white noise, unless told otherwise."""
+    return cbnet.solve(params, **{"noise": "diffusion", **options})
+
+
 @pytest.fixture(scope="module")
 def conductance():
     return cbnet.load("conductance")
@@ -53,32 +63,39 @@ def test_efficacy_that_keeps_five_hertz(conductance, g, eta, column):
     params = conductance.replace(g=g)
     for decade, a in column.items():
         scaled = params.scaled(
-            "preserving", K=10**decade, r_E=20 * Hz, r_I=20 * eta * Hz, rate=5 * Hz
+            "preserving",
+            noise="diffusion",
+            K=10**decade,
+            r_E=20 * Hz,
+            r_I=20 * eta * Hz,
+            rate=5 * Hz,
         )
         assert scaled.a == pytest.approx(a, rel=5e-5)  # five digits are known
-        response = cbnet.respond(scaled, r_E=20 * Hz, r_I=20 * eta * Hz)
+        response = white_respond(scaled, r_E=20 * Hz, r_I=20 * eta * Hz)
         assert float(response.rate) == pytest.approx(5, rel=1e-7)
 
 
 def test_default_inputs_are_those_of_the_network_at_twenty_hertz(conductance):
-    (nu,) = np.asarray(cbnet.solve(conductance.replace(nu_X=20 * Hz)).rate_E)
-    scaled = conductance.scaled("preserving", K=1600)
-    kept = cbnet.respond(scaled, r_E=(20 + nu) * Hz, r_I=nu * Hz)
+    (nu,) = np.asarray(white_solve(conductance.replace(nu_X=20 * Hz)).rate_E)
+    scaled = conductance.scaled("preserving", noise="diffusion", K=1600)
+    kept = white_respond(scaled, r_E=(20 + nu) * Hz, r_I=nu * Hz)
     assert float(kept.rate) == pytest.approx(nu, rel=1e-7)
-    assert conductance.scaled("preserving", K=1000).a == pytest.approx(0.0015, rel=1e-8)
+    assert conductance.scaled("preserving", noise="diffusion", K=1000).a == pytest.approx(
+        0.0015, rel=1e-8
+    )
 
 
 def test_current_model_preserves_its_response(current):
-    (nu,) = np.asarray(cbnet.solve(current.replace(nu_X=20 * Hz)).rate_E)
+    (nu,) = np.asarray(white_solve(current.replace(nu_X=20 * Hz)).rate_E)
     assert nu == pytest.approx(9.279364567, rel=1e-9)  # Siegert's formula, by scipy's quad
     # the same formula, solved for a by scipy's brentq
     for K, a in ((400, 0.0033382394444), (1600, 0.00097951440391), (25600, 6.936671672742e-05)):
-        assert current.scaled("preserving", K=K).a == pytest.approx(a, rel=1e-8)
+        assert current.scaled("preserving", noise="diffusion", K=K).a == pytest.approx(a, rel=1e-8)
 
 
 def test_rate_defaults_to_that_of_the_parameters(conductance):
-    scaled = conductance.scaled("preserving", K=4000, r_E=30 * Hz, r_I="12Hz")
-    before, after = (cbnet.respond(p, r_E=30 * Hz, r_I=12 * Hz) for p in (conductance, scaled))
+    scaled = conductance.scaled("preserving", noise="diffusion", K=4000, r_E=30 * Hz, r_I="12Hz")
+    before, after = (white_respond(p, r_E=30 * Hz, r_I=12 * Hz) for p in (conductance, scaled))
     assert float(after.rate) == pytest.approx(float(before.rate), rel=1e-7)
 
 
@@ -86,7 +103,7 @@ def test_frozen_noise_gives_another_efficacy(conductance):
     options = {"r_E": 20 * Hz, "r_I": 16 * Hz, "rate": "5Hz"}
     frozen = conductance.scaled("preserving", K=4000, noise="effective", **options)
     assert frozen.a != pytest.approx(
-        conductance.scaled("preserving", K=4000, **options).a, rel=1e-3
+        conductance.scaled("preserving", noise="diffusion", K=4000, **options).a, rel=1e-3
     )
 
 
@@ -125,7 +142,8 @@ def test_frozen_noise_gives_another_efficacy(conductance):
 )
 def test_what_has_no_answer_is_said_in_one_line(conductance, change, law, options, message):
     with pytest.raises(ParameterError, match=message) as caught:
-        conductance.replace(**change).scaled(law, **options)
+        given = {"noise": "diffusion", **options} if law == "preserving" else options
+        conductance.replace(**change).scaled(law, **given)
     assert "\n" not in str(caught.value)
 
 

@@ -153,7 +153,7 @@ def solve(params, *, noise=None, rtol=None):
     Examples
     --------
     >>> import cbnet
-    >>> solution = cbnet.solve(cbnet.load("conductance"))
+    >>> solution = cbnet.solve(cbnet.load("conductance"), noise="diffusion")
     >>> [round(float(rate), 3) for rate in solution.rate_E]
     [44.031]
     """
