@@ -6,6 +6,7 @@ from brian2 import Hz, mV
 
 import cbnet
 from cbnet.errors import ParameterError
+from cbnet.theory import scaling
 
 
 def white_respond(params, **options):
@@ -157,3 +158,33 @@ def test_models_whose_synapses_do_not_depend_on_a_are_refused():
     )
     with pytest.raises(ParameterError, match="law: got model 'fixed', whose synapses"):
         cbnet.Parameters(model).scaled("sqrt", K=400)
+
+
+@pytest.mark.parametrize(
+    ("g", "eta", "white", "shot"), [(12, 1.8, 0.019889, 0.023831), (20, 0.8, 0.004189, 0.004744)]
+)
+def test_exponents_of_rare_spikes(conductance, g, eta, white, shot):
+    params = conductance.replace(g=g)
+    # half a unit of the last digit of the reference
+    assert scaling.exponent(params, eta, "diffusion") == pytest.approx(white, abs=5e-7)
+    assert scaling.exponent(params, eta) == pytest.approx(shot, abs=5e-7)
+    assert scaling.local_slope(params, eta) == pytest.approx(shot + params.a / 2, abs=5e-7)
+
+
+def test_limit_slope_is_that_at_which_the_exponent_is_met(conductance):
+    for eta in (0.75, 0.85, 0.95):
+        for noise in ("shot", "diffusion"):
+            c = scaling.exponent(conductance, eta, noise)
+            found = scaling.limit_slope(conductance, c, noise)
+            assert found == pytest.approx(eta / (1 - eta), rel=1e-8)
+    assert scaling.limit_slope(conductance, 1.0) == np.inf
+    assert scaling.exponent(conductance, 0.1) == 0
+
+
+def test_finite_jumps_need_a_stronger_efficacy_to_keep_five_hertz(conductance):
+    params = conductance.replace(g=12)
+    options = {"r_E": 20 * Hz, "r_I": 36 * Hz, "rate": 5 * Hz}
+    shot = params.scaled("preserving", K=1000, **options)
+    assert shot.a > params.scaled("preserving", K=1000, noise="diffusion", **options).a
+    kept = cbnet.respond(shot, r_E=20 * Hz, r_I=36 * Hz)
+    assert float(kept.rate) == pytest.approx(5, rel=2e-3)

@@ -69,7 +69,7 @@ def test_small_current_jumps_are_white_noise():
     params = cbnet.load("current").replace(J_E=0.0825 * mV, J_I=0.6 * mV)
     distance = []
     for finer in (1, 4, 16):
-        # at fixed mean and variance: n times the arrivals of both kinds, less jumps by √n, and
+        # at fixed mean and variance: n times the arrivals of both kinds, jumps less by √n, and
         # a leak reversal that takes up the change of the mean
         J_E, J_I = 0.0825 / np.sqrt(finer), 0.6 / np.sqrt(finer)
         mean = 20e-3 * 1000 * finer * (30 * J_E - 0.25 * 12 * J_I)
@@ -81,8 +81,9 @@ def test_small_current_jumps_are_white_noise():
         )
         assert white == pytest.approx(0.3278, rel=0.05)
         distance.append(abs(shot / white - 1))
-    # of first order in the jump
-    assert distance[2] < 0.35 * distance[1] + 2e-4 < distance[0] + 4e-4
+    # of first order in the jump, which halves each time
+    assert distance[1] / distance[0] == pytest.approx(0.5, abs=0.1)
+    assert distance[2] / distance[1] == pytest.approx(0.5, abs=0.05)
 
 
 def test_below_threshold_the_ratio_to_white_noise_does_not_tend_to_one(params):

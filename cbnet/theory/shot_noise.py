@@ -32,10 +32,10 @@ _LEVELS = (
     (8, (0.0, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.75), 300, 8),
 )
 _ROUGH = 3e-3  # accuracy for which the first levels serve
-_THIN = 0.02  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
-# A difference between two levels is the error of the lower one; where T is smooth that of the
-# higher one is less than a third of it, in 95 of 100 random neurons (see the benchmark).
-_SMOOTH, _ROUGHER = 1 / 3, 1.0
+_THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
+# A difference between two levels is the error of the lower one. That of the higher one is less than
+# a third of it once the layers are resolved; until then, and with thin layers, count it in full.
+_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1 / 3, 1.0, 4
 _FLOOR = 1e-9  # of rounding
 _LARGEST = 6_000_000  # numbers in a factorised matrix: about a second
 _RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
@@ -146,7 +146,9 @@ def _one(process, rtol, cv, moments):
             scale = np.array([abs(values[0]), abs(values[1]), width, max(values[3], 1e-3 * width)])
             asked = [(not held, cv and not held, moments, moments)[k] for k in range(4)]
             gap = np.abs(values - before)[asked] / scale[asked]
-            error = _FLOOR + float(gap.max()) * (_ROUGHER if thin else _SMOOTH)
+            error = _FLOOR + float(gap.max()) * (
+                _ROUGHER if thin or level[0] < _SMOOTH_FROM else _SMOOTH
+            )
             if error <= rtol:
                 break
         before = values
