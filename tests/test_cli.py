@@ -160,7 +160,7 @@ def test_wrong_settings_are_refused_by_every_command(command, setting, expected)
         ("simulate current --fraction-excitatory 1.5", "--fraction-excitatory: got 1.5"),
         ("network current --seed -1", "--seed: got -1"),
         ("network current --noise pink", "--noise: got 'pink'"),
-        ("network current --noise shot", "not available yet; expected one of diffusion"),
+        ("network current --noise rice", "not available yet; expected one of diffusion"),
         ("neuron current --noise pink", "--noise: got 'pink'"),
         ("neuron current --seed -1", "--seed: got -1"),
         ("neuron current --population X", "--population: got 'X'"),
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written_is_refused(command):
 
 def test_a_wrong_request_leaves_no_folder():
     assert "--noise" in refused("network current --noise pink --out new/folder")
-    assert "not available" in refused("compare --noise shot --out new")
+    assert "not available" in refused("compare --noise rice --out new")
 
 
 def test_a_folder_with_something_in_it_stays(empty_folder):

@@ -11,11 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from ._jump_system import WIDE
+
 _CELLS = 40  # of the survey
 _ROUNDS = 40  # each narrows a missed scale by ten or so
 _RESOLVED = 2.0  # panels' worth of change that one cell may hold
 _PER_PANEL = 1.5  # units of Φ
 _GROWTH = 1.4  # of a panel over the one above it
+_WALL = 1e15  # momentum times width
+_MOST = 20_000  # panels
 _FINEST = 1e-9  # jumps smaller than this, relative to v, have no lattice in floats
 DEEPEST = 690.0  # e^-690 is about the smallest number that floats hold
 
@@ -37,8 +41,14 @@ class Survey:
     count: np.ndarray
     silent: bool
 
+    def below(self, height):
+        """The part up to a climb, at which it is cut off as if silent."""
+        high = self.climb > height
+        end = int(np.argmax(high)) if high.any() else self.v.size - 1
+        return Survey(self.v[: end + 1], self.climb[: end + 1], self.count[: end + 1], True)
 
-def survey(process, reach):
+
+def survey(process, reach, deepest=DEEPEST):
     """Find the well, the barrier, and the scales in between.
 
     Parameters
@@ -46,6 +56,8 @@ def survey(process, reach):
     process : JumpProcess
     reach : float
         How far above the well the lower end must lie, in units of Φ.
+    deepest : float
+        Barriers higher than this are cut off.
     """
     theta, reset = process.threshold, process.reset
     width = theta - reset
@@ -67,11 +79,11 @@ def survey(process, reach):
         start = max(int(far.sum()) - 1, 0)
         climb = psi - np.minimum.accumulate(psi)
         end = v.size - 1
-        silent = silent or bool(climb[-1] > DEEPEST and round_ > 3)
-        if silent and climb[-1] > 6 * reach + 80:  # nothing this high is ever seen
+        silent = silent or bool(climb.max() > deepest and round_ > 3)
+        if silent and climb.max() > 6 * reach + 80:  # nothing this high is ever seen
             end = int(np.argmax(climb > 3 * reach + 40))
         v, climb, counts = v[start : end + 1], climb[start : end + 1], counts[start:end]
-        if counts.max() <= _RESOLVED and (silent or climb[-1] <= DEEPEST):
+        if counts.max() <= _RESOLVED and (silent or climb.max() <= deepest):
             break
         total = np.append(0.0, np.cumsum(counts))
         if round_ < _ROUNDS - 1:
@@ -80,7 +92,7 @@ def survey(process, reach):
 
 
 def _momentum(process, v, width):
-    q = np.clip(process.momentum(v), -1e15 / width, 1e15 / width)
+    q = np.clip(process.momentum(v), -_WALL / width, _WALL / width)
     return q, np.append(0.0, np.cumsum((q[1:] + q[:-1]) / 2 * np.diff(v)))
 
 
@@ -93,6 +105,8 @@ def _counts(process, v, q, width):
     fast = fast / _PER_PANEL
     slow = np.where((A[:-1] > 0) == (A[1:] > 0), 3 * np.abs(np.diff(log_A)), 1e9) + 1e-9
     counts = np.where(q[1:] < 0, fast * slow / (fast + slow), fast)
+    # a wall that nothing passes from above: T knows nothing of it
+    counts[q[:-1] <= -_WALL / width] = 0.0
     return counts + 0.4 * np.abs(np.diff(log_B2)) + 2 * h / width
 
 
@@ -112,6 +126,8 @@ def panels(process, found, levels, fractions, finer):
     """
     bottom, top = found.v[0], found.v[-1]
     count = finer * found.count
+    if count[-1] > _MOST:
+        raise MemoryError
     lattice = np.array([top])
     if not found.silent:
         lattice = _images(process, levels, bottom)
@@ -120,20 +136,29 @@ def panels(process, found, levels, fractions, finer):
     falls = process.leak(lattice[1:] - gaps / 2) <= 0
     split = np.where(falls[:, None], fractions, 1 - np.append(fractions[1:], 1.0))
     edges = [lattice, (lattice[1:, None] - gaps[:, None] * split).ravel()]
-    # below the lattice: panels that grow
-    v, step = lattice[-1], (-gaps[-1] if gaps.size else np.inf)
+    # below: wide panels that grow, or further images where T varies too fast for those
+    v, step = lattice[-1], 0.0
     lower = []
     while v > bottom:
-        at = np.interp(v, found.v, count)
-        step = min(step * _GROWTH, v - np.interp(at - 1.0, count, found.v))
-        v = max(v - step, bottom)
+        jump = float(np.abs(process.up(np.array([v]))[0]))
+        room = v - float(np.interp(np.interp(v, found.v, count) - 1.0, count, found.v))
+        if room >= WIDE * jump:
+            step = min(max(step * _GROWTH, WIDE * jump * 1.01), room)
+            v = max(v - step, bottom)
+            if v - bottom < WIDE * jump:
+                v = bottom
+        else:
+            step = 0.0
+            v = max(v - jump, bottom)
         lower.append(v)
-        if len(lower) > 5000:
-            break
+        if len(lower) > _MOST:
+            raise MemoryError
     edges = np.concatenate([*edges, lower])
     edges = np.unique(np.append(edges[edges > bottom], bottom))
     # what is still too wide for the survey's scales is cut
     parts = np.ceil(np.diff(np.interp(edges, found.v, count)) - 0.2)
+    wide = np.diff(edges) > WIDE * 0.999 * np.abs(process.up((edges[1:] + edges[:-1]) / 2))
+    parts[wide] = 1  # made to measure, and cut they would be neither wide nor images
     if (parts > 1).any():
         fill = [
             np.linspace(a, b, int(m) + 1)[1:-1]
@@ -142,9 +167,7 @@ def panels(process, found, levels, fractions, finer):
         ]
         edges = np.sort(np.concatenate([edges, *fill]))
     edges = _with_zeros(process, found, edges)
-    q = np.clip(process.momentum(edges), -1e15 / (top - bottom), 1e15 / (top - bottom))
-    psi = np.append(0.0, np.cumsum((q[1:] + q[:-1]) / 2 * np.diff(edges)))
-    return edges, psi - np.minimum.accumulate(psi)
+    return edges, np.interp(edges, found.v, found.climb)
 
 
 def _images(process, levels, bottom):

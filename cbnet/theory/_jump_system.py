@@ -18,6 +18,8 @@ from scipy.linalg import lapack
 
 from ._collocation import radau
 
+WIDE = 4.0  # jumps in a panel from which on they count as derivatives
+
 
 @functools.cache
 def _rule(n, mirrored):
@@ -58,30 +60,7 @@ class JumpSystem:
         self.process, self.edges, self.n = process, edges, n
         self.width = np.diff(edges)
         P = self.width.size
-        f_edges = process.leak(edges)
-        middle = process.leak((edges[1:] + edges[:-1]) / 2)
-        # information on T comes along the leak from below where it pulls down, else from above
-        self.falls = middle <= 0
-        rules = [_rule(n, mirrored) for mirrored in (False, True)]
-        nodes = np.where(self.falls[:, None], rules[0][0], rules[1][0])
-        v = edges[:-1, None] + self.width[:, None] * nodes
-        panel = np.repeat(np.arange(P), n)
-        local, v = nodes.ravel(), v.ravel()
-        keep = np.ones(v.size, bool)
-        extra = []
-        if self.falls[0]:
-            extra.append(0)
-        for k in np.flatnonzero(self.falls[1:] != self.falls[:-1]) + 1:
-            if self.falls[k]:  # the leak meets itself: nothing arrives from either side
-                extra.append(k)
-            else:  # it parts here, and both panels have a row for this point
-                keep[k * n] = False
-        self.panel = np.concatenate([extra, panel[keep]]).astype(int)
-        self.local = np.concatenate([np.zeros(len(extra)), local[keep]])
-        self.v = np.concatenate([edges[extra], v[keep]])
-        self.reaches = bool(self.falls[-1] or f_edges[-1] <= 0)
-        order = np.argsort(self.panel + self.local, kind="stable")
-        self.panel, self.local, self.v = self.panel[order], self.local[order], self.v[order]
+        self._place(process, P)
         # a scale for panels and rows that follows the solution's exponential
         self.gauge = (climb[1:] + climb[:-1]) / 2
         self.top = max(float(climb.max()), 0.0)
@@ -90,6 +69,50 @@ class JumpSystem:
         )
         self.end_gauge = float(climb[-1])
         self._assemble()
+
+    def _place(self, process, P):
+        """The rows: where the equation is asked for, and where u is continuous instead.
+
+        A panel within a jump takes T along the leak: from below where it pulls down (nodes that
+        include the right end), else from above. A panel of several jumps sees the jumps as
+        derivatives, so that u obeys an equation of first order: nodes that include the right end,
+        and u itself is handed on from below.
+        """
+        n, edges = self.n, self.edges
+        centre = (edges[1:] + edges[:-1]) / 2
+        leak_at_top = float(process.leak(edges[-1:])[0])
+        self.wide = self.width > WIDE * 0.999 * np.abs(process.up(centre))
+        self.falls = self.wide | (process.leak(centre) <= 0)
+        rows = []  # panel, fraction, whether continuity
+        inner = radau(n - 1)[0] if n > 1 else np.array([1.0])
+        nodes = {True: _rule(n, False)[0], False: _rule(n, True)[0]}
+        for k in range(P):
+            below = None if k == 0 else (self.wide[k - 1], self.falls[k - 1])
+            local = inner if self.wide[k] else nodes[bool(self.falls[k])]
+            if self.wide[k]:
+                if below is None:
+                    rows.append((k, 0.0, False))
+                elif below[0] or not below[1]:
+                    rows.append((k, 0.0, True))
+            elif self.falls[k]:
+                # at a zero of the leak the equation is algebraic; elsewhere it would hold at the
+                # start of the layer of any value of T, and only u from below can tell the right one
+                if below is None or below[0] or not below[1]:
+                    rows.append((k, 0.0, below is not None and bool(below[0])))
+            elif below is not None and below[1] and not below[0]:
+                local = local[1:]  # the leak parts here: both panels have a row for this point
+            rows.extend((k, x, False) for x in local)
+        on_leak = not self.wide[-1] and self.falls[-1]
+        self.reaches = bool(on_leak or leak_at_top <= 0)
+        if self.reaches and not on_leak:
+            rows.append((P - 1, 1.0, False))
+        panel, local, joint = zip(*rows, strict=True)
+        self.panel, self.local = np.array(panel), np.array(local)
+        self.asked = ~np.array(joint)
+        self.v = edges[self.panel] + self.width[self.panel] * self.local
+        self.own = self.wide[self.panel]
+        if self.wide[-1]:
+            self.own[-1] = not self.reaches
 
     def _partial(self, panel, s):
         """Weights of ∫ u from the start of a panel to the fraction s of it."""
@@ -100,10 +123,11 @@ class JumpSystem:
                 weights[some] = _series(_rule(self.n, not falls)[3], s[some])
         return weights * self.width[panel, None]
 
-    def _within(self, some, jump):
+    def _within(self, some, jump, beyond):
         """Weights of ∫ u from nodes over a jump within their panel: nothing cancels."""
         panel, s = self.panel[some], self.local[some]
-        size = np.clip(jump[some] / self.width[panel], -s, 1 - s)
+        size = jump[some] / self.width[panel]
+        size = np.where(beyond, size, np.clip(size, -s, 1 - s))
         points, weights = np.polynomial.legendre.leggauss(self.n // 2 + 1)
         total = np.zeros((s.size, self.n))
         for x, w in zip((points + 1) / 2, weights / 2, strict=True):
@@ -129,14 +153,18 @@ class JumpSystem:
         target = self.v + jump
         fires = target > self.edges[-1] + 1e-9 * np.abs(jump)
         k, s = self._locate(np.where(fires, self.edges[-1], np.maximum(target, self.edges[0])))
+        # on a panel of several jumps the panel's own polynomial serves a little beyond its ends
+        local = self.own & (np.abs(jump) * WIDE <= 1.01 * self.width[self.panel])
+        k, fires = np.where(local, self.panel, k), fires & ~local
         low, high = np.minimum(self.panel, k), np.maximum(self.panel, k)
         down, up = int((self.panel - low).max()), int((high - self.panel).max())
+        if N * (down + up + 1) * n > self.largest:
+            raise MemoryError
         offsets = np.arange(-down, up + 1)
         block = self.panel[:, None] + offsets
         sign = np.where(k >= self.panel, -1.0, 1.0)
         between = (block > low[:, None]) & (block < high[:, None])
-        full = np.where(self.falls[:, None], _rule(n, False)[1], _rule(n, True)[1])
-        full = full * self.width[:, None]
+        full = self._full()
         out = full[np.clip(block, 0, P - 1)]
         out *= (between * sign[:, None])[:, :, None]
         here, there = self._partial(self.panel, self.local), self._partial(k, s)
@@ -144,13 +172,18 @@ class JumpSystem:
         same = k == self.panel
         # −∫ from v to the target: the rest of this panel and the start of that one, or the reverse
         rising = (k > self.panel)[:, None]
-        first = np.where(rising, -(full[self.panel] - here), here)
+        first = np.where(rising, here - full[self.panel], here)
         last = np.where(rising, -there, full[k] - there)
-        first[same] = -self._within(same, jump)
+        first[same] = -self._within(same, jump, local[same])
         last[same] = 0.0
-        out[row, self.panel - self.panel + down] += first
+        out[row, down] += first
         out[row, k - self.panel + down] += last
         return out, down, up, fires
+
+    def _full(self):
+        """Weights of ∫ u over each panel."""
+        full = np.where(self.falls[:, None], _rule(self.n, False)[1], _rule(self.n, True)[1])
+        return full * self.width[:, None]
 
     def _assemble(self):
         process, n, N = self.process, self.n, self.v.size
@@ -158,7 +191,7 @@ class JumpSystem:
         rates = float(process.R_E), float(process.R_I)
         self.rates = rates
         parts = [self._difference(h(self.v)) for h in (process.up, process.down)]
-        down = max(part[1] for part in parts)
+        down = max(*(part[1] for part in parts), int(not self.asked.all()))
         up = max(part[2] for part in parts)
         blocks = np.zeros((N, down + up + 1, n))
         self.jumps = []
@@ -166,16 +199,28 @@ class JumpSystem:
             blocks[:, down - lower : down + upper + 1] += rate * weights
             self.jumps.append((weights, lower, upper, fires))
         f = process.leak(self.v)
-        blocks[:, down] -= f[:, None] * self._basis(self.panel, self.local)
+        blocks[~self.asked] = 0.0
+        blocks[:, down] -= (f * self.asked)[:, None] * self._basis(self.panel, self.local)
+        joints = np.flatnonzero(~self.asked)
+        if joints.size:
+            blocks[joints, down] = self._basis(self.panel[joints], self.local[joints])
+            blocks[joints, down - 1] = -self._basis(self.panel[joints] - 1, np.ones(joints.size))
         # every row in units of its own rate of events
         self.scale = 1 / (sum(rates) + np.abs(f) / self.width[self.panel])
+        blocks[joints] /= self.scale[joints, None, None]
+        drift = float(process.drift(self.v[:1])[0])
+        if self.asked[0] and self.local[0] == 0 and f[0] < 0 < drift:
+            blocks[0] = 0.0
+            blocks[0, down] = -drift * self._basis(self.panel[:1], self.local[:1])[0]
+            for part in self.jumps:
+                part[3][0] = False
         block = self.panel[:, None] + np.arange(-down, up + 1)
         inside = (block >= 0) & (block < P)
         clipped = np.clip(block, 0, P - 1)
         growth = np.where(inside, self.gauge[clipped] - self.row_gauge[:, None], -np.inf)
         growth = np.exp(np.minimum(growth, 600.0)) * self.scale[:, None]
         blocks *= growth[:, :, None]
-        last = -sum(rate * part[3] for rate, part in zip(rates, parts, strict=True))
+        last = -sum(rate * part[3] for rate, part in zip(rates, parts, strict=True)) * self.asked
         last = last * self.scale * np.exp(np.minimum(self.end_gauge - self.row_gauge, 600.0))
         self._factorise(blocks, block, inside, last)
 
@@ -214,15 +259,14 @@ class JumpSystem:
     def solve(self, source):
         """Unknowns of L T = −source; `source` in units of its own exponential e^{row_gauge}."""
         right = np.zeros(self.size)
-        right[: self.v.size] = -source * self.scale
+        right[: self.v.size] = -source * self.scale * self.asked
         return self._apply(right)
 
     def functional(self, v):
         """T(v) = functional(v) · unknowns · e^{top}: weights, one row."""
         k, s = self._locate(np.array([v]))
         weights = np.zeros(self.size)
-        full = np.where(self.falls[:, None], _rule(self.n, False)[1], _rule(self.n, True)[1])
-        blocks = full * self.width[:, None] * np.exp(self.gauge - self.top)[:, None]
+        blocks = self._full() * np.exp(self.gauge - self.top)[:, None]
         weights[:-1] = blocks.ravel()
         weights[: k[0] * self.n] = 0.0
         start = k[0] * self.n
@@ -268,5 +312,5 @@ class JumpSystem:
     def occupation(self):
         """Time spent in each panel between two spikes, up to a factor."""
         weights = self._apply(self.functional(self.process.reset), transposed=True)
-        weights = -weights[: self.v.size] * self.scale * np.exp(-self.row_gauge)
+        weights = -weights[: self.v.size] * self.scale * self.asked * np.exp(-self.row_gauge)
         return np.bincount(self.panel, weights, minlength=self.width.size)

@@ -110,11 +110,13 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
         `params` if not given.
     population : {"E", "I"}
         Whose parameters to use.
-    noise : {"diffusion", "effective", "kramers"}, optional
-        How fluctuations are treated: white noise that depends on v (the default), white noise
+    noise : {"shot", "diffusion", "effective", "kramers"}, optional
+        How fluctuations are treated: jumps as they are, white noise that depends on v, white noise
         frozen at one potential, or rare escapes (rate only; NaN unless μ is below the threshold).
+        Left out, it is the right one for the synapses: finite jumps if they are instantaneous.
     rtol : float, optional
-        Relative accuracy, 1e-8 if not given.
+        Relative accuracy; that of the noise if not given (1e-4 for finite jumps, 1e-8 for white
+        noise).
     frozen_at : Quantity, optional
         Potential at which ``"effective"`` freezes B², halfway from μ to the threshold if not given.
 
@@ -133,15 +135,15 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
 
     Notes
     -----
-    Assumes independent Poisson inputs and jumps so small that only their mean and variance matter
-    (the diffusion approximation, A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044
-    (2022), Sec. II). With synaptic time constants the answer is the limit in which they vanish,
+    Assumes independent Poisson inputs; white noise also jumps so small that only their mean and
+    variance matter (the diffusion approximation, A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev.
+    X 12, 011044 (2022), Sec. II). With synaptic time constants the answer is the limit in which they vanish,
     and ``noise`` says so.
 
     Examples
     --------
     >>> import cbnet
-    >>> response = cbnet.respond(cbnet.load("conductance"), r_E="30Hz", r_I="12Hz")
+    >>> response = cbnet.respond(cbnet.load("conductance"), r_E="30Hz", r_I="12Hz", noise="diffusion")
     >>> round(float(response.rate), 4)
     18.1513
     """

@@ -32,12 +32,13 @@ _LEVELS = (
     (8, (0.0, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.75), 300, 8),
 )
 _ROUGH = 3e-3  # accuracy for which the first levels serve
-_THIN = 0.02  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
-# A difference between two levels is the error of the lower one; where T is smooth that of the
-# higher one is less than a third of it, in 95 of 100 random neurons (see the benchmark).
-_SMOOTH, _ROUGHER = 1 / 3, 1.0
+_THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
+# A difference between two levels is the error of the lower one. That of the higher one is less than
+# a third of it once the layers are resolved; until then, and with thin layers, count it in full.
+_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1 / 3, 1.0, 4
 _FLOOR = 1e-9  # of rounding
-_LARGEST = 60_000_000  # numbers in a factorised matrix
+_LARGEST = 6_000_000  # numbers in a factorised matrix: about a second
+_RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 _NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
 
 
@@ -67,8 +68,8 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     Notes
     -----
     Assumes independent Poisson arrivals, a threshold that is tested after every arrival and along
-    the leak, and that arrivals while refractory move nothing. Rates below e^-690 of the arrivals'
-    are zero.
+    the leak, and that arrivals while refractory move nothing. Rates below e^-70 Hz are those of
+    :func:`large_deviation`, and the answer's note says so; the error is then that of the voltage.
 
     References
     ----------
@@ -77,9 +78,14 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     Processes in Physics and Chemistry*, Sec. XII.2, for the backward equation.
     """
     values, error = np.full((4, r_E.size), np.nan), np.full(r_E.size, np.inf)
+    rare = np.zeros(r_E.size, bool)
     for k, process in enumerate(_jump_process.of_neuron(neuron, r_E, r_I)):
-        values[:, k], error[k] = _one(process, rtol, cv, moments)
-    answer = Passage(values[0], values[1], error, values[2], values[3])
+        values[:, k], error[k], rare[k] = _one(process, rtol, cv, moments)
+    note = ""
+    if rare.any():
+        some = "" if r_E.size == 1 else f" of {rare.sum()} of {r_E.size} inputs"
+        note = f"large deviations{some}"
+    answer = Passage(values[0], values[1], error, values[2], values[3], note)
     missed = ~(error <= rtol)
     if missed.any():
         raise ConvergenceError(
@@ -115,38 +121,61 @@ def density(neuron, r_E, r_I, v, rtol=RTOL):
 
 
 def _one(process, rtol, cv, moments):
-    """Statistics (rate, CV, mean, sd) of one neuron and their estimated error."""
+    """Statistics (rate, CV, mean, sd) of one neuron, their estimated error, and if it is rare."""
     real = process
     process, blocked = _with_excitation(process)
     if process is None:
-        return _at_rest(real), 0.0
+        return _at_rest(real), 0.0, False
     process, found = _surveyed(process, rtol)
     held = found.silent or blocked
+    rate = 0.0 if blocked or not held else large_deviation(real)
+    # the rarest spikes are a Poisson train
+    values = np.array([rate, 1.0 if rate > 0 else np.nan, np.nan, np.nan])
     if held and not moments:
-        return np.array([0.0, np.nan, np.nan, np.nan]), 0.0
+        return values, 0.0, rate > 0
     width = real.threshold - real.reset
-    levels = _LEVELS if rtol >= _ROUGH else _LEVELS[2:]
     before, error = None, np.inf
-    for level in levels:
+    for level in _LEVELS if rtol >= _ROUGH else _LEVELS[2:]:
         system, thin = _system(process, found, level)
-        if system is None:
+        if system is None:  # too large
             break
         values = system.statistics(cv and not held, moments)
         if held:
-            values[:2] = 0.0, np.nan
+            values[:2] = rate, 1.0 if rate > 0 else np.nan
         if before is not None:
-            scale = np.abs(values)
-            scale[2:] = width, max(values[3], 1e-3 * width)
-            gaps = (
-                np.abs(values - before)[2 if held else 0 :]
-                / np.where(scale > 0, scale, 1.0)[2 if held else 0 :]
+            scale = np.array([abs(values[0]), abs(values[1]), width, max(values[3], 1e-3 * width)])
+            asked = [(not held, cv and not held, moments, moments)[k] for k in range(4)]
+            gap = np.abs(values - before)[asked] / scale[asked]
+            error = _FLOOR + float(gap.max()) * (
+                _ROUGHER if thin or level[0] < _SMOOTH_FROM else _SMOOTH
             )
-            gap = float(np.nanmax(gaps))
-            error = _FLOOR + gap * (_ROUGHER if thin else _SMOOTH)
             if error <= rtol:
                 break
         before = values
-    return values, error
+    return values, error, held and rate > 0
+
+
+def large_deviation(process):
+    """Rate of the rarest spikes in Hz: right in its exponent, Kramers' in its prefactor.
+
+    With q the momentum, ν ≈ |A(θ)|/B²(θ) √(B²(μ)|A'(μ)|/π) exp(−∫ q dv) from the resting potential
+    μ to the threshold: the exponent of finite jumps (C_shot), which that of white noise misses at
+    leading order, and the prefactor of white noise, which is right to a factor of order one.
+    """
+    found = survey(process, 20.0, deepest=np.inf)
+    well = int(np.argmin(np.where(found.climb > 0, np.inf, -found.v)))
+    v = np.linspace(found.v[well], process.threshold, 20001)
+    q = np.maximum(process.momentum(v), 0.0)
+    exponent = float(np.trapezoid(q, v))
+    bottom = v[np.argmax(q > 0)]
+    h = 1e-4 * (v[-1] - bottom)
+    ends = np.array([bottom, bottom + h, v[-1]])
+    A, B2 = process.drift(ends), process.noise(ends)
+    curvature = abs(A[1] - A[0]) / h
+    with np.errstate(under="ignore"):
+        decay = np.exp(-min(exponent, 745.0)) if exponent < 745.0 else 0.0
+        rate = abs(A[2]) / B2[2] * np.sqrt(B2[0] * curvature / np.pi) * decay
+    return float(rate / (1 + rate * process.tau_rp))
 
 
 def _with_excitation(process):
@@ -166,10 +195,12 @@ def _with_excitation(process):
 
 
 def _surveyed(process, rtol):
-    found = survey(process, np.log(1 / rtol) + 5)
-    if found.silent:
+    reach = np.log(1 / rtol) + 5
+    found = survey(process, reach)
+    if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
+        found = found.below(3 * reach + 40)
         # an end below the threshold, and a start at the bottom of the well: neither matters
-        well = found.v[: int(np.argmax(found.climb > 0)) + 1][-1]
+        well = found.v[np.flatnonzero(found.climb == 0)[-1]]
         process = replace(process, threshold=found.v[-1], reset=well)
     return process, found
 
@@ -177,11 +208,11 @@ def _surveyed(process, rtol):
 def _system(process, found, level):
     """The equations at a level, and whether the leak leaves thin layers."""
     n, fractions, images, finer = level
-    edges, climb = panels(process, found, images, fractions, finer)
     theta = np.array([process.threshold])
     jump = float(np.max(np.abs(process.up(theta))))
     way = float(np.abs(process.leak(theta))[0]) / (process.R_E + process.R_I)
     try:
+        edges, climb = panels(process, found, images, fractions, finer)
         system = _jump_system.JumpSystem(process, edges, climb, n, _LARGEST)
     except MemoryError:
         return None, True
