@@ -160,7 +160,7 @@ def test_wrong_settings_are_refused_by_every_command(command, setting, expected)
         ("simulate current --fraction-excitatory 1.5", "--fraction-excitatory: got 1.5"),
         ("network current --seed -1", "--seed: got -1"),
         ("network current --noise pink", "--noise: got 'pink'"),
-        ("network current --noise rice", "not available yet; expected one of diffusion"),
+        ("network current --noise rice", "--noise: got 'rice'"),
         ("neuron current --noise pink", "--noise: got 'pink'"),
         ("neuron current --seed -1", "--seed: got -1"),
         ("neuron current --population X", "--population: got 'X'"),
@@ -196,7 +196,7 @@ def test_a_folder_that_cannot_be_written_is_refused(command):
 
 def test_a_wrong_request_leaves_no_folder():
     assert "--noise" in refused("network current --noise pink --out new/folder")
-    assert "not available" in refused("compare --noise rice --out new")
+    assert "got 'rice'" in refused("compare --noise rice --out new")
 
 
 def test_a_folder_with_something_in_it_stays(empty_folder):
@@ -311,7 +311,7 @@ def test_neuron_theory_keys_and_table():
 
 
 def test_neuron_says_that_synaptic_time_constants_were_neglected():
-    _, out, _ = run("neuron conductance --set tau_S=2ms")
+    _, out, _ = run("neuron conductance --noise diffusion --set tau_S=2ms")
     assert "synaptic time constants were neglected" in " ".join(out.split())
 
 

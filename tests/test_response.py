@@ -173,7 +173,7 @@ def test_populations_have_their_own_response(conductance):
             {"noise": "difusion"},
             "noise: got 'difusion'; expected one of .*did you mean 'diffusion'",
         ),
-        ({"noise": "rice"}, "noise: got 'rice', which is not available yet; expected one of"),
+        ({"noise": "rice"}, "noise: got 'rice' with instantaneous synapses"),
         ({"r_E": 20}, "r_E: got 20 .*expected Hz"),
         ({"r_E": 20 * ms}, "r_E: got 20. ms .*expected Hz"),
         ({"r_I": -1 * Hz}, "r_I: got -1. Hz; expected finite rates"),
