@@ -264,6 +264,7 @@ def test_too_few_arrivals_are_refused_with_the_best_estimate():
     assert np.isfinite(caught.value.best.rate)
 
 
+@pytest.mark.slow
 @given(
     model=st.sampled_from(["conductance", "current"]),
     r_E=st.sampled_from([0.0, 0.1, 1.0]) | st.floats(2, 100),
@@ -275,6 +276,7 @@ def test_too_few_arrivals_are_refused_with_the_best_estimate():
 )
 @settings(max_examples=20, deadline=None, derandomize=True)
 def test_any_neuron_gets_a_rate_or_a_named_error(model, r_E, balance, strength, g, log_K, log_tau):
+    """Slow: unusual parameters take the finer grids, a few seconds each."""
     K = int(10**log_K)
     a = min(10**strength, 10**strength * np.sqrt(1000 / K))
     point = (model, {"K": K, "a": a, "g": g}, r_E, balance * r_E, *(10**x for x in log_tau))
