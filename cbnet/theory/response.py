@@ -143,7 +143,8 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     Examples
     --------
     >>> import cbnet
-    >>> response = cbnet.respond(cbnet.load("conductance"), r_E="30Hz", r_I="12Hz", noise="diffusion")
+    >>> params = cbnet.load("conductance")
+    >>> response = cbnet.respond(params, r_E="30Hz", r_I="12Hz", noise="diffusion")
     >>> round(float(response.rate), 4)
     18.1513
     """

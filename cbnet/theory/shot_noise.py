@@ -133,6 +133,10 @@ def _one(process, rtol, cv, moments):
     values = np.array([rate, 1.0 if rate > 0 else np.nan, np.nan, np.nan])
     if held and not moments:
         return values, 0.0, rate > 0
+    free = _free(real) if held else None
+    if free is not None:
+        values[2:] = free
+        return values, _FLOOR, rate > 0
     width = real.threshold - real.reset
     before, error = None, np.inf
     for level in _LEVELS if rtol >= _ROUGH else _LEVELS[2:]:
@@ -176,6 +180,25 @@ def large_deviation(process):
         decay = np.exp(-min(exponent, 745.0)) if exponent < 745.0 else 0.0
         rate = abs(A[2]) / B2[2] * np.sqrt(B2[0] * curvature / np.pi) * decay
     return float(rate / (1 + rate * process.tau_rp))
+
+
+def _free(process):
+    """Mean and sd of v without a threshold, exact where leak and jumps are straight; else None.
+
+    With dE[v]/dt = E[A] and A' < 0 constant, Var = B²(μ)/(−2A' − b), b half the curvature of B².
+    """
+    width = process.threshold - process.reset
+    v = process.reset + width * np.array([-1.0, 0.0, 1.0])
+    for function in (process.leak, process.up, process.down):
+        f = function(v)
+        if abs(f[0] - 2 * f[1] + f[2]) > 1e-9 * np.abs(f).max():
+            return None
+    A, B2 = process.drift(v), process.noise(v)
+    slope, b = (A[2] - A[0]) / (2 * width), (B2[0] - 2 * B2[1] + B2[2]) / (2 * width**2)
+    if not -2 * slope - b > 0:
+        return None
+    mu = process.reset - A[1] / slope
+    return mu, np.sqrt(float(process.noise(np.array([mu]))[0]) / (-2 * slope - b))
 
 
 def _with_excitation(process):
