@@ -7,6 +7,7 @@ from scipy.optimize import brentq
 
 _PER_DECADE = 24
 _FEW = 6  # per decade, where a rate takes milliseconds
+_FEEDBACK = 0.1  # Hz
 _APART = 0.02  # of ln ν, between the two rates that give a slope
 _SCAN_RTOL = 1e-6  # of a scan that only looks for changes of sign
 _ORDER = 9
@@ -116,7 +117,11 @@ def few_roots(phi, lowest, highest, rtol, scan_rtol):
         return float(phi(nu, tol)) / nu - 1
 
     start, stop = np.log(lowest), np.log(highest)
-    x = np.linspace(start, stop, int(np.ceil(_FEW * np.log10(highest / lowest))) + 1)
+    # below a rate that changes the input, the response hardly depends on it: half as many will do
+    middle = np.log(np.clip(_FEEDBACK, lowest, highest))
+    below = np.linspace(start, middle, int(np.ceil(_FEW / 2 * (middle - start) / np.log(10))) + 1)
+    above = np.linspace(middle, stop, int(np.ceil(_FEW * (stop - middle) / np.log(10))) + 1)
+    x = np.unique(np.concatenate([below, above]))
     f = np.array([excess(each, scan_rtol) for each in x])
     for _ in range(2):  # around a fold two roots hide between neighbours: look closer, twice
         size, same = np.abs(f), np.sign(f[:-1]) == np.sign(f[1:])

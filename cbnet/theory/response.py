@@ -137,8 +137,8 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     -----
     Assumes independent Poisson inputs; white noise also jumps so small that only their mean and
     variance matter (the diffusion approximation, A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev.
-    X 12, 011044 (2022), Sec. II). With synaptic time constants the answer is the limit in which they vanish,
-    and ``noise`` says so.
+    X 12, 011044 (2022), Sec. II). With synaptic time constants the answer is the limit in which
+    they vanish, and ``noise`` says so.
 
     Examples
     --------

@@ -1,5 +1,7 @@
 """How the efficacy a changes with the in-degree K."""
 
+import functools
+
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
@@ -223,6 +225,7 @@ def _rates(params, noise, K, a, r_E, r_I, rtol):
         return error.best.rate
 
 
+@functools.lru_cache(maxsize=32)
 def _reference(params, noise):
     """Inputs and rate of an E neuron in the network at the reference external rate."""
     nu_X = to_quantity(REFERENCE_NU_X, "Hz")
