@@ -306,7 +306,7 @@ def test_neuron_theory_keys_and_table():
     assert sorted(json.loads(only)) == sorted(NEURON_KEYS)
     code, out, _ = run(line)
     assert code == 0
-    assert "theory: diffusion approximation (white noise)" in out
+    assert "theory: finite jumps (shot noise)" in out
     assert re.search(r"firing rate +18\.1\d* Hz", out)
 
 
