@@ -38,7 +38,9 @@ class Row:
         """Whether the requirement is; None if there is none."""
         if self.required != self.required:
             return None
-        return self.median >= self.required if self.unit == "x" else self.median <= self.required
+        return bool(
+            self.median >= self.required if self.unit == "x" else self.median <= self.required
+        )
 
     def to_dict(self):
         """Ready for JSON: what is not asked is null."""

@@ -313,8 +313,8 @@ def test_every_storage_can_be_asked_for(small):
 
 # An asynchronous state
 
-NETWORK = {"N": 5000, "duration": "0.8s", "transient": "0.2s", "dt": "0.1ms"}
-ASYNCHRONOUS = {"K": 500, "a": 0.002, "g": 20.0, "nu_X": "45Hz", "law": "bernoulli"}
+NETWORK = {"N": 5000, "duration": "1.8s", "transient": "0.2s", "dt": "0.1ms"}
+ASYNCHRONOUS = {"K": 500, "a": 0.002, "g": 20.0, "nu_X": "45Hz"}
 SEEDS = range(1, 11)
 
 # Nothing of cbnet. What excites comes first, as in the order of names.
@@ -343,15 +343,17 @@ for name, first, size, k, on_pre in (
     ("excitation", 0, N_E, K, "v_post += 0.002*(0*mV - v_post)"),
     ("inhibition", N_E, N_I, K//4, "v_post += 0.04*(-75*mV - v_post)"),
 ):
-    p = k*(N_E + N_I)/(size*(N_E + N_I - 1))
-    made.append(Synapses(neurons[first:first + size], neurons, on_pre=on_pre, name=name
-    ))
-    made[-1].connect(condition=f"i + {first} != j", p=p)
-    made[-1].delay = "0.1*ms + 9.9*ms*rand()"
+    for target, start, stop in (("E", 0, N_E), ("I", N_E, N_E + N_I)):
+        same = int(start == first)
+        made.append(Synapses(
+            neurons[first:first + size], neurons[start:stop], on_pre=on_pre, name=f"{name}_{target}"
+        ))
+        made[-1].connect(i=f"k + {same}*int(k >= j) for k in sample(0, {size - same}, size={k})")
+        made[-1].delay = "0.1*ms + 9.9*ms*rand()"
 spikes = SpikeMonitor(neurons, name="spikes")
 seeded = 'brian::_random_generators[0].seed(std::stoul(std::getenv("SEED")));'
 device.insert_code("main", seeded)
-Network(neurons, spikes, *made).run(1.0*second)
+Network(neurons, spikes, *made).run(2.0*second)
 device.build(directory=sys.argv[1], run=False)
 """
 
