@@ -576,12 +576,13 @@ def test_interrupting_stops_children_and_leaves_nothing(empty_folder, number):
     scratch = empty_folder / "scratch"
     scratch.mkdir()
     line = "simulate conductance -N 1250 --set K=100 --out new"
-    environment = {**os.environ, "TMPDIR": str(scratch), "PYTHONPATH": str(ROOT)}
+    cold = {"TMPDIR": str(scratch), "CBNET_CACHE": str(scratch / "cache")}
+    environment = {**os.environ, **cold, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-m", "cbnet", *line.split()]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
         try:
             assert running.stderr.readline() == "preparing 1 program\n"
-            programs = Path(os.environ["CBNET_CACHE"]) / "programs"
+            programs = scratch / "cache" / "programs"
             while not list(programs.glob("*.draft-*/**/*.cpp")):  # until a child has begun to write
                 assert running.poll() is None
                 time.sleep(0.05)

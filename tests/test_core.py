@@ -428,7 +428,7 @@ def test_storages_and_plain_brian2_give_the_same_statistics(tmp_path):
     for name in found:
         print(name, *(f"{m:.5g} ± {s:.2g}" for m, s in zip(mean[name], sem[name], strict=True)))
         assert sem[name][0] < 0.005 * mean[name][0]
-        assert mean[name][2] < 5  # asynchronous
+        assert mean[name][2] < 10  # asynchronous: fluctuations of a finite size
     for one, two in itertools.combinations(found, 2):
         z = (mean[one] - mean[two]) / np.hypot(sem[one], sem[two])
         assert np.abs(z).max() < 3, (one, two, z)
