@@ -295,7 +295,7 @@ def sizes(repeats):
     """Networks that plain Brian2 cannot hold: their memory."""
     rows = []
     for N, K, span, limit in ((125_000, 10_000, 0.2, 1000), (250_000, 100_000, 0.25, 2000)):
-        result = simulated(reference(50, K=K), span, 1e-4, N)()
+        result = simulated(reference(50, K=K), span, 1e-4, N, storage="procedural")()
         more = {
             "loop_s": result.simulate_s,
             "wire_s": result.wire_s,
