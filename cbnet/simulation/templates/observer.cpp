@@ -91,6 +91,7 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
     if (step + 1 == steps)
     {
         statistics->write(brian::results_dir);
+        std::cout << "cbnet progress 1" << std::endl;
         std::cout << "cbnet peak " << cbnet::peak_memory() << std::endl;
         Network::_globally_stopped = true;
     }
