@@ -58,8 +58,6 @@ public:
         return table[static_cast<size_t>(n_E) * columns + n_I];
     }
 
-    const Outcome *data() const { return table.data(); }
-    int stride() const { return columns; }
 
 private:
     static constexpr int SIDE = 2048;
