@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import warnings
 from pathlib import Path
 
 import brian2 as b2
@@ -12,7 +11,7 @@ import pytest
 from brian2 import ms, mV, second, volt
 
 import cbnet
-from cbnet.errors import CbnetWarning, ParameterError
+from cbnet.errors import ParameterError
 from cbnet.simulation import building
 from cbnet.simulation.job import prepare
 from cbnet.simulation.workshop import run_jobs
@@ -307,56 +306,3 @@ def test_every_storage_can_be_asked_for(small):
             if (law, storage) != ("gaussian", "procedural"):
                 job = prepare(one_delay.replace(law=law), 1250, dt="0.1ms", storage=storage)
                 assert job.storage == storage
-
-
-# An asynchronous state
-
-NETWORK = {"N": 5000, "duration": "1.8s", "transient": "0.2s", "dt": "0.1ms"}
-ASYNCHRONOUS = {"K": 500, "a": 0.002, "g": 20.0, "nu_X": "45Hz"}
-SEEDS = range(1, 11)
-
-
-def in_brian2_order(params, storage, seeds):
-    jobs = [
-        prepare(params, seed=seed, storage=storage, arrivals="brian2", **NETWORK) for seed in seeds
-    ]
-    with warnings.catch_warnings():
-        # Brian2's order is off at this step, in all of them alike
-        warnings.simplefilter("ignore", CbnetWarning)
-        done = run_jobs(jobs, 2)
-    assert {one.storage for one in done} == {storage}
-    return done
-
-
-@pytest.mark.slow
-def test_bitmap_is_stored():
-    """Slow: two programs. One graph, so that nothing differs."""
-    params = cbnet.load("conductance").replace(**ASYNCHRONOUS, D="2ms")
-    for stored, bitmap in zip(
-        *(in_brian2_order(params, storage, (1, 2)) for storage in ("stored", "bitmap")), strict=True
-    ):
-        one, two = fields(stored), fields(bitmap)
-        for name in set(one) - {"storage"}:
-            assert np.array_equal(one[name], two[name], equal_nan=one[name].dtype.kind == "f"), name
-
-
-@pytest.mark.slow
-def test_storages_give_the_same_statistics():
-    """Slow: two programs, and ten networks of 5000 neurons by each.
-
-    Procedural storage draws its graphs in another way than stored. One delay for all, which a
-    bitmap needs, leaves no state asynchronous (Fano factor 250 at 2 ms).
-    """
-    params = cbnet.load("conductance").replace(**ASYNCHRONOUS)
-    found = {}
-    for storage in ("stored", "procedural"):
-        done = in_brian2_order(params, storage, SEEDS)
-        found[storage] = np.array([[float(r.rate_E), r.cv_E, r.fano_1ms] for r in done])
-    mean = {name: of.mean(axis=0) for name, of in found.items()}
-    sem = {name: of.std(axis=0, ddof=1) / np.sqrt(len(of)) for name, of in found.items()}
-    for name in found:
-        print(name, *(f"{m:.5g} ± {s:.2g}" for m, s in zip(mean[name], sem[name], strict=True)))
-        assert sem[name][0] < 0.005 * mean[name][0]
-        assert mean[name][2] < 10  # asynchronous: fluctuations of a finite size
-    z = (mean["stored"] - mean["procedural"]) / np.hypot(sem["stored"], sem["procedural"])
-    assert np.abs(z).max() < 3, z
