@@ -18,6 +18,8 @@ import cbnet
 from cbnet.theory import siegert
 from cbnet.theory.response import Neuron
 
+from . import accuracy
+
 NEURONS = 2000
 REPEATS = 7
 AGREEMENT = 1e-9  # required of the rates that both compute
@@ -102,7 +104,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.add_argument("--repeats", type=int, default=REPEATS, help="timed repeats of each case")
+    parser.add_argument(
+        "--accuracy", action="store_true", help="deviations from exact simulations instead of times"
+    )
     options = parser.parse_args()
+    if options.accuracy:
+        found = [accuracy.compare(row) for row in accuracy.ROWS]
+        if options.json:
+            print(json.dumps(found))
+            return 0
+        return accuracy.show(found)
     found = measure(options.repeats)
     if options.json:
         print(json.dumps(found))

@@ -109,6 +109,7 @@ class Diffusion:
             expressions[f"jump_{population}"] = self.jumps[population]
             if target != "v":
                 expressions[f"charge_{population}"] = displacement / self.decays[target]
+                expressions[f"tau_{population}"] = 1 / self.decays[target]
         sources, arguments = {}, {}
         for name, expression in expressions.items():
             arguments[name] = sorted(s.name for s in expression.free_symbols - {V})

@@ -67,7 +67,8 @@ class Reduced:
             ``"A"`` (drift, V/s), ``"B2"`` (squared noise, V²/s), ``"leak"`` (V/s), ``"dA"`` and
             ``"dleak"`` (their derivatives with respect to v), ``"jump_E"``, ``"jump_I"``,
             ``"threshold"``, ``"reset"`` (V); for filtered synapses ``"charge_E"`` and
-            ``"charge_I"`` too, the integral of what a spike adds to the synaptic variable.
+            ``"charge_I"`` too, the integral of what a spike adds to the synaptic variable, and its
+            time constants ``"tau_E"``, ``"tau_I"`` in s.
         values : dict of str to float or ndarray
             Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast against v.
 
@@ -85,7 +86,7 @@ class Reduced:
         return evaluate
 
     def constant(self, name, values):
-        """The threshold, the reset or a charge, which do not depend on v."""
+        """The threshold, the reset, a charge or a time constant: what does not depend on v."""
         return self.function(name, values)(
             np.zeros(np.broadcast_shapes(*map(np.shape, values.values())))
         )

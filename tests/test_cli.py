@@ -178,7 +178,7 @@ def test_wrong_settings_are_refused_by_every_command(command, setting, expected)
         ("simulate current --fraction-excitatory 1.5", "--fraction-excitatory: got 1.5"),
         ("network current --seed -1", "--seed: got -1"),
         ("network current --noise pink", "--noise: got 'pink'"),
-        ("network current --noise shot", "not available yet; expected one of diffusion"),
+        ("network current --noise rice", "--noise: got 'rice'"),
         ("neuron current --noise pink", "--noise: got 'pink'"),
         ("neuron current --seed -1", "--seed: got -1"),
         ("neuron current --population X", "--population: got 'X'"),
@@ -214,7 +214,7 @@ def test_a_folder_that_cannot_be_written_is_refused(command):
 
 def test_a_wrong_request_leaves_no_folder():
     assert "--noise" in refused("network current --noise pink --out new/folder")
-    assert "not available" in refused("compare --noise shot --out new")
+    assert "got 'rice'" in refused("compare --noise rice --out new")
 
 
 def test_a_folder_with_something_in_it_stays(empty_folder):
@@ -324,12 +324,12 @@ def test_neuron_theory_keys_and_table():
     assert sorted(json.loads(only)) == sorted(NEURON_KEYS)
     code, out, _ = run(line)
     assert code == 0
-    assert "theory: diffusion approximation (white noise)" in out
-    assert re.search(r"firing rate +18\.1\d* Hz", out)
+    assert "theory: finite jumps (shot noise)" in out
+    assert re.search(r"firing rate +15\.40\d* Hz", out)
 
 
 def test_neuron_says_that_synaptic_time_constants_were_neglected():
-    _, out, _ = run("neuron conductance --set tau_S=2ms")
+    _, out, _ = run("neuron conductance --noise diffusion --set tau_S=2ms")
     assert "synaptic time constants were neglected" in " ".join(out.split())
 
 

@@ -212,6 +212,6 @@ def test_rare_spikes_and_weak_noise_give_numbers():
 
 def test_the_stationary_rate_is_that_of_first_passage():
     params = cbnet.load("current")
-    found = cbnet.respond(params, r_E=60 * Hz, r_I=30 * Hz)
+    found = cbnet.respond(params, r_E=60 * Hz, r_I=30 * Hz, noise="diffusion")
     response = _response(Neuron(params, "E"), (30.0, 30.0), 10, 1.0)
     assert response.rate == pytest.approx(float(found.rate), rel=1e-9)

@@ -8,6 +8,11 @@ import cbnet
 from cbnet.errors import ParameterError
 
 
+def white_respond(params, **options):
+    """By white noise, unless told otherwise."""
+    return cbnet.respond(params, **{"noise": "diffusion", **options})
+
+
 @pytest.fixture(scope="module")
 def conductance():
     return cbnet.load("conductance")
@@ -26,7 +31,7 @@ def exponential():
 
 
 def test_quantities_of_the_reference_neuron(conductance):
-    response = cbnet.respond(conductance.replace(a=0.0016), r_E=30 * Hz, r_I=12 * Hz)
+    response = white_respond(conductance.replace(a=0.0016), r_E=30 * Hz, r_I=12 * Hz)
     assert float(response.rate / Hz) == pytest.approx(26.197010551, rel=1e-10)
     assert response.cv == pytest.approx(0.68784429882, rel=1e-10)
     assert float(response.mu / mV) == pytest.approx(-57.7319588, abs=1e-7)
@@ -36,7 +41,7 @@ def test_quantities_of_the_reference_neuron(conductance):
 
 
 def test_keys_of_the_json_object(conductance):
-    keys = set(cbnet.respond(conductance).to_dict())
+    keys = set(white_respond(conductance).to_dict())
     assert keys == {
         "rate_Hz", "cv", "V_mean_mV", "V_sd_mV", "tau_eff_ms", "mu_mV", "noise", "error"
     }  # fmt: skip
@@ -44,21 +49,21 @@ def test_keys_of_the_json_object(conductance):
 
 def test_inputs_default_to_the_parameters(conductance):
     params = conductance.replace(r_E="30Hz", r_I="12Hz")
-    assert cbnet.respond(params) == cbnet.respond(params, r_E="30Hz", r_I=12 * Hz)
+    assert white_respond(params) == white_respond(params, r_E="30Hz", r_I=12 * Hz)
 
 
 def test_arrays_broadcast(conductance):
     r_E, r_I = [20, 30, 40] * Hz, [[12], [14]] * Hz
-    response = cbnet.respond(conductance, r_E=r_E, r_I=r_I)
+    response = white_respond(conductance, r_E=r_E, r_I=r_I)
     assert response.rate.shape == (2, 3)
-    single = cbnet.respond(conductance, r_E=40 * Hz, r_I=14 * Hz)
+    single = white_respond(conductance, r_E=40 * Hz, r_I=14 * Hz)
     assert float(response.rate[1, 2]) == pytest.approx(float(single.rate), rel=1e-10)
     assert dict(response.to_xarray().rate.sizes) == {"input_0": 2, "input_1": 3}
 
 
 def test_density_is_normalised_and_has_the_moments(conductance):
     for r_E, r_I in ((30, 12), (20, 16), (100, 20), (2, 5)):
-        response = cbnet.respond(conductance, r_E=r_E * Hz, r_I=r_I * Hz)
+        response = white_respond(conductance, r_E=r_E * Hz, r_I=r_I * Hz)
         v = np.linspace(-0.12, -0.055, 20001)
         p = np.asarray(response.density(v * volt))
         h = v[1] - v[0]
@@ -74,15 +79,15 @@ def test_density_is_normalised_and_has_the_moments(conductance):
 
 def test_density_needs_one_input_and_a_noise_that_has_one(conductance):
     with pytest.raises(ParameterError, match="density: got responses to 2 inputs"):
-        cbnet.respond(conductance, r_E=[1, 2] * Hz).density([-60] * mV)
+        white_respond(conductance, r_E=[1, 2] * Hz).density([-60] * mV)
     with pytest.raises(ParameterError, match="density: got noise='kramers'"):
-        cbnet.respond(conductance, noise="kramers").density([-60] * mV)
+        white_respond(conductance, noise="kramers").density([-60] * mV)
     with pytest.raises(ParameterError, match="density: got a neuron at rest"):
-        cbnet.respond(conductance, r_E=0 * Hz, r_I=0 * Hz).density([-60] * mV)
+        white_respond(conductance, r_E=0 * Hz, r_I=0 * Hz).density([-60] * mV)
 
 
 def test_silent_neuron_has_no_cv_but_a_voltage(conductance):
-    response = cbnet.respond(conductance, r_E=0 * Hz, r_I=0 * Hz)
+    response = white_respond(conductance, r_E=0 * Hz, r_I=0 * Hz)
     assert response.to_dict()["cv"] is None
     assert response.to_dict()["rate_Hz"] == 0
     assert response.to_dict()["V_mean_mV"] == pytest.approx(-80, rel=1e-12)
@@ -90,7 +95,7 @@ def test_silent_neuron_has_no_cv_but_a_voltage(conductance):
 
 def test_exponential_neuron_fires_as_two_quadratures_of_its_drift_say(exponential):
     params = cbnet.Parameters(exponential)
-    response = cbnet.respond(params, r_E=16 * Hz, r_I=8 * Hz)
+    response = white_respond(params, r_E=16 * Hz, r_I=8 * Hz)
     # the same theory with the drift written out by hand, on a plain fine grid
     R_E, R_I, a, g = 16 * 1000, 8 * 250, 0.0015, 20
     v = np.linspace(-0.10, -0.04, 400001)
@@ -115,7 +120,7 @@ def test_exponential_neuron_fires_as_two_quadratures_of_its_drift_say(exponentia
 
 
 def test_strings_without_a_resting_state_have_none(exponential):
-    response = cbnet.respond(cbnet.Parameters(exponential), r_E=60 * Hz, r_I=5 * Hz)
+    response = white_respond(cbnet.Parameters(exponential), r_E=60 * Hz, r_I=5 * Hz)
     assert np.isnan(response.mu) and np.isnan(response.tau_eff)
     assert response.rate > 100 * Hz
 
@@ -123,14 +128,14 @@ def test_strings_without_a_resting_state_have_none(exponential):
 def test_frozen_noise_is_the_closed_form(conductance):
     from cbnet.theory import siegert
 
-    response = cbnet.respond(conductance, r_E=30 * Hz, r_I=12 * Hz, noise="effective")
+    response = white_respond(conductance, r_E=30 * Hz, r_I=12 * Hz, noise="effective")
     mu, tau = float(response.mu), float(response.tau_eff)
     at = (mu - 0.055) / 2
     assert float(response.frozen_at) == pytest.approx(at, rel=1e-12)
     B2 = 30e3 * (0.0015 * at) ** 2 + 3e3 * (0.03 * (at + 0.075)) ** 2
     expected = siegert.rate(mu, tau, B2, -0.055, -0.065, 0.002)
     assert float(response.rate) == pytest.approx(float(expected), rel=1e-9)
-    elsewhere = cbnet.respond(
+    elsewhere = white_respond(
         conductance, r_E=30 * Hz, r_I=12 * Hz, noise="effective", frozen_at=-55 * mV
     )
     assert elsewhere.rate != response.rate
@@ -138,12 +143,12 @@ def test_frozen_noise_is_the_closed_form(conductance):
 
 def test_rare_escapes_are_within_five_percent_below_a_tenth_of_a_hertz(conductance):
     params = conductance.replace(a=0.005, g=12)
-    rate = cbnet.respond(params, r_E=5 * Hz, r_I=9 * Hz, noise="kramers").rate
+    rate = white_respond(params, r_E=5 * Hz, r_I=9 * Hz, noise="kramers").rate
     assert float(rate) == pytest.approx(2.8293845143e-4, rel=0.05)
 
 
 def test_synaptic_filtering_is_named_as_a_limit(conductance):
-    filtered = cbnet.respond(conductance.replace(tau_S=1 * ms), r_E=30 * Hz, r_I=12 * Hz)
+    filtered = white_respond(conductance.replace(tau_S=1 * ms), r_E=30 * Hz, r_I=12 * Hz)
     assert filtered.noise == "diffusion (limit tau_S -> 0)"
     assert filtered.noise in repr(filtered)
     # Stratonovich: excitation acts as g_E - b_E/2, inhibition as g_I - b_I/2
@@ -156,9 +161,9 @@ def test_synaptic_filtering_is_named_as_a_limit(conductance):
 
 def test_populations_have_their_own_response(conductance):
     params = conductance.replace(**{"I.tau_L": 10 * ms})
-    E, I = (cbnet.respond(params, population=p) for p in "EI")  # noqa: E741
+    E, I = (white_respond(params, population=p) for p in "EI")  # noqa: E741
     assert E.rate != I.rate
-    assert I.rate == cbnet.respond(conductance.replace(tau_L=10 * ms)).rate
+    assert I.rate == white_respond(conductance.replace(tau_L=10 * ms)).rate
 
 
 @pytest.mark.parametrize(
@@ -168,7 +173,7 @@ def test_populations_have_their_own_response(conductance):
             {"noise": "difusion"},
             "noise: got 'difusion'; expected one of .*did you mean 'diffusion'",
         ),
-        ({"noise": "shot"}, "noise: got 'shot', which is not available yet; expected one of"),
+        ({"noise": "rice"}, "noise: got 'rice' with instantaneous synapses"),
         ({"r_E": 20}, "r_E: got 20 .*expected Hz"),
         ({"r_E": 20 * ms}, "r_E: got 20. ms .*expected Hz"),
         ({"r_I": -1 * Hz}, "r_I: got -1. Hz; expected finite rates"),
@@ -182,5 +187,5 @@ def test_populations_have_their_own_response(conductance):
 )
 def test_what_cannot_be_used_is_said_in_one_line(conductance, options, message):
     with pytest.raises(ParameterError, match=message) as caught:
-        cbnet.respond(conductance, **options)
+        white_respond(conductance, **options)
     assert "\n" not in str(caught.value)

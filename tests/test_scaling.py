@@ -6,6 +6,17 @@ from brian2 import Hz, mV
 
 import cbnet
 from cbnet.errors import ParameterError
+from cbnet.theory import scaling
+
+
+def white_respond(params, **options):
+    """By white noise, unless told otherwise."""
+    return cbnet.respond(params, **{"noise": "diffusion", **options})
+
+
+def white_solve(params, **options):
+    """By white noise, unless told otherwise."""
+    return cbnet.solve(params, **{"noise": "diffusion", **options})
 
 
 @pytest.fixture(scope="module")
@@ -53,32 +64,39 @@ def test_efficacy_that_keeps_five_hertz(conductance, g, eta, column):
     params = conductance.replace(g=g)
     for decade, a in column.items():
         scaled = params.scaled(
-            "preserving", K=10**decade, r_E=20 * Hz, r_I=20 * eta * Hz, rate=5 * Hz
+            "preserving",
+            noise="diffusion",
+            K=10**decade,
+            r_E=20 * Hz,
+            r_I=20 * eta * Hz,
+            rate=5 * Hz,
         )
         assert scaled.a == pytest.approx(a, rel=5e-5)  # five digits are known
-        response = cbnet.respond(scaled, r_E=20 * Hz, r_I=20 * eta * Hz)
+        response = white_respond(scaled, r_E=20 * Hz, r_I=20 * eta * Hz)
         assert float(response.rate) == pytest.approx(5, rel=1e-7)
 
 
 def test_default_inputs_are_those_of_the_network_at_twenty_hertz(conductance):
-    (nu,) = np.asarray(cbnet.solve(conductance.replace(nu_X=20 * Hz)).rate_E)
-    scaled = conductance.scaled("preserving", K=1600)
-    kept = cbnet.respond(scaled, r_E=(20 + nu) * Hz, r_I=nu * Hz)
+    (nu,) = np.asarray(white_solve(conductance.replace(nu_X=20 * Hz)).rate_E)
+    scaled = conductance.scaled("preserving", noise="diffusion", K=1600)
+    kept = white_respond(scaled, r_E=(20 + nu) * Hz, r_I=nu * Hz)
     assert float(kept.rate) == pytest.approx(nu, rel=1e-7)
-    assert conductance.scaled("preserving", K=1000).a == pytest.approx(0.0015, rel=1e-8)
+    assert conductance.scaled("preserving", noise="diffusion", K=1000).a == pytest.approx(
+        0.0015, rel=1e-8
+    )
 
 
 def test_current_model_preserves_its_response(current):
-    (nu,) = np.asarray(cbnet.solve(current.replace(nu_X=20 * Hz)).rate_E)
+    (nu,) = np.asarray(white_solve(current.replace(nu_X=20 * Hz)).rate_E)
     assert nu == pytest.approx(9.279364567, rel=1e-9)  # Siegert's formula, by scipy's quad
     # the same formula, solved for a by scipy's brentq
     for K, a in ((400, 0.0033382394444), (1600, 0.00097951440391), (25600, 6.936671672742e-05)):
-        assert current.scaled("preserving", K=K).a == pytest.approx(a, rel=1e-8)
+        assert current.scaled("preserving", noise="diffusion", K=K).a == pytest.approx(a, rel=1e-8)
 
 
 def test_rate_defaults_to_that_of_the_parameters(conductance):
-    scaled = conductance.scaled("preserving", K=4000, r_E=30 * Hz, r_I="12Hz")
-    before, after = (cbnet.respond(p, r_E=30 * Hz, r_I=12 * Hz) for p in (conductance, scaled))
+    scaled = conductance.scaled("preserving", noise="diffusion", K=4000, r_E=30 * Hz, r_I="12Hz")
+    before, after = (white_respond(p, r_E=30 * Hz, r_I=12 * Hz) for p in (conductance, scaled))
     assert float(after.rate) == pytest.approx(float(before.rate), rel=1e-7)
 
 
@@ -86,7 +104,7 @@ def test_frozen_noise_gives_another_efficacy(conductance):
     options = {"r_E": 20 * Hz, "r_I": 16 * Hz, "rate": "5Hz"}
     frozen = conductance.scaled("preserving", K=4000, noise="effective", **options)
     assert frozen.a != pytest.approx(
-        conductance.scaled("preserving", K=4000, **options).a, rel=1e-3
+        conductance.scaled("preserving", noise="diffusion", K=4000, **options).a, rel=1e-3
     )
 
 
@@ -125,7 +143,8 @@ def test_frozen_noise_gives_another_efficacy(conductance):
 )
 def test_what_has_no_answer_is_said_in_one_line(conductance, change, law, options, message):
     with pytest.raises(ParameterError, match=message) as caught:
-        conductance.replace(**change).scaled(law, **options)
+        given = {"noise": "diffusion", **options} if law == "preserving" else options
+        conductance.replace(**change).scaled(law, **given)
     assert "\n" not in str(caught.value)
 
 
@@ -139,3 +158,33 @@ def test_models_whose_synapses_do_not_depend_on_a_are_refused():
     )
     with pytest.raises(ParameterError, match="law: got model 'fixed', whose synapses"):
         cbnet.Parameters(model).scaled("sqrt", K=400)
+
+
+@pytest.mark.parametrize(
+    ("g", "eta", "white", "shot"), [(12, 1.8, 0.019889, 0.023831), (20, 0.8, 0.004189, 0.004744)]
+)
+def test_exponents_of_rare_spikes(conductance, g, eta, white, shot):
+    params = conductance.replace(g=g)
+    # half a unit of the last digit of the reference
+    assert scaling.exponent(params, eta, "diffusion") == pytest.approx(white, abs=5e-7)
+    assert scaling.exponent(params, eta) == pytest.approx(shot, abs=5e-7)
+    assert scaling.local_slope(params, eta) == pytest.approx(shot + params.a / 2, abs=5e-7)
+
+
+def test_limit_slope_is_that_at_which_the_exponent_is_met(conductance):
+    for eta in (0.75, 0.85, 0.95):
+        for noise in ("shot", "diffusion"):
+            c = scaling.exponent(conductance, eta, noise)
+            found = scaling.limit_slope(conductance, c, noise)
+            assert found == pytest.approx(eta / (1 - eta), rel=1e-8)
+    assert scaling.limit_slope(conductance, 1.0) == np.inf
+    assert scaling.exponent(conductance, 0.1) == 0
+
+
+def test_finite_jumps_need_a_stronger_efficacy_to_keep_five_hertz(conductance):
+    params = conductance.replace(g=12)
+    options = {"r_E": 20 * Hz, "r_I": 36 * Hz, "rate": 5 * Hz}
+    shot = params.scaled("preserving", K=1000, **options)
+    assert shot.a > params.scaled("preserving", K=1000, noise="diffusion", **options).a
+    kept = cbnet.respond(shot, r_E=20 * Hz, r_I=36 * Hz)
+    assert float(kept.rate) == pytest.approx(5, rel=2e-3)

@@ -9,6 +9,11 @@ from cbnet.errors import ConvergenceError, ParameterError
 from cbnet.theory.response import Neuron
 
 
+def white_solve(params, **options):
+    """By white noise, unless told otherwise."""
+    return cbnet.solve(params, **{"noise": "diffusion", **options})
+
+
 @pytest.fixture(scope="module")
 def conductance():
     return cbnet.load("conductance")
@@ -38,7 +43,7 @@ def rates(solution):
 )
 def test_conductance_network(conductance, K, nu_X, rate, cv, balance):
     params = conductance.replace(nu_X=nu_X * Hz).scaled("sqrt", K=K)
-    solution = cbnet.solve(params)
+    solution = white_solve(params)
     assert rates(solution) == pytest.approx([rate], abs=5e-4)  # as many digits as the reference
     assert solution.cv_E == pytest.approx([cv], abs=5e-4)
     assert solution.stable.tolist() == [True]
@@ -47,7 +52,7 @@ def test_conductance_network(conductance, K, nu_X, rate, cv, balance):
 
 @pytest.mark.parametrize("nu_X", [5, 10])
 def test_weak_input_leaves_the_network_silent(conductance, nu_X):
-    solution = cbnet.solve(conductance.replace(nu_X=nu_X * Hz))
+    solution = white_solve(conductance.replace(nu_X=nu_X * Hz))
     assert rates(solution).max() < 1e-6
     assert solution.to_dict()["fixed_points"][0]["cv_E"] is None
     assert solution.stable.tolist() == [True]
@@ -68,7 +73,7 @@ def test_weak_input_leaves_the_network_silent(conductance, nu_X):
     ],
 )
 def test_current_network(current, K, nu_X, rate, cv):
-    solution = cbnet.solve(current.replace(nu_X=nu_X * Hz).scaled("sqrt", K=K))
+    solution = white_solve(current.replace(nu_X=nu_X * Hz).scaled("sqrt", K=K))
     assert rates(solution) == pytest.approx([rate], abs=6e-7)
     assert solution.cv_E == pytest.approx([cv], abs=6e-5)
 
@@ -77,7 +82,7 @@ def test_current_network(current, K, nu_X, rate, cv):
     ("g", "a", "nu_X"), [(12, 0.0015, 10), (12, 0.003, 4), (15, 0.003, 4), (20, 0.005, 2)]
 )
 def test_bistable_networks_have_three_states(conductance, g, a, nu_X):
-    solution = cbnet.solve(conductance.replace(g=g, a=a, nu_X=nu_X * Hz))
+    solution = white_solve(conductance.replace(g=g, a=a, nu_X=nu_X * Hz))
     assert solution.stable.tolist() == [True, False, True]
     assert np.all(np.diff(rates(solution)) > 0)
     assert len(solution.fixed_points) == 3
@@ -87,13 +92,13 @@ def test_bistable_networks_have_three_states(conductance, g, a, nu_X):
 @pytest.mark.parametrize(("g", "a"), [(12, 0.001), (15, 0.0015), (20, 0.003)])
 def test_weaker_coupling_has_one_state(conductance, g, a):
     for nu_X in (2, 5, 10, 20):
-        solution = cbnet.solve(conductance.replace(g=g, a=a, nu_X=nu_X * Hz))
+        solution = white_solve(conductance.replace(g=g, a=a, nu_X=nu_X * Hz))
         assert len(solution.fixed_points) == 1
 
 
 def test_states_reproduce_themselves(conductance):
     params = conductance.replace(g=12, a=0.0015, nu_X=10 * Hz)
-    for state in cbnet.solve(params).fixed_points:
+    for state in white_solve(params).fixed_points:
         inputs = np.array([float(state.rate_E) + 10]), np.array([float(state.rate_I)])
         assert Neuron(params).passage(*inputs).rate[0] == pytest.approx(
             float(state.rate_E), rel=1e-8
@@ -103,7 +108,7 @@ def test_states_reproduce_themselves(conductance):
 def test_slope_of_the_response_decides_stability(conductance):
     params = conductance.replace(g=12, a=0.0015, nu_X=10 * Hz)
     neuron = Neuron(params)
-    for state in cbnet.solve(params).fixed_points[1:]:
+    for state in white_solve(params).fixed_points[1:]:
         nu = float(state.rate_E) * np.array([1 - 1e-4, 1 + 1e-4])
         gain = np.diff(neuron.passage(10 + nu, nu).rate)[0] / np.diff(nu)[0]
         assert state.stable == (gain < 1)
@@ -111,8 +116,8 @@ def test_slope_of_the_response_decides_stability(conductance):
 
 def test_tiny_difference_between_populations_changes_nothing_but_the_method(conductance):
     params = conductance.replace(g=12, a=0.0015, nu_X=10 * Hz)
-    same = cbnet.solve(params)
-    differ = cbnet.solve(params.replace(**{"I.tau_L": 20 * (1 + 1e-12) * ms}))
+    same = white_solve(params)
+    differ = white_solve(params.replace(**{"I.tau_L": 20 * (1 + 1e-12) * ms}))
     assert differ.stable.tolist() == same.stable.tolist()
     np.testing.assert_allclose(rates(differ)[1:], rates(same)[1:], rtol=1e-7)
     np.testing.assert_allclose(np.asarray(differ.rate_I)[1:], rates(same)[1:], rtol=1e-7)
@@ -120,7 +125,7 @@ def test_tiny_difference_between_populations_changes_nothing_but_the_method(cond
 
 def test_different_populations_reproduce_their_own_rates(conductance):
     params = conductance.replace(**{"I.tau_L": 10 * ms, "E.nu_X": 25 * Hz, "I.g": 18})
-    solution = cbnet.solve(params)
+    solution = white_solve(params)
     assert len(solution.fixed_points) >= 1
     for state in solution.fixed_points:
         for population, nu_X in (("E", 25), ("I", 30)):
@@ -132,52 +137,52 @@ def test_different_populations_reproduce_their_own_rates(conductance):
 
 def test_one_population_may_be_silent_alone(conductance):
     params = conductance.replace(nu_X=8 * Hz, **{"I.E_L": -50 * mV})
-    (state,) = cbnet.solve(params).fixed_points
+    (state,) = white_solve(params).fixed_points
     assert float(state.rate_E) < 1e-6 and np.isnan(state.cv_E)
     assert float(state.rate_I) > 1 and state.cv_I > 0
 
 
 def test_balance_line(conductance, current):
     for params in (conductance, current):
-        assert float(cbnet.solve(params).balance_line / Hz) == pytest.approx(
+        assert float(white_solve(params).balance_line / Hz) == pytest.approx(
             30 * 55 / 45, rel=1e-12
         )
-    weak = cbnet.solve(conductance.replace(g=10))  # inhibition cannot cancel excitation
+    weak = white_solve(conductance.replace(g=10))  # inhibition cannot cancel excitation
     assert np.isnan(weak.balance_line)
     assert weak.to_dict()["balance_line_Hz"] is None
 
 
 def test_balance_line_of_different_populations(conductance):
     params = conductance.replace(**{"I.g": 25, "I.nu_X": 40 * Hz})
-    solution = cbnet.solve(params)
+    solution = white_solve(params)
     nu_E, nu_I = float(solution.balance_line), float(solution.balance_line_I)
     assert (30 + nu_E) * 55 == pytest.approx(0.25 * 20 * 20 * nu_I, rel=1e-12)
     assert (40 + nu_E) * 55 == pytest.approx(0.25 * 25 * 20 * nu_I, rel=1e-12)
 
 
 def test_balance_lines_that_are_negative_do_not_exist(conductance):
-    assert np.isnan(cbnet.solve(conductance.replace(**{"I.g": 15})).balance_line)
+    assert np.isnan(white_solve(conductance.replace(**{"I.g": 15})).balance_line)
 
 
 def test_saturated_states_are_found(conductance):
     params = conductance.replace(g=1, a=0.005)
     for tau_rp in (2, 0.01):
-        top = rates(cbnet.solve(params.replace(tau_rp=tau_rp * ms)))[-1]
+        top = rates(white_solve(params.replace(tau_rp=tau_rp * ms)))[-1]
         assert 0.5 * 1e3 / tau_rp < top < 1e3 / tau_rp
 
 
 def test_networks_without_refractory_time(conductance):
-    assert rates(cbnet.solve(conductance.replace(tau_rp=0 * ms)))[0] > 44.03
+    assert rates(white_solve(conductance.replace(tau_rp=0 * ms)))[0] > 44.03
 
 
 def test_frozen_noise_gives_other_rates(conductance):
-    solution = cbnet.solve(conductance, noise="effective")
+    solution = white_solve(conductance, noise="effective")
     assert solution.noise == "effective"
     assert 0.01 < abs(rates(solution)[0] / 44.031 - 1) < 0.5
 
 
 def test_keys_of_the_json_object(conductance):
-    found = cbnet.solve(conductance).to_dict()
+    found = white_solve(conductance).to_dict()
     assert set(found) == {"fixed_points", "balance_line_Hz", "noise", "error"}
     assert set(found["fixed_points"][0]) == {
         "rate_E_Hz", "rate_I_Hz", "cv_E", "cv_I", "stable", "V_mean_mV", "V_sd_mV", "tau_eff_ms"
@@ -186,22 +191,22 @@ def test_keys_of_the_json_object(conductance):
 
 
 def test_repr_names_the_states(conductance):
-    text = repr(cbnet.solve(conductance))
+    text = repr(white_solve(conductance))
     assert "44.03" in text and "stable" in text and "diffusion" in text
-    assert "undefined" in repr(cbnet.solve(conductance.replace(nu_X=0 * Hz)))
+    assert "undefined" in repr(white_solve(conductance.replace(nu_X=0 * Hz)))
 
 
 def test_filtering_is_named_as_a_limit(conductance):
-    assert cbnet.solve(conductance.replace(tau_S=2 * ms)).noise.endswith("(limit tau_S -> 0)")
+    assert white_solve(conductance.replace(tau_S=2 * ms)).noise.endswith("(limit tau_S -> 0)")
 
 
 def test_what_cannot_be_used_is_said(conductance):
     with pytest.raises(ParameterError, match="noise: got 'kramers'.*for a network"):
-        cbnet.solve(conductance, noise="kramers")
-    with pytest.raises(ParameterError, match="noise: got 'colored', which is not available yet"):
-        cbnet.solve(conductance, noise="colored")
+        white_solve(conductance, noise="kramers")
+    with pytest.raises(ParameterError, match="noise: got 'colored' with instantaneous"):
+        white_solve(conductance, noise="colored")
     with pytest.raises(ParameterError, match="rtol: got 2"):
-        cbnet.solve(conductance, rtol=2)
+        white_solve(conductance, rtol=2)
 
 
 def test_where_two_branches_meet_the_error_says_so(conductance):
@@ -210,7 +215,7 @@ def test_where_two_branches_meet_the_error_says_so(conductance):
     for _ in range(36):
         middle = (low + high) / 2
         try:
-            count = len(cbnet.solve(params.replace(nu_X=middle * Hz)).fixed_points)
+            count = len(white_solve(params.replace(nu_X=middle * Hz)).fixed_points)
         except ConvergenceError as error:
             assert "two branches may be about to meet" in str(error)
             assert len(error.best.fixed_points) > 1

@@ -141,7 +141,7 @@ def test_inhibitory_network_of_brunel_and_hakim(current, D):
 def test_critical_delay_of_brunel_and_hakim(current):
     """On the line between the phases λ is imaginary; the closed form says where that is."""
     guess = inhibitory(current, D=1.2 * ms)
-    rate = float(cbnet.solve(guess).rate_I[0])
+    rate = float(cbnet.solve(guess, noise="diffusion").rate_I[0])
     network = InhibitoryNetwork(guess, rate)
     with mpmath.workdps(25):
 
@@ -207,7 +207,7 @@ def test_spectrum_of_independent_neurons_at_high_frequency(conductance):
 def test_slow_fluctuations_follow_from_the_static_response(conductance):
     """At f → 0: S = CV² ν amplified by the static feedback, less what is shared."""
     state = cbnet.stability(conductance, N=np.inf)
-    cv = cbnet.solve(conductance).cv_E[0]
+    cv = cbnet.solve(conductance, noise="diffusion").cv_E[0]
     nu = float(state.rate_E)
     neurons = {p: Neuron(conductance, p) for p in "EI"}
     M = Feedback(conductance, neurons, (nu, nu)).matrix(np.zeros(1))[0].real

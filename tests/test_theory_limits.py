@@ -9,9 +9,14 @@ from cbnet.theory import first_passage, siegert
 from cbnet.theory.response import Neuron
 
 
+def white_respond(params, **options):
+    """By white noise, unless told otherwise."""
+    return cbnet.respond(params, **{"noise": "diffusion", **options})
+
+
 def test_receding_reversal_potentials_turn_conductances_into_currents():
     current = cbnet.load("current")
-    expected = float(cbnet.respond(current, r_E=30 * Hz, r_I=12 * Hz).rate)
+    expected = float(white_respond(current, r_E=30 * Hz, r_I=12 * Hz).rate)
     assert expected == pytest.approx(0.327813851, abs=2e-9)
     distance = []
     for far in (10, 100, 1000):
@@ -20,7 +25,7 @@ def test_receding_reversal_potentials_turn_conductances_into_currents():
         params = cbnet.load("conductance").replace(
             a=0.0015 / far, E_E=E_E * 1000 * mV, E_I=E_I * 1000 * mV
         )
-        found = float(cbnet.respond(params, r_E=30 * Hz, r_I=12 * Hz).rate)
+        found = float(white_respond(params, r_E=30 * Hz, r_I=12 * Hz).rate)
         distance.append(abs(found / expected - 1))
     # the difference is of first order in 1/far
     assert distance[1] / distance[2] == pytest.approx(10, rel=0.05)
@@ -49,7 +54,7 @@ def test_frozen_noise_is_the_effective_time_constant_neuron():
 @pytest.mark.parametrize(("r_E", "r_I", "a", "g"), [(5, 9, 0.005, 12), (1, 10, 0.0015, 20)])
 def test_far_below_threshold_the_variance_is_that_of_the_free_membrane(r_E, r_I, a, g):
     params = cbnet.load("conductance").replace(a=a, g=g, theta="-20mV")
-    found = cbnet.respond(params, r_E=r_E * Hz, r_I=r_I * Hz)
+    found = white_respond(params, r_E=r_E * Hz, r_I=r_I * Hz)
     R_E, R_I = 1000 * r_E, 250 * r_I
     tau, mu = float(found.tau_eff), float(found.mu)
     B2 = R_E * (a * mu) ** 2 + R_I * (g * a * (mu + 0.075)) ** 2
@@ -59,7 +64,7 @@ def test_far_below_threshold_the_variance_is_that_of_the_free_membrane(r_E, r_I,
 
 
 def test_strong_drive_fires_at_the_deterministic_rate():
-    found = cbnet.respond(
+    found = white_respond(
         cbnet.load("conductance").replace(a=1e-9, K=10**12), r_E=20 * Hz, r_I=0.1 * Hz
     )
     mu, tau = float(found.mu), float(found.tau_eff)

@@ -42,7 +42,8 @@ Noise = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="How the theory treats fluctuations: diffusion (the default), effective, kramers.",
+        help="How the theory treats fluctuations: shot (the default of instantaneous synapses), "
+        "diffusion, effective, kramers.",
         show_default=False,
     ),
 ]

@@ -14,6 +14,7 @@ UNDEFINED = "–"
 SILENT_BELOW = 1e-6  # Hz, less than a spike in eleven days: where the theory's scan of rates begins
 
 _NOISES = {
+    "shot": "theory: finite jumps (shot noise)",
     "diffusion": "theory: diffusion approximation (white noise)",
     "effective": "theory: effective time constant (white noise frozen at one potential)",
     "kramers": "theory: Kramers' rate of rare escapes (white noise)",

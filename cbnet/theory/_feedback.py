@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..parameters import POPULATIONS
+from . import _white
 from ._characteristic import Characteristic
 from ._linear_response import LinearResponse
 from .self_consistency import SILENT
@@ -127,7 +128,7 @@ def _delay(lam, shortest, longest):
 def _response(neuron, rates, order, finer):
     """The response of one population's neurons to either kind of arrivals."""
     inputs = np.array([neuron.values["nu_X"] + rates[0]]), np.array([float(rates[1])])
-    fields = neuron.select(*inputs)(slice(None))
+    fields = _white.select(neuron, *inputs)(slice(None))
     bound = neuron.bound(*inputs)
     modulations = []
     for p in POPULATIONS:

@@ -7,11 +7,12 @@ import numpy as np
 from .. import results
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
-from . import first_passage
+from . import _white, first_passage
 from ._bins import moments
+from ._neuron import Neuron
 from ._panels import place
 from .first_passage import _narrowed, _with_layers
-from .response import Neuron, rates_in_hertz
+from .response import rates_in_hertz
 
 _BIN = 1e-3  # s
 _CELLS = 3  # of a panel; further answers use twice as many
@@ -200,7 +201,7 @@ def _bound(neuron, rates):
 
 def _neuron(params, population, r_E, r_I):
     neuron = Neuron(params, population, "diffusion")
-    return neuron, neuron.select(np.array([r_E]), np.array([r_I]))(slice(None))
+    return neuron, _white.select(neuron, np.array([r_E]), np.array([r_I]))(slice(None))
 
 
 def _edges(fields, neuron):

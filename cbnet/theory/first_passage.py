@@ -39,6 +39,8 @@ class Passage:
         Estimated relative error, the largest of what was asked for.
     v_mean, v_sd : ndarray, shape (N,)
         Mean and standard deviation of v outside the refractory time, in V.
+    note : str
+        What should be known about how they were obtained, for the answer's ``noise``.
     """
 
     rate: np.ndarray
@@ -46,6 +48,7 @@ class Passage:
     error: np.ndarray
     v_mean: np.ndarray
     v_sd: np.ndarray
+    note: str = ""
 
 
 def solve(

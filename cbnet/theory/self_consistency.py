@@ -7,8 +7,15 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
-from ._roots import Root, all_roots, all_roots_in_the_plane
-from .response import Neuron, check_noise, check_rtol, describe_noise
+from . import _methods
+from ._neuron import Neuron
+from ._roots import (
+    Root,
+    all_roots,
+    all_roots_in_the_plane,
+    few_roots,
+    few_roots_in_the_plane,
+)
 
 # What does not enter the theory: populations that differ in nothing else are one to the solver.
 _IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
@@ -115,10 +122,11 @@ def solve(params, *, noise=None, rtol=None):
     ----------
     params : Parameters
         Of the network; the populations may differ in any parameter.
-    noise : {"diffusion", "effective"}, optional
+    noise : {"shot", "diffusion", "effective"}, optional
         How fluctuations are treated, as for :func:`cbnet.respond`.
     rtol : float, optional
-        Relative accuracy of the rates, 1e-8 if not given.
+        Relative accuracy of the rates; that of the noise if not given (1e-4 for finite jumps, 1e-8
+        for white noise).
 
     Returns
     -------
@@ -139,29 +147,34 @@ def solve(params, *, noise=None, rtol=None):
     γKν_I inhibitory arrivals a second, with Φ, K, γ, ν_X and all others of the population it
     belongs to (A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 (2022), Sec. II).
     Rates from 1e-6 Hz to 1/τ_rp are scanned; where Φ is below 1e-6 Hz without feedback, the silent
-    state is one of the answers.
+    state is one of the answers. With finite jumps and different populations the rate of E is
+    scanned along the nullcline of I, whose rate must fall with its own.
 
     Examples
     --------
     >>> import cbnet
-    >>> solution = cbnet.solve(cbnet.load("conductance"))
+    >>> solution = cbnet.solve(cbnet.load("conductance"), noise="diffusion")
     >>> [round(float(rate), 3) for rate in solution.rate_E]
     [44.031]
     """
-    kind, rtol = check_noise(noise), check_rtol(rtol)
-    if kind == "kramers":
+    method = _methods.choose(noise, params)
+    rtol = _methods.accuracy(method, rtol)
+    if not method.network:
         raise ParameterError(
-            "noise: got 'kramers', which has no rate above threshold; expected diffusion or "
-            "effective for a network"
+            f"noise: got {method.name!r}, which has no rate above threshold; expected "
+            f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
         )
-    neurons = {p: Neuron(params, p, kind) for p in POPULATIONS}
+    neurons = {p: Neuron(params, p, method.name) for p in POPULATIONS}
     alike = set(params.differing()) <= _IRRELEVANT
     phi = {p: _Transfer(neurons[p]) for p in POPULATIONS}
     highest = {p: 1 / n.tau_rp if n.tau_rp > 0 else _HIGHEST for p, n in neurons.items()}
-    found = _one(phi["E"], highest["E"], rtol) if alike else _two(phi, highest, rtol)
+    if method.costly:
+        found = _few(phi, highest, rtol, method.scan_rtol, alike)
+    else:
+        found = _one(phi["E"], highest["E"], rtol) if alike else _two(phi, highest, rtol)
     found.sort(key=lambda root: root.rates)
     lines = _balance(neurons)
-    return _finish(params, kind, rtol, neurons, alike, found, lines)
+    return _finish(params, method, rtol, neurons, alike, found, lines)
 
 
 class _Transfer:
@@ -176,6 +189,27 @@ class _Transfer:
         except ConvergenceError as error:
             passage = error.best  # its error counts in the answer, if a root is near
         return np.reshape(passage.rate, np.shape(nu_E))
+
+
+def _few(phi, highest, rtol, scan_rtol, alike):
+    """Fixed points with a method that takes milliseconds for a rate."""
+
+    def rate(population):
+        def of(x, y, tol):
+            return phi[population](np.array([float(x)]), np.array([float(y)]), tol)[0]
+
+        return of
+
+    E, I = rate("E"), rate("I")  # noqa: E741  (the populations' names)
+    if not alike:
+        ends = highest["E"], highest["I"]
+        return few_roots_in_the_plane((E, I), SILENT, ends, rtol, scan_rtol)
+    roots = few_roots(lambda nu, tol: E(nu, nu, tol), SILENT, highest["E"], rtol, scan_rtol)
+    found = [Root((r.rates[0], r.rates[0]), r.gain, r.residual) for r in roots]
+    if E(SILENT, SILENT, scan_rtol) < SILENT:
+        quiet = float(E(0.0, 0.0, rtol))
+        found.append(Root((quiet, quiet), 0.0, 0.0))
+    return found
 
 
 def _one(phi, highest, rtol):
@@ -233,11 +267,15 @@ def _balance(neurons):
     return lines if np.all(np.isfinite(lines) & (lines > 0)) else np.full(2, np.nan)
 
 
-def _finish(params, kind, rtol, neurons, alike, found, lines):
+def _finish(params, method, rtol, neurons, alike, found, lines):
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
     residual = np.array([root.residual for root in found])
-    error, cv, voltage = np.zeros(len(found)), {}, {}
+    error, cv, voltage, note = np.zeros(len(found)), {}, {}, ""
+    asked = rtol
+    if method.costly and gains.size:
+        # what the feedback amplifies must be known better
+        asked = rtol * float(np.clip(np.abs(1 - gains).min(), 0.05, 1.0))
     for column, p in enumerate(POPULATIONS):
         if p == "I" and alike:
             cv["I"] = cv["E"]
@@ -245,9 +283,10 @@ def _finish(params, kind, rtol, neurons, alike, found, lines):
         neuron = neurons[p]
         inputs = neuron.values["nu_X"] + rates[:, 0], rates[:, 1]
         try:
-            passage = neuron.passage(*inputs, rtol, moments=p == "E")
+            passage = neuron.passage(*inputs, asked, moments=p == "E")
         except ConvergenceError as failure:
             passage = failure.best
+        note = note or passage.note
         silent = rates[:, column] < SILENT
         cv[p] = np.where(silent, np.nan, passage.cv)
         # an error of Φ is an error of its fixed point, amplified by the feedback
@@ -273,7 +312,7 @@ def _finish(params, kind, rtol, neurons, alike, found, lines):
         tau_eff=to_quantity(voltage["tau"], "ms"),
         balance_line=to_quantity(float(lines[0]), "Hz"),
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
-        noise=describe_noise(kind, params),
+        noise=_methods.describe(method, params, note),
         error=worst,
     )
     if worst > rtol:

@@ -11,7 +11,8 @@ from ..parameters import POPULATIONS, to_quantity
 from ._characteristic import leading
 from ._feedback import Feedback
 from ._fluctuations import fano_factor, spectrum
-from .response import Neuron, rates_in_hertz
+from ._neuron import Neuron
+from .response import rates_in_hertz
 from .self_consistency import SILENT, solve
 
 _BIN = 1e-3  # s, of the spike count

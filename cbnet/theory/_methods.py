@@ -1,0 +1,125 @@
+"""The treatments of noise by name: one table, from which every solver takes its rates.
+
+To add a treatment, write a function of the form of :attr:`Method.passage` and give it a row of
+:data:`METHODS`; responses, networks, scaling and the command line then have it.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..errors import ParameterError
+from ..parameters import POPULATIONS, nearest
+from . import _white, colored_noise, shot_noise
+from . import colored_noise_limits as limits
+
+_PLANNED = ()
+
+
+@dataclass(frozen=True)
+class Method:
+    """A way to compute what one neuron does under Poisson input.
+
+    Attributes
+    ----------
+    name : str
+        What a caller writes.
+    passage : callable
+        ``(neuron, r_E, r_I, rtol, cv, moments) -> Passage`` for a :class:`Neuron` and two arrays of
+        input rates in Hz of shape (N,). Rates always; ``cv`` and ``moments`` say whether CV and the
+        moments of v are wanted too. Raises ConvergenceError with the best Passage.
+    density : callable, optional
+        ``(neuron, r_E, r_I, v) -> p``: density of v (1/V) at an array of potentials, one input.
+    rtol : float
+        Relative accuracy if none is asked for.
+    scan_rtol : float
+        Accuracy enough to see on which side of a network's fixed point a rate is.
+    costly : bool
+        Whether an answer takes milliseconds: networks then look for roots with few of them.
+    network : bool
+        Whether it gives a rate on both sides of the threshold, so that networks can use it.
+    filtered : bool
+        Whether it knows synaptic time constants; if not, it is their limit of zero.
+    """
+
+    name: str
+    passage: Callable
+    density: Callable | None = None
+    rtol: float = 1e-8
+    scan_rtol: float = 1e-6
+    costly: bool = False
+    network: bool = True
+    filtered: bool = False
+
+
+METHODS = {
+    method.name: method
+    for method in (
+        Method("diffusion", _white.diffusion, _white.density),
+        Method("effective", _white.effective, _white.density),
+        Method("kramers", _white.kramers, network=False),
+        Method(
+            "shot",
+            shot_noise.passage,
+            shot_noise.density,
+            rtol=shot_noise.RTOL,
+            scan_rtol=1e-2,
+            costly=True,
+        ),
+        Method(
+            "colored",
+            colored_noise.passage,
+            colored_noise.density_of_neuron,
+            rtol=colored_noise.RTOL,
+            scan_rtol=3e-2,
+            costly=True,
+            filtered=True,
+        ),
+        Method("fast", limits.passage_of(limits.fast), filtered=True),
+        Method("adiabatic", limits.passage_of(limits.adiabatic), filtered=True),
+        Method("rescaled", limits.passage_of(limits.rescaled), filtered=True),
+        Method("rice", limits.passage_of(limits.rice), network=False, filtered=True),
+    )
+}
+
+
+def default(params):
+    """The name of the treatment that is right for these parameters."""
+    wanted = "colored" if has_filters(params) else "shot"
+    return wanted if wanted in METHODS else "diffusion"
+
+
+def has_filters(params):
+    """Whether any synapse has a time constant."""
+    return any(params.resolve(p)["tau_E"] > 0 for p in POPULATIONS)
+
+
+def choose(noise, params):
+    """The method of a name; that which is right for the parameters, if there is no name."""
+    if noise is None:
+        noise = default(params)
+    if noise in METHODS:
+        return METHODS[noise]
+    known = ", ".join(METHODS)
+    if noise in _PLANNED:
+        raise ParameterError(
+            f"noise: got {noise!r}, which is not available yet; expected one of {known}"
+        )
+    raise ParameterError(
+        f"noise: got {noise!r}; expected one of {known} ({nearest(str(noise), METHODS)})"
+    )
+
+
+def accuracy(method, rtol):
+    """The accuracy asked for, checked; that of the method if there is none."""
+    if rtol is None:
+        return method.rtol
+    if not (isinstance(rtol, (int, float)) and 1e-12 <= rtol < 1):
+        raise ParameterError(f"rtol: got {rtol}; expected a number from 1e-12 to 1")
+    return float(rtol)
+
+
+def describe(method, params, note=""):
+    """What an answer says of its noise: the name first, remarks in brackets."""
+    if has_filters(params) and not method.filtered:
+        note = "; ".join(filter(None, ("limit tau_S -> 0", note)))
+    return method.name + (f" ({note})" if note else "")

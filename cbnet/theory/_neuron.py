@@ -1,0 +1,106 @@
+"""A neuron of one population as the numerical theory sees it."""
+
+import numpy as np
+
+from .. import reduced
+from . import _methods
+
+
+class Neuron:
+    """A neuron of one population as the numerical theory sees it: SI floats, arrays of inputs.
+
+    Parameters
+    ----------
+    params : Parameters
+        Values and strings.
+    population : {"E", "I"}
+        Whose values.
+    noise : str
+        How fluctuations are treated: a name of :data:`_methods.METHODS`.
+    frozen_at : float
+        For ``"effective"``: the potential (V) at which B² is taken; NaN for halfway from μ to θ.
+    columns : dict of str to ndarray, optional
+        Parameters that differ from input to input, in place of those of `params`.
+    """
+
+    def __init__(self, params, population="E", noise="diffusion", frozen_at=np.nan, columns=None):
+        self.values = params.resolve(population)
+        self.columns = {}
+        if columns:
+            rows = [
+                dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)
+            ]
+            rows = [{**row, **params.model.derive({**self.values, **row})} for row in rows]
+            self.columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
+        self.reduced = reduced.of_model(params.model, self.values)
+        self.method = _methods.choose(noise, params)
+        self.noise, self.frozen_at = self.method.name, frozen_at
+        self.tau_rp = self.values["tau_rp"]
+        values = {**self.values, "R_E": 0.0, "R_I": 0.0}
+        self.threshold, self.reset = (
+            float(self.reduced.constant(name, _numbers(values))) for name in ("threshold", "reset")
+        )
+
+    def bound(self, r_E, r_I, rows=slice(None)):
+        """Values with the total arrival rates of some rows of the inputs, as columns."""
+        values = self.values | {name: x[rows, None] for name, x in self.columns.items()}
+        return {
+            **values,
+            "R_E": values["K"] * r_E[rows, None],
+            "R_I": values["gamma"] * values["K"] * r_I[rows, None],
+        }
+
+    def frozen(self, r_E, r_I):
+        """Where the noise is frozen, and B² there."""
+        at = np.full(r_E.shape, self.frozen_at)
+        if np.isnan(self.frozen_at):
+            mu = self.rest(r_E, r_I)[0]
+            at = (np.where(np.isnan(mu), self.threshold, mu) + self.threshold) / 2
+        return at, self.reduced.function("B2", self.bound(r_E, r_I))(at[:, None])[:, 0]
+
+    def rest(self, r_E, r_I):
+        """Root μ of the drift and −1/A'(μ), NaN where there is none."""
+        values = self.bound(r_E, r_I)
+        A, dA = (self.reduced.function(name, values) for name in ("A", "dA"))
+        start = np.full((len(r_E), 1), self.reset)
+        if self.reduced.affine:
+            slope = dA(start)
+            mu = np.where(slope < 0, start - A(start) / np.where(slope < 0, slope, -1.0), np.nan)
+        else:
+            mu = self._stable_root(A, start)
+            slope = dA(np.where(np.isnan(mu), start, mu))
+        tau = np.where((slope < 0) & ~np.isnan(mu), -1 / np.where(slope < 0, slope, -1.0), np.nan)
+        return mu[:, 0], tau[:, 0]
+
+    def _stable_root(self, A, start):
+        """The root nearest the reset below the threshold with drift towards it on both sides."""
+        width = self.threshold - self.reset
+        v = np.broadcast_to(
+            np.linspace(self.reset - 10 * width, self.threshold, 1101), (len(start), 1101)
+        )
+        up = A(v) > 0
+        stable = up[:, :-1] & ~up[:, 1:]
+        distance = np.where(stable, np.abs(v[:, :-1] - self.reset), np.inf)
+        k, row = distance.argmin(1), np.arange(len(start))
+        low, high = v[row, k][:, None], v[row, k + 1][:, None]
+        for _ in range(60):
+            middle = (low + high) / 2
+            rising = A(middle) > 0
+            low, high = np.where(rising, middle, low), np.where(rising, high, middle)
+        return np.where(stable.any(1)[:, None], low, np.nan)
+
+    def passage(self, r_E, r_I, rtol=None, cv=True, moments=False):
+        """First-passage statistics for arrays of inputs in Hz: a Passage.
+
+        Raises
+        ------
+        ConvergenceError
+            With the best Passage.
+        """
+        r_E, r_I = (np.ravel(x) for x in np.broadcast_arrays(r_E, r_I))
+        rtol = self.method.rtol if rtol is None else rtol
+        return self.method.passage(self, r_E, r_I, rtol, cv, moments)
+
+
+def _numbers(values):
+    return {name: value for name, value in values.items() if not isinstance(value, str)}

@@ -1,0 +1,64 @@
+"""White noise, in the three ways that need nothing but A(v) and B²(v)."""
+
+import numpy as np
+
+from . import first_passage, siegert
+
+
+def diffusion(neuron, r_E, r_I, rtol, cv, moments):
+    """White noise whose strength depends on v."""
+    return _solve(neuron, select(neuron, r_E, r_I), r_E, rtol, cv, moments)
+
+
+def effective(neuron, r_E, r_I, rtol, cv, moments):
+    """White noise frozen at one potential: the effective-time-constant approximation."""
+    if neuron.reduced.affine and not (cv or moments):
+        mu, tau = neuron.rest(r_E, r_I)
+        B2 = neuron.frozen(r_E, r_I)[1]
+        rate = siegert.rate(mu, tau, B2, neuron.threshold, neuron.reset, neuron.tau_rp)
+        nothing = np.full(rate.shape, np.nan)
+        return first_passage.Passage(rate, nothing, np.full(rate.shape, 1e-13), nothing, nothing)
+    return _solve(neuron, select(neuron, r_E, r_I), r_E, rtol, cv, moments)
+
+
+def kramers(neuron, r_E, r_I, rtol, cv, moments):
+    """Rare escapes over a high barrier: a rate, and nothing else."""
+    values = neuron.bound(r_E, r_I)
+    mu, _ = neuron.rest(r_E, r_I)
+    rate = siegert.kramers(
+        *(neuron.reduced.function(name, values) for name in ("A", "B2", "dA")),
+        mu,
+        np.full(mu.shape, neuron.threshold),
+    )
+    # the part of a period that is refractory; no statement about its own accuracy
+    rate = rate / (1 + rate * neuron.tau_rp)
+    nothing = np.full(rate.shape, np.nan)
+    return first_passage.Passage(rate, nothing, nothing, nothing, nothing)
+
+
+def density(neuron, r_E, r_I, v):
+    """Density of v for one input."""
+    A, B2 = select(neuron, np.array([r_E]), np.array([r_I]))(slice(None))
+    return first_passage.density(A, B2, neuron.threshold, neuron.reset, v)
+
+
+def select(neuron, r_E, r_I):
+    """``rows -> (drift, noise)`` for :func:`first_passage.solve`."""
+    frozen = neuron.frozen(r_E, r_I) if neuron.noise == "effective" else None
+
+    def of_rows(rows):
+        values = neuron.bound(r_E, r_I, rows)
+        drift = neuron.reduced.function("A", values)
+        if frozen is None:
+            return drift, neuron.reduced.function("B2", values)
+        constant = frozen[1][rows][:, None]
+        return drift, lambda v: constant + np.zeros(v.shape)
+
+    return of_rows
+
+
+def _solve(neuron, select, r_E, rtol, cv, moments):
+    threshold = np.full(r_E.size, neuron.threshold)
+    return first_passage.solve(
+        None, None, threshold, neuron.reset, neuron.tau_rp, rtol, moments, cv=cv, select=select
+    )

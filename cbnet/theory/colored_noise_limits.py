@@ -1,0 +1,175 @@
+"""Approximations for synapses with time constants, by name, each with the range it is good for.
+
+All take a :class:`~cbnet.theory._membrane.Membrane` and return a rate in Hz; outside of their range
+they warn. Errors are those at the reference simulations of ``benchmarks/colored_reference.csv``.
+"""
+
+import warnings
+
+import numpy as np
+
+from ..errors import CbnetWarning
+from . import first_passage
+from .colored_noise import of_neuron
+
+ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
+
+
+def fast(membrane):
+    """Rate for τ_S ≪ τ: white noise, with threshold and reset moved up.
+
+    θ and V_r are raised by (α/2) √(B²(v) τ_S), α = √2 |ζ(1/2)|, each with its own B², and V_r by
+    e^(−τ_rp/τ_S) of that only: the current that made the spike decays while v is held. The drift is
+    that of Stratonovich. Two filters enter as one of the same B² and the same variance of the
+    current, τ_S = B²/Σ (B_i²/τ_i).
+
+    Range: τ_i ≤ 0.2 τ, of a size (within a factor of two), with one arrival or more in each, and
+    θ − μ at most 1.75 sd of the free v. Within it at most 8 % of the rate off; further below the
+    threshold it is soon twice the rate, and ten times.
+
+    References
+    ----------
+    N. Brunel and S. Sergi, J. Theor. Biol. 195, 87 (1998); N. Fourcaud and N. Brunel, Neural
+    Comput. 14, 2057 (2002), Eq. 4.12.
+    """
+    mu, tau = membrane.rest()
+    ends = np.array([membrane.threshold, membrane.reset])
+    B2 = _white(membrane, ends)
+    tau_S = _one_filter(membrane, membrane.threshold)
+    short, long = min(membrane.taus), max(membrane.taus)
+    few = any(0 < R * t < 1 for R, t in zip(membrane.rates, membrane.taus, strict=True))
+    far = membrane.threshold - mu > 1.75 * _free_sd(membrane, mu)
+    if long > 0.2 * tau or long > 2 * short or few or far:
+        _warn(
+            "fast",
+            "tau_E and tau_I of a size, at most 0.2 of the membrane's, with an arrival or more in "
+            "each, and mu at most 1.75 sd below the threshold",
+        )
+    kept = np.array([1.0, np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0])
+    theta, V_r = ends + ALPHA / 2 * np.sqrt(B2 * tau_S) * kept
+    return _diffusion(membrane, [1.0, 1.0], theta, V_r)
+
+
+def rescaled(membrane):
+    """Rate with white noise made as strong as leaves the free membrane its variance.
+
+    B_i² is multiplied by τ/(τ + τ_i). Range: μ at least three sd of the free v above θ; within it
+    at most 5 % of the rate off. Below the threshold it is some times too high, as no white noise
+    knows how rarely a smooth v crosses.
+    """
+    mu, tau = membrane.rest()
+    sd = _free_sd(membrane, mu)
+    if mu < membrane.threshold + 3 * sd:
+        _warn("rescaled", "mu at least three sd above the threshold")
+    weights = [tau / (tau + tau_i) if np.isfinite(tau) else 1.0 for tau_i in membrane.taus]
+    return _diffusion(membrane, weights, membrane.threshold, membrane.reset)
+
+
+def adiabatic(membrane):
+    """Rate for τ_S ≫ τ: the mean over Gaussian currents that stand still while v moves.
+
+    Range: τ_i ≥ 10 τ and μ ≥ θ; within it at most 5 % of the rate off. Below the threshold it is
+    soon some times too high: τ ≪ τ_S is not enough, v must follow within a visit.
+
+    References
+    ----------
+    R. Moreno-Bote and N. Parga, Phys. Rev. Lett. 92, 028102 (2004).
+    """
+    mu, tau = membrane.rest()
+    if min(membrane.taus) < 10 * tau or mu < membrane.threshold:
+        _warn("adiabatic", "tau_S at least 10 times the membrane's, and mu above the threshold")
+    x, w = np.polynomial.legendre.leggauss(40)
+    # towards the threshold, where v slows down, in ever shorter panels
+    edges = np.concatenate([[0], 1 - 2.0 ** -np.arange(1, 31), [1]])
+    s = (edges[:-1, None] + np.diff(edges)[:, None] * (x + 1) / 2).ravel()
+    ds = (np.diff(edges)[:, None] * w / 2).ravel()
+    v = membrane.reset + (membrane.threshold - membrane.reset) * s
+    F, (y_E, y_I) = membrane.drift(v), membrane.amplitudes(v)
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    total = 0.0
+    for z, p in zip(nodes, weights, strict=True):
+        u = F + y_E * nodes[:, None] + y_I * z
+        up = u.min(1) > 0
+        T = np.full(len(nodes), np.inf)
+        T[up] = (membrane.threshold - membrane.reset) * np.sum(ds / u[up], axis=1)
+        total += p * np.sum(weights / (membrane.tau_rp + T))
+    return float(total / weights.sum() ** 2)
+
+
+def rice(membrane):
+    """Rate at which the free, Gaussian membrane crosses the threshold upwards.
+
+    Around μ with the fluctuations halfway to θ, sd² = Σ n_i² τ² τ_i/(τ + τ_i):
+    ν = √(Var V'/Var V)/2π · exp(−(θ − μ)²/2 sd²), less the refractory time. No reset.
+
+    Range: τ_i ≥ τ and θ − μ from two to three sd; within it at most 15 % of the rate off. Further
+    away the tails of v are not Gaussian.
+
+    References
+    ----------
+    S. O. Rice, Bell Syst. Tech. J. 24, 46 (1945); T. Tchumatchenko et al., Phys. Rev. Lett. 104,
+    058102 (2010).
+    """
+    mu, tau = membrane.rest()
+    gap = membrane.threshold - mu
+    sd = _free_sd(membrane, mu)
+    if min(membrane.taus) < tau or not 2 * sd <= gap <= 3 * sd:
+        _warn("rice", "tau_S at least the membrane's, and mu two to three sd below the threshold")
+    if not (np.isfinite(tau) and sd > 0):
+        return 0.0 if gap > 0 else np.nan
+    n = membrane.amplitudes(np.array((min(mu, membrane.threshold) + membrane.threshold) / 2))
+    slope = np.sqrt(sum(n_i**2 * tau / (tau + t) for n_i, t in zip(n, membrane.taus, strict=True)))
+    rate = slope / sd / (2 * np.pi) * np.exp(-min((gap / sd) ** 2 / 2, 700.0))
+    return float(rate / (1 + rate * membrane.tau_rp))
+
+
+def passage_of(rate_of):
+    """A formula in the form of the table of methods: rates, and no word on its own accuracy."""
+
+    def passage(neuron, r_E, r_I, rtol=None, cv=False, moments=False):
+        rates = [rate_of(of_neuron(neuron, r_E, r_I, row)) for row in range(len(r_E))]
+        nothing = np.full(len(rates), np.nan)
+        return first_passage.Passage(np.array(rates, float), nothing, nothing, nothing, nothing)
+
+    passage.__doc__ = rate_of.__doc__
+    return passage
+
+
+def _warn(name, range_):
+    warnings.warn(
+        f"noise: got {name!r} outside of its range; it is good for {range_}: use 'colored'",
+        CbnetWarning,
+        stacklevel=3,
+    )
+
+
+def _white(membrane, v, weights=(1.0, 1.0)):
+    """Σ w_i R_i h_i²."""
+    parts = zip(weights, membrane.rates, membrane.jumps, strict=True)
+    return sum(w * R * h(v) ** 2 for w, R, h in parts)
+
+
+def _one_filter(membrane, v):
+    v = np.array(v)
+    parts = zip(membrane.rates, membrane.taus, membrane.jumps, strict=True)
+    variance = sum(R * h(v) ** 2 / tau for R, tau, h in parts)
+    return float(_white(membrane, v) / variance) if variance > 0 else 0.0
+
+
+def _free_sd(membrane, mu):
+    """Sd of v without threshold, for fluctuations halfway between μ and θ."""
+    return membrane.free_sd((min(mu, membrane.threshold) + membrane.threshold) / 2)
+
+
+def _diffusion(membrane, weights, threshold, reset):
+    """Rate under white noise of weighted strength, with the drift of Stratonovich."""
+    step = 1e-4 * (membrane.threshold - membrane.reset)
+
+    def noise(v):
+        return _white(membrane, v, weights)
+
+    def drift(v):
+        return membrane.drift(v) + (noise(v + step) - noise(v - step)) / (8 * step)
+
+    found = first_passage.solve(drift, noise, threshold, reset, membrane.tau_rp, 1e-6, cv=False)
+    return float(found.rate[0])

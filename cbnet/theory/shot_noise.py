@@ -1,0 +1,260 @@
+"""Finite jumps ("shot noise"): rate, CV and voltage of one neuron without diffusion approximation.
+
+Between arrivals v follows the leak f; an arrival of kind p, at the total rate R_p, moves it by
+h_p(v). The mean time T(v) to the next spike solves the backward equation
+
+    f T' + Σ R_p [T(v + h_p) 1{v + h_p ≤ θ} − T(v)] = −1,
+
+its variance the same with −Σ R_p [T(v + h_p) − T(v)]² on the right (T = 0 above θ), and the time
+average of a function is the solution with that function on the right, over T. Leak, jumps,
+threshold and reset are those of the model's strings: nothing here knows a particular neuron.
+"""
+
+from dataclasses import replace
+
+import numpy as np
+
+from ..errors import ConvergenceError, ParameterError
+from . import _jump_process, _jump_system
+from ._jump_grid import panels, survey
+from .first_passage import Passage
+
+RTOL = 1e-4
+# Nodes of a panel, how the space between images of the threshold is split, images that panels are
+# aligned to, panels for each unit of change: each about three to ten times as accurate as the last.
+_LEVELS = (
+    (2, (0.0,), 24, 3),
+    (3, (0.0,), 32, 3),
+    (3, (0.0, 0.3), 32, 4),
+    (4, (0.0, 0.1, 0.4), 48, 4),
+    (5, (0.0, 0.05, 0.2, 0.5), 80, 5),
+    (6, (0.0, 0.02, 0.06, 0.15, 0.35, 0.65), 150, 6),
+    (8, (0.0, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.75), 300, 8),
+)
+_ROUGH = 3e-3  # accuracy for which the first levels serve
+_THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
+# A difference between two levels is the error of the lower one. That of the higher one is less than
+# a third of it once the layers are resolved; until then, and with thin layers, count it in full.
+_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1 / 3, 1.0, 4
+_FLOOR = 1e-9  # of rounding
+_LARGEST = 6_000_000  # numbers in a factorised matrix: about a second
+_RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
+_NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
+
+
+def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
+    """Rate, CV, mean and sd of v for arrays of inputs.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        Of the strings and values.
+    r_E, r_I : ndarray, shape (N,)
+        Rates in Hz of each of its K and γK inputs.
+    rtol : float
+        Relative accuracy of every answer that is asked for.
+    cv, moments : bool
+        Whether to compute the CV, and mean and sd of v.
+
+    Returns
+    -------
+    Passage
+
+    Raises
+    ------
+    ConvergenceError
+        If some neuron's estimated error stays above `rtol`; ``best`` is the Passage.
+
+    Notes
+    -----
+    Assumes independent Poisson arrivals, a threshold that is tested after every arrival and along
+    the leak, and that arrivals while refractory move nothing. Rates below e^-70 Hz are those of
+    :func:`large_deviation`, and the answer's note says so; the error is then that of the voltage.
+
+    References
+    ----------
+    M. J. E. Richardson and R. Swarbrick, Phys. Rev. Lett. 105, 178102 (2010), for the master
+    equation of an integrate-and-fire neuron with finite jumps; N. G. van Kampen, *Stochastic
+    Processes in Physics and Chemistry*, Sec. XII.2, for the backward equation.
+    """
+    values, error = np.full((4, r_E.size), np.nan), np.full(r_E.size, np.inf)
+    rare = np.zeros(r_E.size, bool)
+    for k, process in enumerate(_jump_process.of_neuron(neuron, r_E, r_I)):
+        values[:, k], error[k], rare[k] = _one(process, rtol, cv, moments)
+    note = ""
+    if rare.any():
+        some = "" if r_E.size == 1 else f" of {rare.sum()} of {r_E.size} inputs"
+        note = f"large deviations{some}"
+    answer = Passage(values[0], values[1], error, values[2], values[3], note)
+    missed = ~(error <= rtol)
+    if missed.any():
+        raise ConvergenceError(
+            f"rtol: got {rtol:g}; the error of {missed.sum()} of {r_E.size} rates is estimated at "
+            f"up to {error.max():.2g}; ask for less accuracy",
+            best=answer,
+        )
+    return answer
+
+
+def density(neuron, r_E, r_I, v, rtol=RTOL):
+    """Density of v outside the refractory time for one input, in 1/V; zero above the threshold.
+
+    It is the slope of a monotone interpolation of the probability below the panels' edges, so that
+    its integral is 1.
+    """
+    from scipy.interpolate import PchipInterpolator
+
+    process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
+    process, _ = _with_excitation(process)
+    if process is None:
+        raise ParameterError(
+            "density: got a neuron at rest without noise; its density is a point: read V_mean"
+        )
+    system, _ = _system(*_surveyed(process, rtol), _LEVELS[4])
+    mass = system.occupation()
+    edges = system.edges
+    below = np.append(0.0, np.cumsum(np.maximum(mass, 0.0)))
+    slope = PchipInterpolator(edges, below / below[-1]).derivative()
+    v = np.asarray(v, float)
+    inside = (v >= edges[0]) & (v <= edges[-1])
+    return np.where(inside, np.maximum(slope(np.clip(v, edges[0], edges[-1])), 0.0), 0.0)
+
+
+def _one(process, rtol, cv, moments):
+    """Statistics (rate, CV, mean, sd) of one neuron, their estimated error, and if it is rare."""
+    real = process
+    process, blocked = _with_excitation(process)
+    if process is None:
+        return _at_rest(real), 0.0, False
+    process, found = _surveyed(process, rtol)
+    held = found.silent or blocked
+    rate = 0.0 if blocked or not held else large_deviation(real)
+    # the rarest spikes are a Poisson train
+    values = np.array([rate, 1.0 if rate > 0 else np.nan, np.nan, np.nan])
+    if held and not moments:
+        return values, 0.0, rate > 0
+    free = _free(real) if held else None
+    if free is not None:
+        values[2:] = free
+        return values, _FLOOR, rate > 0
+    width = real.threshold - real.reset
+    before, error = None, np.inf
+    for level in _LEVELS if rtol >= _ROUGH else _LEVELS[2:]:
+        system, thin = _system(process, found, level)
+        if system is None:  # too large
+            break
+        values = system.statistics(cv and not held, moments)
+        if held:
+            values[:2] = rate, 1.0 if rate > 0 else np.nan
+        if before is not None:
+            scale = np.array([abs(values[0]), abs(values[1]), width, max(values[3], 1e-3 * width)])
+            asked = [(not held, cv and not held, moments, moments)[k] for k in range(4)]
+            gap = np.abs(values - before)[asked] / scale[asked]
+            error = _FLOOR + float(gap.max()) * (
+                _ROUGHER if thin or level[0] < _SMOOTH_FROM else _SMOOTH
+            )
+            if error <= rtol:
+                break
+        before = values
+    return values, error, held and rate > 0
+
+
+def large_deviation(process):
+    """Rate of the rarest spikes in Hz: right in its exponent, Kramers' in its prefactor.
+
+    With q the momentum, ν ≈ |A(θ)|/B²(θ) √(B²(μ)|A'(μ)|/π) exp(−∫ q dv) from the resting potential
+    μ to the threshold: the exponent of finite jumps (C_shot), which that of white noise misses at
+    leading order, and the prefactor of white noise, which is right to a factor of order one.
+    """
+    found = survey(process, 20.0, deepest=np.inf)
+    well = int(np.argmin(np.where(found.climb > 0, np.inf, -found.v)))
+    v = np.linspace(found.v[well], process.threshold, 20001)
+    q = np.maximum(process.momentum(v), 0.0)
+    exponent = float(np.trapezoid(q, v))
+    bottom = v[np.argmax(q > 0)]
+    h = 1e-4 * (v[-1] - bottom)
+    ends = np.array([bottom, bottom + h, v[-1]])
+    A, B2 = process.drift(ends), process.noise(ends)
+    curvature = abs(A[1] - A[0]) / h
+    with np.errstate(under="ignore"):
+        decay = np.exp(-min(exponent, 745.0)) if exponent < 745.0 else 0.0
+        rate = abs(A[2]) / B2[2] * np.sqrt(B2[0] * curvature / np.pi) * decay
+    return float(rate / (1 + rate * process.tau_rp))
+
+
+def _free(process):
+    """Mean and sd of v without a threshold, exact where leak and jumps are straight; else None.
+
+    With dE[v]/dt = E[A] and A' < 0 constant, Var = B²(μ)/(−2A' − b), b half the curvature of B².
+    """
+    width = process.threshold - process.reset
+    v = process.reset + width * np.array([-1.0, 0.0, 1.0])
+    for function in (process.leak, process.up, process.down):
+        f = function(v)
+        if abs(f[0] - 2 * f[1] + f[2]) > 1e-9 * np.abs(f).max():
+            return None
+    A, B2 = process.drift(v), process.noise(v)
+    slope, b = (A[2] - A[0]) / (2 * width), (B2[0] - 2 * B2[1] + B2[2]) / (2 * width**2)
+    if not -2 * slope - b > 0:
+        return None
+    mu = process.reset - A[1] / slope
+    return mu, np.sqrt(float(process.noise(np.array([mu]))[0]) / (-2 * slope - b))
+
+
+def _with_excitation(process):
+    """The process with arrivals from below, and whether it has none and cannot fire.
+
+    Without any excitation nothing leads up against the leak; very rare arrivals keep the equations
+    regular, and change time averages by as little. None for a neuron without input at rest.
+    """
+    if process.R_E > 0:
+        return process, False
+    v = np.linspace(process.reset, process.threshold, 200)
+    blocked = bool((process.leak(v) <= 0).any())
+    if process.R_I == 0 and blocked:
+        return None, True
+    rate = process.R_I + float(np.abs(process.leak(v)).max() / (v[-1] - v[0]))
+    return replace(process, R_E=_NO_EXCITATION * rate), blocked
+
+
+def _surveyed(process, rtol):
+    reach = np.log(1 / rtol) + 5
+    found = survey(process, reach)
+    if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
+        found = found.below(3 * reach + 40)
+        # an end below the threshold, and a start at the bottom of the well: neither matters
+        well = found.v[np.flatnonzero(found.climb == 0)[-1]]
+        process = replace(process, threshold=found.v[-1], reset=well)
+    return process, found
+
+
+def _system(process, found, level):
+    """The equations at a level, and whether the leak leaves thin layers."""
+    n, fractions, images, finer = level
+    theta = np.array([process.threshold])
+    jump = float(np.max(np.abs(process.up(theta))))
+    way = float(np.abs(process.leak(theta))[0]) / (process.R_E + process.R_I)
+    try:
+        edges, climb = panels(process, found, images, fractions, finer)
+        system = _jump_system.JumpSystem(process, edges, climb, n, _LARGEST)
+    except MemoryError:
+        return None, True
+    return system, way < _THIN * jump
+
+
+def _at_rest(process):
+    """A neuron without any input: it stays where the leak vanishes."""
+    from scipy.optimize import brentq
+
+    def f(v):
+        return float(process.leak(np.array([v]))[0])
+
+    low, width = process.reset, process.threshold - process.reset
+    if f(low) > 0:
+        v = np.linspace(low, process.threshold, 200)
+        high = v[np.argmax(process.leak(v) <= 0)]
+        return np.array([0.0, np.nan, brentq(f, low, high), 0.0])
+    high = low
+    while f(low) <= 0 and width < 1e3:
+        high, low, width = low, low - width, 2 * width
+    return np.array([0.0, np.nan, brentq(f, low, high) if f(low) > 0 else np.nan, 0.0])

@@ -1,0 +1,187 @@
+"""Finite jumps: reference rates, limits, and neurons of other strings."""
+
+import numpy as np
+import pytest
+from brian2 import Hz, mV, second, volt
+
+import cbnet
+from cbnet.errors import ConvergenceError
+from cbnet.theory import shot_noise
+from cbnet.theory.response import Neuron
+
+# K = 1000, g = 12, r_I = 1.8 r_E: a, r_E, rate, CV, mean and sd of v by another collocation, and
+# the rate of a Monte Carlo simulation with its standard error
+REFERENCE = [
+    (0.005, 20, 0.312385, 0.9986, -64.497, 2.0435, 0.3153, 0.0048),
+    (0.005, 50, 3.46284, 0.9892, -63.809, 2.156, 3.462, 0.025),
+    (0.01, 10, 8.51584, 0.9694, -64.621, 2.802, 8.539, 0.026),
+    (0.01, 50, 87.284, 0.7958, -63.872, 2.899, 87.05, 0.22),
+    (0.02, 5, 39.1669, 0.8933, -65.137, 3.616, 39.11, 0.11),
+    (0.02, 50, 289.53, 0.397, -64.533, 3.668, 288.92, 0.36),
+]
+
+
+@pytest.fixture(scope="module")
+def params():
+    return cbnet.load("conductance").replace(g=12)
+
+
+@pytest.mark.parametrize("row", REFERENCE, ids=lambda row: f"a={row[0]},r_E={row[1]}")
+def test_reference_neurons(params, row):
+    a, r_E, rate, cv, mean, sd, sampled, sem = row
+    found = cbnet.respond(params.replace(a=a), r_E=r_E * Hz, r_I=1.8 * r_E * Hz)
+    assert found.noise == "shot"
+    assert found.error <= 1e-4
+    assert float(found.rate) == pytest.approx(rate, rel=1e-4)
+    assert float(found.cv) == pytest.approx(cv, abs=1e-4)
+    assert float(found.V_mean / mV) == pytest.approx(mean, abs=1e-3)
+    assert float(found.V_sd / mV) == pytest.approx(sd, abs=1e-3)
+    assert abs(float(found.rate) - sampled) < 3 * sem
+
+
+@pytest.mark.parametrize("row", REFERENCE[:5], ids=lambda row: f"a={row[0]},r_E={row[1]}")
+def test_the_error_estimate_covers_the_error(params, row):
+    neuron = Neuron(params.replace(a=row[0]), noise="shot")
+    inputs = np.array([float(row[1])]), np.array([1.8 * row[1]])
+    fine = neuron.passage(*inputs, rtol=2e-6)
+    for rtol in (1e-2, 1e-3, 1e-4):
+        found = neuron.passage(*inputs, rtol=rtol)
+        assert found.error[0] <= rtol
+        assert abs(found.rate[0] / fine.rate[0] - 1) <= found.error[0] + fine.error[0]
+        assert abs(found.cv[0] / fine.cv[0] - 1) <= found.error[0] + fine.error[0]
+
+
+def test_density_is_normalised_and_has_the_moments(params):
+    found = cbnet.respond(params.replace(a=0.01), r_E=10 * Hz, r_I=18 * Hz)
+    v = np.linspace(-0.080, -0.055, 20001)
+    p, h = np.asarray(found.density(v * volt)), v[1] - v[0]
+    assert np.all(p >= 0)
+    assert np.trapezoid(p, dx=h) == pytest.approx(1, abs=1e-4)
+    mean = np.trapezoid(p * v, dx=h)
+    # panels of a tenth of the sd: the density is a slope over them
+    assert mean == pytest.approx(float(found.V_mean), abs=2e-6)
+    assert np.sqrt(np.trapezoid(p * (v - mean) ** 2, dx=h)) == pytest.approx(
+        float(found.V_sd), rel=1e-3
+    )
+
+
+def test_small_current_jumps_are_white_noise():
+    params = cbnet.load("current").replace(J_E=0.0825 * mV, J_I=0.6 * mV)
+    distance = []
+    for finer in (1, 4, 16):
+        # at fixed mean and variance: n times the arrivals of both kinds, jumps less by √n, and
+        # a leak reversal that takes up the change of the mean
+        J_E, J_I = 0.0825 / np.sqrt(finer), 0.6 / np.sqrt(finer)
+        mean = 20e-3 * 1000 * finer * (30 * J_E - 0.25 * 12 * J_I)
+        E_L = -66.5 - mean
+        fine = params.replace(J_E=J_E * mV, J_I=J_I * mV, K=1000 * finer, E_L=E_L * mV)
+        shot, white = (
+            float(cbnet.respond(fine, r_E=30 * Hz, r_I=12 * Hz, noise=noise).rate)
+            for noise in ("shot", "diffusion")
+        )
+        assert white == pytest.approx(0.3278, rel=0.05)
+        distance.append(abs(shot / white - 1))
+    # of first order in the jump, which halves each time
+    assert distance[1] / distance[0] == pytest.approx(0.5, abs=0.1)
+    assert distance[2] / distance[1] == pytest.approx(0.5, abs=0.05)
+
+
+def test_below_threshold_the_ratio_to_white_noise_does_not_tend_to_one(params):
+    ratios = []
+    for a in (0.01, 0.005, 0.0025):
+        fine = params.replace(a=a, K=int(round(1000 * 0.01 / a)))
+        shot, white = (
+            float(cbnet.respond(fine, r_E=10 * Hz, r_I=18 * Hz, noise=noise).rate)
+            for noise in ("shot", "diffusion")
+        )
+        ratios.append(shot / white)
+    assert ratios[0] > ratios[1] > ratios[2]
+
+
+def test_above_threshold_finite_jumps_tend_to_white_noise(params):
+    gaps = []
+    for a in (0.004, 0.001, 0.00025):
+        fine = params.replace(a=a, K=int(round(1000 * 0.004 / a)))
+        shot, white = (
+            float(cbnet.respond(fine, r_E=40 * Hz, r_I=10 * Hz, noise=noise).rate)
+            for noise in ("shot", "diffusion")
+        )
+        gaps.append(abs(shot / white - 1))
+    assert gaps[2] < gaps[0] / 4 + 2e-4
+
+
+def test_rates_grow_with_excitation(params):
+    r_E = np.linspace(2, 60, 15)
+    rate = Neuron(params.replace(a=0.01), noise="shot").passage(r_E, 0 * r_E + 30, cv=False).rate
+    assert np.all(np.diff(rate) > 0)
+    assert np.all((rate >= 0) & (rate <= 500))
+
+
+def test_the_rarest_spikes_are_named_as_large_deviations(params):
+    found = cbnet.respond(params, r_E=1 * Hz, r_I=10 * Hz)
+    assert found.noise == "shot (large deviations)"
+    assert 0 < float(found.rate) < 1e-30
+
+
+def test_without_input_the_membrane_rests(params):
+    found = cbnet.respond(params, r_E=0 * Hz, r_I=0 * Hz)
+    assert (float(found.rate), float(found.V_sd)) == (0, 0)
+    assert float(found.V_mean / mV) == pytest.approx(-80, rel=1e-12)
+
+
+def test_inhibition_alone_has_the_moments_of_the_free_membrane(params):
+    found = cbnet.respond(params, r_E=0 * Hz, r_I=10 * Hz)
+    white = cbnet.respond(params, r_E=0 * Hz, r_I=10 * Hz, noise="diffusion")
+    assert float(found.rate) == 0
+    assert float(found.V_mean) == pytest.approx(float(white.V_mean), rel=1e-8)
+    assert float(found.V_sd) == pytest.approx(float(white.V_sd), rel=1e-5)
+
+
+def test_exponential_integrate_and_fire_agrees_with_the_exact_simulation():
+    model = cbnet.Model(
+        name="exponential",
+        equations="""dv/dt = (-(v - E_L) + Delta*exp((v - v_T)/Delta))/tau_L
+                     : volt (unless refractory)""",
+        excitatory="v_post += a*(E_E - v_post)",
+        inhibitory="v_post += g*a*(E_I - v_post)",
+        parameters={"Delta": 2 * mV, "v_T": -55 * mV, "theta": -40 * mV},
+    )
+    params = cbnet.Parameters(model).replace(a=0.01, g=8)
+    found = cbnet.respond(params, r_E=8 * Hz, r_I=12 * Hz)
+    run = cbnet.simulate_neuron(params, 8 * Hz, 12 * Hz, duration=60 * second, seed=1)
+    assert abs(float(found.rate - run.rate)) < 3 * float(run.rate_sem)
+    assert abs(float(found.V_mean - run.V_mean)) < 3 * float(run.V_mean_sem)
+
+
+def test_what_cannot_be_reached_is_an_error_with_the_best_answer(params):
+    with pytest.raises(ConvergenceError, match="rtol: got 1e-12") as caught:
+        cbnet.respond(params.replace(a=0.01), r_E=10 * Hz, r_I=18 * Hz, rtol=1e-12)
+    assert float(caught.value.best.rate) == pytest.approx(8.51584, rel=1e-4)
+    assert caught.value.best.error > 1e-12
+
+
+def test_random_neurons_have_an_answer_or_a_named_error():
+    rng = np.random.default_rng(5)
+    for _ in range(25):
+        g, K = rng.uniform(0.5, 25), int(10 ** rng.uniform(1, 5))
+        a = min(0.0015 * np.sqrt(1000 / K) * 10 ** rng.uniform(-0.5, 1), 0.5 / max(g, 1))
+        kind = "conductance" if rng.random() < 0.5 else "current"
+        neuron = Neuron(cbnet.load(kind).replace(a=a, g=g, K=K), noise="shot")
+        inputs = 10 ** rng.uniform(-1, 2, 1), 10 ** rng.uniform(-1, 2, 1)
+        with np.errstate(divide="raise", invalid="raise", over="raise"):
+            try:
+                found = shot_noise.passage(neuron, *inputs, 1e-3, moments=True)
+            except ConvergenceError as error:
+                found = error.best
+                assert found.error[0] > 1e-3
+        assert 0 <= found.rate[0] <= 500
+        assert np.isfinite(found.rate[0])
+
+
+@pytest.mark.parametrize(("nu_X", "rate", "cv"), [(20, 18.160, 0.794), (30, 41.393, 0.731)])
+def test_networks(nu_X, rate, cv):
+    found = cbnet.solve(cbnet.load("conductance").replace(nu_X=nu_X * Hz))
+    assert found.noise == "shot"
+    assert np.asarray(found.rate_E) == pytest.approx([rate], abs=1e-3)
+    assert found.cv_E == pytest.approx([cv], abs=5e-4)
+    assert found.stable.tolist() == [True]
