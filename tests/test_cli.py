@@ -466,8 +466,8 @@ def test_examples_of_compare_run_as_printed(number):
 
 
 def test_a_comparison_of_theories_needs_no_simulation():
-    line = "compare --K 400 --simulate-K none --nu-X 50Hz --scaling sqrt --quiet --out here"
-    code, out, err = run(f"{line} --json")
+    line = "compare --K 400 --simulate-K none --nu-X 50Hz --scaling sqrt --noise diffusion --quiet"
+    code, out, err = run(f"{line} --out here --json")
     assert (code, err) == (0, "")
     found = json.loads(out)
     assert [row["simulation"] for row in found["rows"]] == [None, None]

@@ -12,8 +12,6 @@ from ..parameters import POPULATIONS, nearest
 from . import _white, colored_noise, shot_noise
 from . import colored_noise_limits as limits
 
-_PLANNED = ()
-
 
 @dataclass(frozen=True)
 class Method:
@@ -100,10 +98,6 @@ def choose(noise, params):
     if noise in METHODS:
         return METHODS[noise]
     known = ", ".join(METHODS)
-    if noise in _PLANNED:
-        raise ParameterError(
-            f"noise: got {noise!r}, which is not available yet; expected one of {known}"
-        )
     raise ParameterError(
         f"noise: got {noise!r}; expected one of {known} ({nearest(str(noise), METHODS)})"
     )
