@@ -34,7 +34,7 @@ def reference(rate, K=1000, **values):
     params = cbnet.load("conductance").scaled("sqrt", K=K).replace(**values)
 
     def excess(nu_X):
-        points = cbnet.solve(params.replace(nu_X=nu_X * Hz)).fixed_points
+        points = cbnet.solve(params.replace(nu_X=nu_X * Hz), noise="diffusion").fixed_points
         return float(points[-1].rate_E / Hz) - rate
 
     return params.replace(nu_X=round(brentq(excess, 5, 60, xtol=0.01), 2) * Hz)
@@ -102,7 +102,7 @@ def loop50(repeats):
 
 def open_loop(params):
     """Biases of plain Brian2's steps, by order and step, and cbnet's at 0.1 ms."""
-    point = cbnet.solve(params).fixed_points[-1]
+    point = cbnet.solve(params, noise="diffusion").fixed_points[-1]
     r_I = float(point.rate_I / Hz)
     r_E = float(params.nu_X / Hz) + float(point.rate_E / Hz)
     values = arrival_rates(params, r_E * Hz, r_I * Hz, "E")

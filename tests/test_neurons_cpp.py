@@ -40,7 +40,7 @@ template <class Stepper> struct Population {
 
 extern "C" {
 void outcomes(const double *jumps, int64_t E, int64_t I, double *out) {
-    cbnet::Outcomes table({jumps[0], jumps[1]}, {jumps[2], jumps[3]});
+    cbnet::Outcomes table({jumps[0], jumps[1]}, {jumps[2], jumps[3]}, cbnet::Outcomes::RANDOM);
     table.reserve(E, I);
     const cbnet::Outcome &one = table.at(E, I);
     out[0] = one.factor;

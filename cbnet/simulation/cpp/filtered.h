@@ -161,11 +161,8 @@ private:
             not_refractory[i] = held[i] == 0;
             held[i] -= held[i] > 0;
         }
-        int listed[CHUNK], count = 0;
-        for (int i = 0; i < n; i++) {
-            listed[count] = i;
-            count += near[i];
-        }
+        int32_t listed[CHUNK];
+        const int count = list(near, n, 0, listed);
         const Parts parts(p);
         int fired = 0;
         for (int k = 0; k < count; k++) {

@@ -42,39 +42,62 @@ struct Leak {
     double operator()(double v) const { return constant + factor * v; }
 };
 
-// The arrivals of a step come in random order, and the threshold is tested after each.
-class RandomOrder {
-public:
-    explicit RandomOrder(uint64_t seed) : stream(subseed(seed, 0)), lanes(subseed(seed, 1)) {}
+// Neurons are stepped in pieces that stay in the processor's nearest cache, by loops so plain that
+// the compiler makes vector instructions of them.
+constexpr int CHUNK = 256;
 
+// What arrives at the neurons of a piece, as places in a table of outcomes.
+template <class Count>
+void places(const Outcomes &outcomes, const Count *__restrict n_E, const Count *__restrict n_I, int n,
+            int32_t *__restrict place) {
+    const int32_t width = outcomes.place(1, 0);
+    for (int i = 0; i < n; i++)
+        place[i] = width * n_E[i] + n_I[i];
+}
+
+// Both orders of arrivals keep a table of outcomes and step a piece of the neurons after the other.
+template <class Order> class Pieces {
+public:
     // Returns how many neurons fire; their indices go to `spikes`.
     template <class Count>
     int step(const Instantaneous &p, const Neurons<Count> &neurons, int32_t *spikes) {
-        if (!(values && *values == p))
-            prepare(p);
+        Order &order = static_cast<Order &>(*this);
+        if (!(values && *values == p)) {
+            values = std::make_unique<Instantaneous>(p);
+            outcomes = std::make_unique<Outcomes>(p.excitatory, p.inhibitory, Order::TABULATED);
+            order.prepare(p);
+        }
         int fired = 0;
         for (int first = neurons.first; first < neurons.last; first += CHUNK)
-            fired += advance(p, neurons, first, std::min(CHUNK, neurons.last - first),
-                             spikes + fired);
+            fired += order.advance(p, neurons, first, std::min(CHUNK, neurons.last - first),
+                                   spikes + fired);
         return fired;
     }
 
+protected:
+    std::unique_ptr<Instantaneous> values;
+    std::unique_ptr<Outcomes> outcomes;
+};
+
+// The arrivals of a step come in random order, and the threshold is tested after each.
+class RandomOrder : public Pieces<RandomOrder> {
+public:
+    static constexpr auto TABULATED = Outcomes::RANDOM;
+
+    explicit RandomOrder(uint64_t seed) : stream(subseed(seed, 0)), lanes(subseed(seed, 1)) {}
+
 private:
-    static constexpr int CHUNK = 256;
+    friend class Pieces<RandomOrder>;
     static constexpr int FEW = 12;  // arrivals whose order is drawn at once
 
     Stream stream;
     Lanes lanes;
-    std::unique_ptr<Instantaneous> values;
-    std::unique_ptr<Outcomes> outcomes;
     // Excitation lifts v up to the threshold, inhibition lowers it from there, and neither goes
     // beyond its reversal potential.
     bool monotone = true;
     double lowest = 0;     // where inhibition may lift v to
 
     void prepare(const Instantaneous &p) {
-        values = std::make_unique<Instantaneous>(p);
-        outcomes = std::make_unique<Outcomes>(p.excitatory, p.inhibitory);
         const auto up = [&](const Jump &jump) { return jump(p.threshold) >= p.threshold; };
         const auto down = [&](const Jump &jump) { return jump(p.threshold) <= p.threshold; };
         const auto closer = [](const Jump &jump) { return -1 <= jump.slope && jump.slope <= 0; };
@@ -87,56 +110,51 @@ private:
     template <class Count>
     int advance(const Instantaneous &p, const Neurons<Count> &neurons, int first, int n,
                 int32_t *spikes) {
+        if (n <= 0)
+            return 0;
         double *__restrict v = neurons.v + first;
         int32_t *__restrict held = neurons.held + first;
         char *__restrict not_refractory = neurons.not_refractory + first;
         Count *__restrict n_E = neurons.arrived_E + first, *__restrict n_I = neurons.arrived_I + first;
-        const int most_E = *std::max_element(n_E, n_E + n), most_I = *std::max_element(n_I, n_I + n);
+        const int most_E = largest(n_E, n), most_I = largest(n_I, n);
         outcomes->reserve(most_E, most_I);
-        const bool tabulated = outcomes->has(most_E, most_I);
+        const bool tabulated = outcomes->has(most_E, most_I) && monotone;
 
         // Most neurons cannot fire in this step, whatever the order of their arrivals: not even if
         // all excitatory ones come first. For them the outcome is tabulated.
-        uint32_t random[CHUNK];
-        for (int i = 0; i < n; i += Lanes::WIDTH)
-            lanes.next(random + i);
-        // Loops as plain as these are what the compiler makes vector instructions of.
         const Leak leak(p);
-        double x[CHUNK], top[CHUNK];
+        double x[CHUNK], y[CHUNK], top[CHUNK];
         for (int i = 0; i < n; i++) {
             x[i] = leak(v[i]);
-            top[i] = highest(x[i], n_E[i]);
+            top[i] = tabulated ? highest(x[i], n_E[i]) : std::numeric_limits<double>::max();
         }
-        double factor[CHUNK], mean[CHUNK], spread[CHUNK];
-        for (int i = 0; i < n && tabulated; i++) {
-            const Outcome &outcome = outcomes->at(n_E[i], n_I[i]);
-            factor[i] = outcome.factor;
-            mean[i] = outcome.mean;
-            spread[i] = outcome.spread;
+        if (tabulated) {
+            uint32_t random[CHUNK];
+            for (int i = 0; i < n; i += Lanes::WIDTH)
+                lanes.next(random + i);
+            double order[CHUNK];
+            for (int i = 0; i < n; i++)
+                order[i] = random[i] * 0x1p-32 - 0.5;
+            int32_t place[CHUNK];
+            places(*outcomes, n_E, n_I, n, place);
+            outcomes->apply(place, order, x, n, y);
         }
-        const double threshold = tabulated && monotone ? p.threshold
-                                                       : -std::numeric_limits<double>::max();
-        bool near[CHUNK];
         for (int i = 0; i < n; i++) {
-            const double order = random[i] * 0x1p-32 - 0.5;
-            const double y = factor[i] * x[i] + mean[i] + spread[i] * order;
-            const double after = top[i] > threshold ? x[i] : y;
+            const double after = top[i] > p.threshold ? x[i] : y[i];
             v[i] = held[i] == 0 ? after : v[i];
         }
+        bool near[CHUNK];
         for (int i = 0; i < n; i++) {
-            near[i] = (held[i] == 0) & (top[i] > threshold);
+            near[i] = (held[i] == 0) & (top[i] > p.threshold);
             not_refractory[i] = held[i] == 0;
             held[i] -= held[i] > 0;
         }
-        int listed[CHUNK], count = 0;
-        for (int i = 0; i < n; i++) {
-            listed[count] = i;
-            count += near[i];
-        }
+        int32_t listed[CHUNK];
+        const int count = list(near, n, 0, listed);
         int fired = 0;
         for (int k = 0; k < count; k++) {
             const int i = listed[k];
-            v[i] = tabulated && monotone ? in_random_order(v[i], n_E[i], n_I[i], p.threshold)
+            v[i] = tabulated ? in_random_order(v[i], n_E[i], n_I[i], p.threshold)
                                          : one_by_one(v[i], n_E[i], n_I[i], p.threshold);
             spikes[fired] = first + i;
             fired += v[i] > p.threshold;
@@ -214,57 +232,58 @@ private:
 
 // Brian2's order: the arrivals of the last step, all excitatory ones first; the leak; the threshold.
 // Arrivals are counted after the threshold was tested, and applied here before the next leak.
-class Brian2Order {
+class Brian2Order : public Pieces<Brian2Order> {
 public:
+    static constexpr auto TABULATED = Outcomes::E_THEN_I;
+
     explicit Brian2Order(uint64_t) {}
 
-    template <class Count>
-    int step(const Instantaneous &p, const Neurons<Count> &neurons, int32_t *spikes) {
-        if (!(values && *values == p)) {
-            values = std::make_unique<Instantaneous>(p);
-            excitatory = std::make_unique<Outcomes>(p.excitatory, p.inhibitory);
-            inhibitory = std::make_unique<Outcomes>(p.inhibitory, p.excitatory);
-        }
-        int fired = 0;
-        for (int first = neurons.first; first < neurons.last; first += CHUNK)
-            fired += advance(p, neurons, first, std::min(CHUNK, neurons.last - first),
-                             spikes + fired);
-        return fired;
-    }
-
 private:
-    static constexpr int CHUNK = 256;
+    friend class Pieces<Brian2Order>;
 
-    std::unique_ptr<Instantaneous> values;
-    std::unique_ptr<Outcomes> excitatory, inhibitory;  // of one kind of arrival alone
+    void prepare(const Instantaneous &) {}
+
+    static double one_by_one(const Instantaneous &p, double v, int n_E, int n_I) {
+        for (; n_E > 0; n_E--)
+            v = p.excitatory(v);
+        for (; n_I > 0; n_I--)
+            v = p.inhibitory(v);
+        return v;
+    }
 
     template <class Count>
     int advance(const Instantaneous &p, const Neurons<Count> &neurons, int first, int n,
                 int32_t *spikes) {
+        if (n <= 0)
+            return 0;
         double *__restrict v = neurons.v + first;
         int32_t *__restrict held = neurons.held + first;
         char *__restrict not_refractory = neurons.not_refractory + first;
         Count *__restrict n_E = neurons.arrived_E + first, *__restrict n_I = neurons.arrived_I + first;
-        excitatory->reserve(*std::max_element(n_E, n_E + n), 0);
-        inhibitory->reserve(*std::max_element(n_I, n_I + n), 0);
-        double arrived[CHUNK];
-        for (int i = 0; i < n; i++)
-            arrived[i] = inhibitory->at(n_I[i], 0)(excitatory->at(n_E[i], 0)(v[i]));
-        const Leak leak(p);
-        for (int i = 0; i < n; i++) {
+        const int most_E = largest(n_E, n), most_I = largest(n_I, n);
+        outcomes->reserve(most_E, most_I);
+        double x[CHUNK];
+        if (outcomes->has(most_E, most_I)) {
+            int32_t place[CHUNK];
+            places(*outcomes, n_E, n_I, n, place);
             // In its last refractory step a neuron does not feel arrivals, but leaks in the next.
-            const double x = leak(held[i] > 0 ? v[i] : arrived[i]);
-            v[i] = held[i] > 1 ? v[i] : x;
-        }
+            for (int i = 0; i < n; i++)
+                place[i] = held[i] > 0 ? 0 : place[i];
+            outcomes->apply(place, v, n, x);
+        } else
+            for (int i = 0; i < n; i++)
+                x[i] = held[i] > 0 ? v[i] : one_by_one(p, v[i], n_E[i], n_I[i]);
+        const Leak leak(p);
+        for (int i = 0; i < n; i++)
+            v[i] = held[i] > 1 ? v[i] : leak(x[i]);
         for (int i = 0; i < n; i++) {
             not_refractory[i] = held[i] <= 1;
             held[i] -= held[i] > 0;
         }
-        int fired = 0;
-        for (int i = 0; i < n; i++) {
-            spikes[fired] = first + i;
-            fired += v[i] > p.threshold;
-        }
+        bool above[CHUNK];
+        for (int i = 0; i < n; i++)
+            above[i] = v[i] > p.threshold;
+        const int fired = list(above, n, first, spikes);
         // Brian2's number of time steps in a refractory time, which is rounded down.
         const int steps = static_cast<int>((p.tau_rp + 1e-3 * p.dt) / p.dt);
         for (int k = 0; k < fired; k++)

@@ -31,7 +31,10 @@ struct Outcome {
 // Outcomes of all numbers of arrivals up to a bound, which grows as needed.
 class Outcomes {
 public:
-    Outcomes(Jump excitatory, Jump inhibitory) : excitatory(excitatory), inhibitory(inhibitory) {
+    enum Order { RANDOM, E_THEN_I };
+
+    Outcomes(Jump excitatory, Jump inhibitory, Order order)
+        : excitatory(excitatory), inhibitory(inhibitory), order(order) {
         reserve(0, 0);
     }
 
@@ -58,12 +61,35 @@ public:
         return table[static_cast<size_t>(n_E) * columns + n_I];
     }
 
+    // Where a pair of numbers is in the table.
+    int32_t place(int n_E, int n_I) const { return n_E * columns + n_I; }
+
+    // One number after the other: processors load from many places at once no faster than that.
+    __attribute__((optimize("no-tree-vectorize"))) void
+    apply(const int32_t *__restrict place, const double *__restrict v, int n,
+          double *__restrict out) const {
+        const Outcome *__restrict outcome = table.data();
+        for (int i = 0; i < n; i++)
+            out[i] = outcome[place[i]](v[i]);
+    }
+
+    // The same with a random number for the order of the arrivals.
+    __attribute__((optimize("no-tree-vectorize"))) void
+    apply(const int32_t *__restrict place, const double *__restrict order,
+          const double *__restrict v, int n, double *__restrict out) const {
+        const Outcome *__restrict outcome = table.data();
+        for (int i = 0; i < n; i++) {
+            const Outcome &one = outcome[place[i]];
+            out[i] = one(v[i]) + one.spread * order[i];
+        }
+    }
 
 private:
     static constexpr int SIDE = 2048;
     static constexpr int64_t MOST = static_cast<int64_t>(SIDE) * SIDE;
 
     Jump excitatory, inhibitory;
+    Order order;
     int rows = 0, columns = 0;
     std::vector<Outcome> table;
 
@@ -76,10 +102,11 @@ private:
             mean += probability * c;
             square += probability * (c * c + f * f * before.spread * before.spread / 12);
         };
-        if (E > 0)
-            add(at(E - 1, I), excitatory, static_cast<double>(E) / (E + I));
-        if (I > 0)
-            add(at(E, I - 1), inhibitory, static_cast<double>(I) / (E + I));
+        const double last_is_I = order == E_THEN_I ? I > 0 : static_cast<double>(I) / (E + I);
+        if (last_is_I < 1)
+            add(at(E - 1, I), excitatory, 1 - last_is_I);
+        if (last_is_I > 0)
+            add(at(E, I - 1), inhibitory, last_is_I);
         const double variance = square - mean * mean;
         // what rounding leaves of jumps that commute is no spread
         return {factor, mean, variance > 1e-12 * square ? std::sqrt(12 * variance) : 0.0};

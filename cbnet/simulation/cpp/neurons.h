@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <cstring>
 
 #include "random.h"
 
@@ -29,6 +30,29 @@ template <class Count> struct Neurons {
         lastspike[i] = t;
     }
 };
+
+// The largest of n numbers.
+template <class Count> Count largest(const Count *__restrict numbers, int n) {
+    Count most = 0;
+    for (int i = 0; i < n; i++)
+        most = std::max(most, numbers[i]);
+    return most;
+}
+
+// Which of n are marked, counted from `first`; eight of them are mostly passed over at once.
+inline int list(const bool *marked, int n, int first, int32_t *out) {
+    int count = 0, i = 0;
+    for (; i + 8 <= n; i += 8) {
+        uint64_t eight;
+        std::memcpy(&eight, marked + i, 8);
+        for (; eight; eight &= eight - 1)
+            out[count++] = first + i + __builtin_ctzll(eight) / 8;
+    }
+    for (; i < n; i++)
+        if (marked[i])
+            out[count++] = first + i;
+    return count;
+}
 
 // Whole numbers below small bounds, many out of one random word.
 class Digits {

@@ -13,6 +13,66 @@
 
 namespace cbnet {
 
+// Probabilities of 0, 1, ... counts; beyond the last one less than 1e-20 is left.
+inline std::vector<double> poisson_probabilities(double mean) {
+    std::vector<double> p;
+    double sum = 0;
+    for (int k = 0; k <= mean || p.back() > 1e-20; k++) {
+        p.push_back(mean > 0 ? std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0))
+                             : k == 0);
+        sum += p.back();
+    }
+    for (double &one : p)
+        one /= sum;
+    return p;
+}
+
+// One Poisson distribution of a small mean, by inversion: a count is the number of thresholds that a
+// random number reaches, of which vector instructions compare many at once.
+class PoissonThresholds {
+public:
+    // As many thresholds take as long as a look-up in a table.
+    static constexpr size_t MOST = 26;
+
+    // Beyond the last one less than 2^-32 is left.
+    explicit PoissonThresholds(double mean) {
+        double sum = 0;
+        for (double p : poisson_probabilities(mean)) {
+            const double reached = std::rint(std::ldexp(sum += p, 32));
+            if (reached > 4294967295.0)
+                break;
+            threshold.push_back(static_cast<uint32_t>(reached));
+        }
+    }
+
+    size_t size() const { return threshold.size(); }
+
+    template <class Count> void add(Lanes &lanes, int n, Count *__restrict counts) const {
+        // Two vectors at a time: a comparison does not wait for the one before.
+        constexpr int WIDTH = Lanes::WIDTH;
+        for (int first = 0; first < n; first += 2 * WIDTH) {
+            uint32_t random[2 * WIDTH];
+            lanes.next(random);
+            lanes.next(random + WIDTH);
+            Lanes::Vector a, b, of_a = {}, of_b = {};
+            std::memcpy(&a, random, sizeof(a));
+            std::memcpy(&b, random + WIDTH, sizeof(b));
+            for (uint32_t each : threshold) {  // a comparison that holds is -1
+                of_a -= reinterpret_cast<Lanes::Vector>(a >= each);
+                of_b -= reinterpret_cast<Lanes::Vector>(b >= each);
+            }
+            const int m = std::min(2 * WIDTH, n - first);
+            for (int j = 0; j < std::min(WIDTH, m); j++)
+                counts[first + j] += static_cast<Count>(of_a[j]);
+            for (int j = WIDTH; j < m; j++)
+                counts[first + j] += static_cast<Count>(of_b[j - WIDTH]);
+        }
+    }
+
+private:
+    std::vector<uint32_t> threshold;
+};
+
 // Poisson distributions of several means, drawn from by A. J. Walker's alias method: a table of equal
 // cells, each shared by two counts.
 class PoissonTables {
@@ -21,7 +81,7 @@ public:
         std::vector<std::vector<double>> all;
         size_t longest = 1;
         for (double mean : means) {
-            all.push_back(probabilities(mean));
+            all.push_back(poisson_probabilities(mean));
             longest = std::max(longest, all.back().size());
         }
         while ((1u << bits) < longest)
@@ -67,20 +127,6 @@ private:
 
     int bits = 1;
     std::vector<Cell> cells;
-
-    // Of 0, 1, ... counts; beyond the last one less than 1e-20 is left.
-    static std::vector<double> probabilities(double mean) {
-        std::vector<double> p;
-        double sum = 0;
-        for (int k = 0; k <= mean || p.back() > 1e-20; k++) {
-            p.push_back(mean > 0 ? std::exp(k * std::log(mean) - mean - std::lgamma(k + 1.0))
-                                 : k == 0);
-            sum += p.back();
-        }
-        for (double &one : p)
-            one /= sum;
-        return p;
-    }
 
     void append(std::vector<double> p) {
         const int size = 1 << bits;
@@ -141,6 +187,8 @@ public:
                 none_left[i] = std::exp(means[table[i]] - wanted[i]);
         }
         silent = means.back() <= 0;
+        if (means.size() == 1 && !silent)
+            thresholds = std::make_unique<PoissonThresholds>(means[0]);
         tables = std::make_unique<PoissonTables>(means);
         lanes = std::make_unique<Lanes>(seed);
     }
@@ -148,7 +196,10 @@ public:
     template <class Count> void step(Count *__restrict counts) {
         if (silent)
             return;
-        tables->add(*lanes, table.data(), static_cast<int>(table.size()), counts);
+        const int neurons = static_cast<int>(table.size());
+        if (thresholds && thresholds->size() <= PoissonThresholds::MOST)
+            return thresholds->add(*lanes, neurons, counts);
+        tables->add(*lanes, table.data(), neurons, counts);
         const size_t n = none_left.size();
         for (size_t first = 0; first < n; first += Lanes::WIDTH) {
             uint32_t random[Lanes::WIDTH];
@@ -170,6 +221,7 @@ private:
     bool silent = true;
     std::vector<uint16_t> table;
     std::vector<double> none_left;  // probability that the rest of a neuron's mean gives no spike
+    std::unique_ptr<PoissonThresholds> thresholds;  // if all neurons have one mean
     std::unique_ptr<PoissonTables> tables;
     std::unique_ptr<Lanes> lanes;
 };

@@ -78,6 +78,7 @@ private:
 class Lanes {
 public:
     static constexpr int WIDTH = 16;
+    typedef uint32_t Vector __attribute__((vector_size(4 * WIDTH)));
 
     explicit Lanes(uint64_t seed) {
         Stream stream(seed);
@@ -100,7 +101,6 @@ public:
     }
 
 private:
-    typedef uint32_t Vector __attribute__((vector_size(4 * WIDTH)));
     Vector state[4];
 };
 
