@@ -325,3 +325,16 @@ def test_brian2s_synapses_deliver_bent_jumps():
         prepare(bent, 1250, memory=10**6, **STEP)
     with pytest.raises(ParameterError, match="^law: got 'gaussian' with an on_pre"):
         prepare(bent.replace(law="gaussian", CV_K=0.1), 1250, **STEP)
+
+
+def test_an_explicit_graph_counts_for_itself(explicit):
+    """Neither K nor γK says anything about it: 30 neurons, and synapses enough for no machine."""
+    few = {"E": ([0, 23, 5], [1, 2, 29], 1 * ms), "I": ([5], [0], 1 * ms)}
+    job = prepare(explicit, 30, graph=few, **STEP)
+    assert job.layout.in_degree == {
+        ("E", "E"): 1, ("E", "I"): 1, ("I", "E"): 1, ("I", "I"): 0,
+    }  # fmt: skip
+    many = np.arange(100_000) % 24
+    dense = {"E": (many, many, 1 * ms), "I": ([], [], 1 * ms)}
+    with pytest.raises(ParameterError, match="with 1e\\+05 synapses, which take"):
+        prepare(explicit, 30, graph=dense, memory=100_000, **STEP)

@@ -195,7 +195,15 @@ def prepare(
         raise ParameterError(
             f"D_min: got {shortest * 1e3:g} ms; expected a delay of at least one time step"
         )
+    if arrivals not in ARRIVALS:
+        raise ParameterError(f"arrivals: got {arrivals!r}; expected 'random' or 'brian2'")
+    if storage not in storages.CHOICES:
+        raise ParameterError(
+            f"storage: got {storage!r}; expected {', '.join(map(repr, storages.CHOICES))}"
+        )
     if dt is None:
+        if sizes.in_degree:  # what does not fit with the longest step is refused before the search
+            _kept(params, sizes, min(timestep.LADDER[0], shortest), storage, memory, feedforward)
         step, _ = timestep.choose(params, TARGET_BIAS, connected=not feedforward)
         if step > shortest * (1 + 1e-9):
             raise ParameterError(
@@ -213,26 +221,12 @@ def prepare(
         raise ParameterError(
             f"duration: got {duration:g} s; expected at least ten steps of dt = {step * 1e3:g} ms"
         )
-    if arrivals not in ARRIVALS:
-        raise ParameterError(f"arrivals: got {arrivals!r}; expected 'random' or 'brian2'")
-    if storage not in storages.CHOICES:
-        raise ParameterError(
-            f"storage: got {storage!r}; expected {', '.join(map(repr, storages.CHOICES))}"
-        )
     synapses = _explicit(params, sizes, graph, step)
+    if synapses:
+        sizes = sizes.of_graph(synapses)
     if synapses and storage not in ("auto", "stored"):
         raise ParameterError(f"storage: got {storage!r} with an explicit graph; expected 'stored'")
-    if feedforward:
-        kept = "none"
-    elif not reduced.of_model(params.model, params.resolve("E")).affine_jumps:
-        if storage not in ("auto", "stored"):
-            raise ParameterError(
-                f"storage: got {storage!r} with an on_pre that is not affine in v; expected 'auto'"
-            )
-        storages.check_brian2(params, sizes, memory)
-        kept = "synapses"
-    else:
-        kept = storages.choose(params, sizes, step, storage, memory)
+    kept = _kept(params, sizes, step, storage, memory, feedforward)
     one = Job(
         params=params,
         layout=sizes,
@@ -249,6 +243,20 @@ def prepare(
     )
     _ = one.observation  # refuses what cannot be measured
     return one
+
+
+def _kept(params, sizes, dt, storage, memory, feedforward):
+    """How synapses are kept: a storage, ``"synapses"`` (Brian2's own) or ``"none"``."""
+    if feedforward:
+        return "none"
+    if reduced.of_model(params.model, params.resolve("E")).affine_jumps:
+        return storages.choose(params, sizes, dt, storage, memory)
+    if storage not in ("auto", "stored"):
+        raise ParameterError(
+            f"storage: got {storage!r} with an on_pre that is not affine in v; expected 'auto'"
+        )
+    storages.check_brian2(params, sizes, memory)
+    return "synapses"
 
 
 def _explicit(params, sizes, graph, dt):

@@ -1,6 +1,8 @@
 """How many neurons and synapses a network has, and which projections connect them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, Entry
@@ -43,6 +45,15 @@ class Layout:
     def synapses(self):
         """Recurrent synapses, of all projections, on average."""
         return sum(k * self.size(target) for (_, target), k in self.in_degree.items())
+
+    def of_graph(self, graph):
+        """The same sizes with the mean in-degrees of explicit synapses, rounded up."""
+        in_degree = {}
+        for source, (_, targets, _) in graph.items():
+            excitatory = int(np.count_nonzero(targets < self.N_E))
+            for target, count in (("E", excitatory), ("I", len(targets) - excitatory)):
+                in_degree[source, target] = -(-count // self.size(target))
+        return replace(self, in_degree=in_degree)
 
 
 @dataclass(frozen=True)
@@ -155,6 +166,7 @@ def layout(params, N, fraction_excitatory=0.8, connected=True):
     Returns
     -------
     Layout
+        Without in-degrees where the graph is explicit (see :meth:`Layout.of_graph`).
 
     Raises
     ------
@@ -171,7 +183,7 @@ def layout(params, N, fraction_excitatory=0.8, connected=True):
             f"fraction_excitatory: got {share:g}; expected a number between 0 and 1"
         )
     sizes = _populations(N, share)
-    if not connected:
+    if not connected or {params.resolve(p)["law"] for p in POPULATIONS} == {"explicit"}:
         return Layout(sizes["E"], sizes["I"], {})
     in_degree = {}
     for target in POPULATIONS:
