@@ -31,6 +31,8 @@ class JumpProcess:
         Total rates of arrivals in Hz.
     threshold, reset, tau_rp : float
         In V, V and s.
+    straight : bool
+        Whether leak and jumps are straight lines in v.
     """
 
     leak: object
@@ -41,6 +43,7 @@ class JumpProcess:
     threshold: float
     reset: float
     tau_rp: float
+    straight: bool = False
 
     def drift(self, v):
         """Itô drift, V/s."""
@@ -130,6 +133,7 @@ def of_neuron(neuron, r_E, r_I):
                 threshold=neuron.threshold,
                 reset=neuron.reset,
                 tau_rp=neuron.tau_rp,
+                straight=neuron.reduced.affine_leak and neuron.reduced.affine_jumps,
             )
         )
     return found

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
-from . import _jump_process, _jump_system
+from . import _jump_lattice, _jump_process, _jump_system
 from ._jump_grid import panels, survey
 from .first_passage import Passage
 
@@ -37,6 +37,10 @@ _THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps
 # a third of it once the layers are resolved; until then, and with thin layers, count it in full.
 _SMOOTH, _ROUGHER, _SMOOTH_FROM = 1 / 3, 1.0, 4
 _FLOOR = 1e-9  # of rounding
+# On a lattice: accuracies from which on each level is the first, how many levels there are, the
+# chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
+_FIRST, _TOP = (3e-3, 1e-5, 1e-7, 0.0), 5
+_LOST, _KNOWN, _SAFETY = 0.03, 0.03, 1.0
 _LARGEST = 6_000_000  # numbers in a factorised matrix: about a second
 _RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 _NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
@@ -122,6 +126,15 @@ def density(neuron, r_E, r_I, v, rtol=RTOL):
 
 def _one(process, rtol, cv, moments):
     """Statistics (rate, CV, mean, sd) of one neuron, their estimated error, and if it is rare."""
+    fast = _on_lattice(process, rtol, cv, moments)
+    if fast is not None and fast[1] <= rtol:
+        return *fast, False
+    slow = _on_panels(process, rtol, cv, moments)
+    return (*fast, False) if fast is not None and fast[1] < slow[1] else slow
+
+
+def _on_panels(process, rtol, cv, moments):
+    """The same for any leak and jumps."""
     real = process
     process, blocked = _with_excitation(process)
     if process is None:
@@ -157,6 +170,35 @@ def _one(process, rtol, cv, moments):
                 break
         before = values
     return values, error, held and rate > 0
+
+
+def _on_lattice(process, rtol, cv, moments):
+    """Statistics and their error where jumps are translations; None if that is not the way."""
+    lattice = _jump_lattice.of_process(process, np.log(1 / rtol) + 10)
+    if lattice is None:
+        return None
+    width = process.threshold - process.reset
+    asked = np.array([True, cv, moments, moments])
+    before, best = None, None
+    for level in range(next(k for k, least in enumerate(_FIRST) if rtol >= least), _TOP):
+        try:
+            system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST)
+        except MemoryError:
+            return None
+        values, profile, lost = system.statistics(cv, moments)
+        if not lost <= _LOST:
+            break
+        if before is not None:
+            scale = np.array([values[0], abs(values[1]), width, max(values[3], 1e-3 * width)])
+            gap = (np.abs(values - before[0]) / np.maximum(scale, 1e-300))[asked].max()
+            gap = max(gap, np.abs(profile - before[1]).max())
+            error = float(_FLOOR + _KNOWN * lost + _SAFETY * gap)
+            if best is None or error < best[1]:
+                best = values, error
+            if error <= rtol:
+                break
+        before = values, profile
+    return best
 
 
 def large_deviation(process):
