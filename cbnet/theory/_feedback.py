@@ -5,8 +5,8 @@ import numpy as np
 from ..parameters import POPULATIONS
 from . import _white
 from ._characteristic import Characteristic
+from ._line import SILENT
 from ._linear_response import LinearResponse
-from .self_consistency import SILENT
 
 # What one neuron does not feel: populations that differ in nothing else have one response.
 _ELSEWHERE = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}

@@ -3,12 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import brentq
 
 _PER_DECADE = 24
-_FEW = 6  # per decade, where a rate takes milliseconds
-_FEEDBACK = 0.1  # Hz
-_APART = 0.02  # of ln ν, between the two rates that give a slope
 _SCAN_RTOL = 1e-6  # of a scan that only looks for changes of sign
 _ORDER = 9
 _NODES = np.cos(np.pi * np.arange(_ORDER + 1) / _ORDER)
@@ -93,105 +89,6 @@ def _polish(phi, a, b, rtol):
         Root((float(np.exp(r)),), float(1 + s), float(abs(d)))
         for r, s, d in zip(root, slope, step, strict=True)
     ]
-
-
-def few_roots(phi, lowest, highest, rtol, scan_rtol):
-    """Roots of ν = Φ(ν) like :func:`all_roots`, with as few and as rough rates as will do.
-
-    Parameters
-    ----------
-    phi : callable
-        ``(nu, rtol) -> rate`` for one rate in Hz.
-    lowest, highest : float
-        The range, in Hz.
-    rtol, scan_rtol : float
-        Relative accuracy of a root, and of the rates that only show on which side of it one is.
-
-    Returns
-    -------
-    list of Root
-    """
-
-    def excess(x, tol):
-        nu = float(np.exp(x))
-        return float(phi(nu, tol)) / nu - 1
-
-    start, stop = np.log(lowest), np.log(highest)
-    # below a rate that changes the input, the response hardly depends on it: half as many will do
-    middle = np.log(np.clip(_FEEDBACK, lowest, highest))
-    below = np.linspace(start, middle, int(np.ceil(_FEW / 2 * (middle - start) / np.log(10))) + 1)
-    above = np.linspace(middle, stop, int(np.ceil(_FEW * (stop - middle) / np.log(10))) + 1)
-    x = np.unique(np.concatenate([below, above]))
-    f = np.array([excess(each, scan_rtol) for each in x])
-    for _ in range(2):  # around a fold two roots hide between neighbours: look closer, twice
-        size, same = np.abs(f), np.sign(f[:-1]) == np.sign(f[1:])
-        dip = (size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]) & same[:-1] & same[1:]
-        dip &= size[1:-1] < 0.5
-        k = np.flatnonzero(dip) + 1
-        if not k.size:
-            break
-        closer = np.concatenate([np.linspace(x[j - 1], x[j + 1], 10)[1:-1] for j in k])
-        x = np.append(x, closer)
-        f = np.append(f, [excess(each, scan_rtol) for each in closer])
-        x, kept = np.unique(x, return_index=True)
-        f = f[kept]
-    found = []
-    fine = rtol / 4
-    for j in np.flatnonzero(np.signbit(f[:-1]) != np.signbit(f[1:])):
-        a, b = x[j], x[j + 1]
-        # rough rates may have put a root on the wrong side of a point of the grid
-        for _ in range(3):
-            if (excess(a, fine) > 0) != (excess(b, fine) > 0):
-                break
-            a, b = a - 0.02, b + 0.02
-        else:
-            continue
-        root = brentq(excess, a, b, args=(fine,), xtol=rtol / 20, rtol=1e-14, maxiter=60)
-        rise = excess(root + _APART / 2, fine) - excess(root - _APART / 2, fine)
-        found.append(Root((float(np.exp(root)),), 1 + rise / _APART, rtol / 20))
-    return found
-
-
-def few_roots_in_the_plane(phi, lowest, highest, rtol, scan_rtol):
-    """Roots of (x, y) = Φ(x, y) along the nullcline of y, silent populations included.
-
-    Parameters
-    ----------
-    phi : pair of callable
-        ``(x, y, rtol) -> rate`` of x and of y; that of y falls with y.
-    lowest : float
-        In Hz; rates below it are silent.
-    highest : tuple of float
-        In Hz.
-    rtol, scan_rtol : float
-        As for :func:`few_roots`.
-
-    Returns
-    -------
-    list of Root
-    """
-
-    def nullcline(x, tol):
-        quiet = float(phi[1](x, lowest, tol))
-        if quiet < lowest:
-            return float(phi[1](x, 0.0, tol))
-
-        def excess(z):
-            y = float(np.exp(z))
-            return float(phi[1](x, y, tol)) / y - 1
-
-        ends = np.log(lowest), np.log(highest[1])
-        return float(np.exp(brentq(excess, *ends, xtol=tol / 4, rtol=1e-14)))
-
-    def along(x, tol):
-        return phi[0](x, nullcline(x, tol), tol)
-
-    found = few_roots(along, lowest, highest[0], rtol, scan_rtol)
-    both = [Root((r.rates[0], nullcline(r.rates[0], rtol / 4)), r.gain, r.residual) for r in found]
-    if float(along(lowest, scan_rtol)) < lowest:
-        y = nullcline(0.0, rtol / 4)
-        both.append(Root((float(phi[0](0.0, y, rtol)), y), 0.0, 0.0))
-    return both
 
 
 def all_roots_in_the_plane(phi, lowest, highest, rtol):

@@ -8,20 +8,12 @@ from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _methods
-from ._neuron import Neuron
-from ._roots import (
-    Root,
-    all_roots,
-    all_roots_in_the_plane,
-    few_roots,
-    few_roots_in_the_plane,
-)
+from ._line import SILENT, Line
+from ._roots import Root, all_roots, all_roots_in_the_plane
+from ._surrogate import Search
+from .first_passage import Passage
 
-# What does not enter the theory: populations that differ in nothing else are one to the solver.
-_IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
-# Φ(ν_X, 0) below this (Hz) counts as silence.
-SILENT = 1e-6
-_HIGHEST = 1e6  # Hz, where nothing but the membrane limits the rate (no refractory time)
+_CHEAP = "diffusion"  # with which a costly treatment is first guessed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -164,57 +156,36 @@ def solve(params, *, noise=None, rtol=None):
             f"noise: got {method.name!r}, which has no rate above threshold; expected "
             f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
         )
-    neurons = {p: Neuron(params, p, method.name) for p in POPULATIONS}
-    alike = set(params.differing()) <= _IRRELEVANT
-    phi = {p: _Transfer(neurons[p]) for p in POPULATIONS}
-    highest = {p: 1 / n.tau_rp if n.tau_rp > 0 else _HIGHEST for p, n in neurons.items()}
+    line = Line(params, method.name)
     if method.costly:
-        found = _few(phi, highest, rtol, method.scan_rtol, alike)
+        found = _few(line, Line(params, _CHEAP), rtol, method.scan_rtol)
     else:
-        found = _one(phi["E"], highest["E"], rtol) if alike else _two(phi, highest, rtol)
+        found = _one(line.E, rtol) if line.alike else _two(line.E, line.I, rtol)
     found.sort(key=lambda root: root.rates)
-    lines = _balance(neurons)
-    return _finish(params, method, rtol, neurons, alike, found, lines)
+    return _finish(params, method, rtol, line, found)
 
 
-class _Transfer:
-    """Φ of one population as a function of the recurrent rates, in Hz."""
-
-    def __init__(self, neuron):
-        self.neuron, self.nu_X = neuron, neuron.values["nu_X"]
-
-    def __call__(self, nu_E, nu_I, rtol):
-        try:
-            passage = self.neuron.passage(self.nu_X + nu_E, nu_I + 0 * nu_E, rtol, cv=False)
-        except ConvergenceError as error:
-            passage = error.best  # its error counts in the answer, if a root is near
-        return np.reshape(passage.rate, np.shape(nu_E))
-
-
-def _few(phi, highest, rtol, scan_rtol, alike):
+def _few(line, cheap, rtol, scan_rtol):
     """Fixed points with a method that takes milliseconds for a rate."""
-
-    def rate(population):
-        def of(x, y, tol):
-            return phi[population](np.array([float(x)]), np.array([float(y)]), tol)[0]
-
-        return of
-
-    E, I = rate("E"), rate("I")  # noqa: E741  (the populations' names)
-    if not alike:
-        ends = highest["E"], highest["I"]
-        return few_roots_in_the_plane((E, I), SILENT, ends, rtol, scan_rtol)
-    roots = few_roots(lambda nu, tol: E(nu, nu, tol), SILENT, highest["E"], rtol, scan_rtol)
-    found = [Root((r.rates[0], r.rates[0]), r.gain, r.residual) for r in roots]
-    if E(SILENT, SILENT, scan_rtol) < SILENT:
-        quiet = float(E(0.0, 0.0, rtol))
-        found.append(Root((quiet, quiet), 0.0, 0.0))
+    search = Search(cheap, line, SILENT, line.E.highest, rtol, scan_rtol)
+    found = search.roots()
+    if line.alike:
+        found = [Root((r.rates[0], r.rates[0]), r.gain, r.residual) for r in found]
+    if search.values(np.log(SILENT)) < 0:
+        zero = np.zeros(1)
+        z = (
+            zero
+            if line.alike
+            else np.exp(line.nullcline(zero, rtol, [search.second(np.log(SILENT))])[0])
+        )
+        quiet = float(line.E(zero, z, rtol)[0])
+        found.append(Root((quiet, quiet if line.alike else float(z[0])), 0.0, 0.0))
     return found
 
 
-def _one(phi, highest, rtol):
+def _one(phi, rtol):
     """Fixed points of two populations with the same parameters."""
-    roots = all_roots(lambda nu, tol: phi(nu, nu, tol), SILENT, highest, rtol)
+    roots = all_roots(lambda nu, tol: phi(nu, nu, tol), SILENT, phi.highest, rtol)
     found = [Root((r.rates[0], r.rates[0]), r.gain, r.residual) for r in roots]
     zero = np.zeros(1)
     quiet = float(phi(zero, zero, rtol)[0])
@@ -223,19 +194,18 @@ def _one(phi, highest, rtol):
     return found
 
 
-def _two(phi, highest, rtol):
+def _two(E, I, rtol):  # noqa: E741  (the populations' names)
     """Fixed points of two populations with different parameters."""
-    E, I = phi["E"], phi["I"]  # noqa: E741  (the populations' names)
     found = all_roots_in_the_plane(
-        lambda x, y, tol: (E(x, y, tol), I(x, y, tol)), SILENT, (highest["E"], highest["I"]), rtol
+        lambda x, y, tol: (E(x, y, tol), I(x, y, tol)), SILENT, (E.highest, I.highest), rtol
     )
     zero = np.zeros(1)
     # one population silent, the other without its feedback
-    for root in all_roots(lambda nu, tol: E(nu, 0 * nu, tol), SILENT, highest["E"], rtol):
+    for root in all_roots(lambda nu, tol: E(nu, 0 * nu, tol), SILENT, E.highest, rtol):
         silent = float(I(np.array(root.rates), zero, rtol)[0])
         if silent < SILENT:
             found.append(Root((root.rates[0], silent), root.gain, root.residual))
-    for root in all_roots(lambda nu, tol: I(0 * nu, nu, tol), SILENT, highest["I"], rtol):
+    for root in all_roots(lambda nu, tol: I(0 * nu, nu, tol), SILENT, I.highest, rtol):
         silent = float(E(zero, np.array(root.rates), rtol)[0])
         if silent < SILENT:
             found.append(Root((silent, root.rates[0]), root.gain, root.residual))
@@ -267,31 +237,45 @@ def _balance(neurons):
     return lines if np.all(np.isfinite(lines) & (lines > 0)) else np.full(2, np.nan)
 
 
-def _finish(params, method, rtol, neurons, alike, found, lines):
+def _at(neuron, inputs, rtols, moments):
+    """Passages at several inputs, each as accurate as asked for: the best there are."""
+    found, notes = [], []
+    for rtol in np.unique(rtols):
+        some = np.flatnonzero(rtols == rtol)
+        try:
+            passage = neuron.passage(*(x[some] for x in inputs), rtol, moments=moments)
+        except ConvergenceError as failure:
+            passage = failure.best
+        found.append((some, passage))
+        notes.append(passage.note)
+    columns = {}
+    for name in ("rate", "cv", "error", "v_mean", "v_sd"):
+        columns[name] = np.empty(rtols.size)
+        for some, passage in found:
+            columns[name][some] = getattr(passage, name)
+    return Passage(**columns, note="; ".join(dict.fromkeys(filter(None, notes))))
+
+
+def _finish(params, method, rtol, line, found):
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
     residual = np.array([root.residual for root in found])
     error, cv, voltage, note = np.zeros(len(found)), {}, {}, ""
-    asked = rtol
-    if method.costly and gains.size:
-        # what the feedback amplifies must be known better
-        asked = rtol * float(np.clip(np.abs(1 - gains).min(), 0.05, 1.0))
+    # what the feedback amplifies must be known better
+    amplified = np.clip(np.abs(1 - gains), 0.1, 1.0) if method.costly else np.ones(gains.shape)
     for column, p in enumerate(POPULATIONS):
-        if p == "I" and alike:
+        if p == "I" and line.alike:
             cv["I"] = cv["E"]
             continue
-        neuron = neurons[p]
+        neuron = line.neurons[p]
         inputs = neuron.values["nu_X"] + rates[:, 0], rates[:, 1]
-        try:
-            passage = neuron.passage(*inputs, asked, moments=p == "E")
-        except ConvergenceError as failure:
-            passage = failure.best
+        passage = _at(neuron, inputs, rtol * amplified, moments=p == "E")
         note = note or passage.note
         silent = rates[:, column] < SILENT
         cv[p] = np.where(silent, np.nan, passage.cv)
         # an error of Φ is an error of its fixed point, amplified by the feedback
-        amplified = passage.error / np.maximum(np.abs(1 - gains), 1e-12)
-        error = np.fmax(error, np.where(silent, passage.error, amplified))
+        of_root = passage.error / np.maximum(np.abs(1 - gains), 1e-12)
+        error = np.fmax(error, np.where(silent, passage.error, of_root))
         if p == "E":
             voltage = {
                 "V_mean": passage.v_mean,
@@ -300,6 +284,7 @@ def _finish(params, method, rtol, neurons, alike, found, lines):
             }
     error = np.fmax(error, residual)
     worst = float(error.max()) if len(found) else 0.0
+    lines = _balance(line.neurons)
     solution = Solution(
         parameters=params,
         rate_E=to_quantity(rates[:, 0], "Hz"),
