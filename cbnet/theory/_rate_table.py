@@ -9,6 +9,8 @@ _POTENTIALS = 65  # between reset and threshold, where the drift may be smallest
 _LINES = 129  # along which the threshold line is kept
 _FAR = 8.0  # standard deviations of v below the threshold line
 _LOWEST = 1e-9  # Hz, below which a table is continued by its slope
+_RAREST = 1e-6  # Hz, of white noise, below which the ratio to it is kept
+_BEND = 0.5  # how much closer than on average nodes are at the low end
 _SATURATED = 1e-6  # of τ_rp: times between reset and threshold that count as none
 _MARGIN_I, _MARGIN_E = 0.25, 0.6  # room for rates that move, of √R_I and of t
 
@@ -35,7 +37,9 @@ class Table:
     Let R*(R_I) be the least excitation whose drift takes v from reset to threshold, and w(R_I) the
     change of R_E that moves the drift by one standard deviation of v there. The grid is uniform in
     t = arcsinh[(R_E − R*)/2w] and √R_I: the rate changes from silence to saturation where t is of
-    order one, for every K. ln T, with ν = 1/(τ_rp + T), is smooth at both ends.
+    order one, for every K. ln T, with ν = 1/(τ_rp + T), is smooth at both ends. The ratio to the
+    time of white noise tends to one above threshold and changes fast below: its grid is denser
+    there, and begins where white noise has 1e-6 Hz.
     """
 
     def __init__(self, neuron, white, R_E, R_I, fine, coarse, rtol):
@@ -52,8 +56,12 @@ class Table:
         def times(t, s):
             return self._log_time(first, *self._inputs(t, s))
 
-        self._white = self._spline(times, fine, -np.log(_LOWEST))
-        self._ratio = self._spline(self._log_ratio, coarse, 0.0) if costly else None
+        self._white = self._spline(times, self.t, fine, 0.0, -np.log(_LOWEST))
+        self._ratio = None
+        if costly:
+            self._from = self._t_of_white(-np.log(_RAREST))
+            ends = np.array([self._from, self.t[1]])
+            self._ratio = self._spline(self._log_ratio, ends, coarse, _BEND, 0.0)
 
     def holds(self, R_E, R_I):
         """Whether arrival rates are within the table, or below its lowest rates."""
@@ -76,7 +84,7 @@ class Table:
         s = np.clip(np.sqrt(R_I), *self.s)
         log_time = self._white[level].ev(t, s)
         if self._ratio is not None:
-            log_time = log_time + self._ratio[level].ev(t, s)
+            log_time = log_time + self._ratio[level].ev(np.maximum(t, self._from), s)
         return 1 / (self.neuron.tau_rp + np.exp(np.minimum(log_time, 700.0)))
 
     def _threshold_line(self, R_I):
@@ -134,6 +142,13 @@ class Table:
         wanted = real & (white < -np.log(_LOWEST))
         return self._log_time(self.neuron, r_E, r_I, wanted) - white
 
+    def _t_of_white(self, log_time):
+        """The lowest t at which white noise is as fast as that, for any inhibition."""
+        t, s = np.linspace(*self.t, 400), np.linspace(*self.s, 5)
+        fast = (self._white[0](t, s) < log_time).any(axis=1)
+        lowest = t[np.argmax(fast)] if fast.any() else self.t[0]
+        return min(float(lowest), self.t[1] - _MARGIN_E)
+
     def _passage(self, neuron, r_E, r_I):
         if not r_E.size:
             return np.zeros(0), np.zeros(0)
@@ -144,10 +159,11 @@ class Table:
         error = np.where(np.isfinite(found.error), found.error, 1.0)
         return np.maximum(found.rate, 1e-300), error
 
-    def _spline(self, function, intervals, silent):
+    def _spline(self, function, ends, intervals, bend, silent):
         """Splines on a grid and on every other of its nodes."""
         n, m = (2 * max(int(np.ceil(k / 2)), 2) for k in intervals)
-        t, s = np.linspace(*self.t, n + 1), np.linspace(*self.s, m + 1)
+        u, s = np.linspace(0, 1, n + 1), np.linspace(*self.s, m + 1)
+        t = ends[0] + (ends[1] - ends[0]) * u * (1 - bend * (1 - u))
         z = _continued(function(t, s), silent)
         order = [min(3, k) for k in (n // 2, m // 2)]
         return (

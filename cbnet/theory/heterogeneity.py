@@ -18,9 +18,9 @@ SATURATED = 0.8  # of 1/τ_rp
 RTOL = 1e-3
 # Intervals of the table for white noise, of that of the ratio to it, log2 of the neurons in a set.
 _LEVELS = (
-    ((64, 16), (8, 4), 12),
-    ((96, 24), (12, 6), 14),
-    ((128, 32), (24, 8), 16),
+    ((64, 16), (16, 4), 12),
+    ((96, 24), (24, 6), 14),
+    ((128, 32), (36, 8), 16),
 )
 _SETS = 8
 _FEW = 10  # log2 of the neurons in a set, to look for a solution
