@@ -3,7 +3,6 @@
 import numpy as np
 from scipy.special import bdtr, ndtr, ndtri, pdtr
 
-_SPREAD = ("c", "E", "X", "I", "z_E", "z_I")  # what a neuron is drawn from
 _LARGEST_TABLE = 10_000_000  # in-degrees above it are Gaussian to one part in a thousand
 _REACH = 12.0  # standard deviations of a binomial law that are listed
 
@@ -23,42 +22,42 @@ class Sample:
         Between any two of the in-degrees of a neuron.
     sizes : tuple of float
         E and I neurons that there are; infinite if not known.
-    log2_points, shifts : int
-        ``shifts`` sets of ``2**log2_points`` neurons: what differs between the sets is the error.
+    typical : tuple of float
+        Roughly the rates of E, external and I inputs (Hz): they decide what is drawn most evenly,
+        and have no influence on the law.
+    log2_points, sets : int
+        ``sets`` sets of ``2**log2_points`` neurons: what differs between the sets is the error.
 
     Attributes
     ----------
-    k_E, k_X, k_I : ndarray, shape (shifts * 2**log2_points,)
+    k_E, k_X, k_I : ndarray, shape (sets * 2**log2_points,)
         In-degrees, real numbers.
-    shifts : int
+    sets : int
 
     Notes
     -----
-    A neuron is a point of a Sobol sequence in six dimensions, moved by one random shift (modulo 1)
-    in each set. With a common factor c and further ones of its own, all standard normal, an
-    in-degree has the normal score g = √ρ c + √(1 − ρ) ξ, and is K max(1 + CV_K g, 0), or the
-    binomial number (a Poisson number if the size of the population is unknown or the input is
-    external) at the probability of g.
+    A neuron is a point of a Sobol sequence in six dimensions, scrambled anew in each set and taken
+    to six standard normal numbers: a common factor c, one ξ for each in-degree, and z_E, z_I for
+    what the partners do. They are rotated so that the first two dimensions, the most even ones, are
+    those in which the total input varies most. An in-degree has the normal score
+    g = √ρ c + √(1 − ρ) ξ, and is K max(1 + CV_K g, 0), or the binomial number (a Poisson number if
+    the size of the population is unknown or the input is external) at the probability of g.
     """
 
-    def __init__(self, values, law, cv, correlation, sizes, log2_points, shifts):
-        from scipy.stats.qmc import Sobol  # takes a second to import
-
-        self.shifts, self.sizes = shifts, sizes
-        base = Sobol(len(_SPREAD), scramble=False).random_base2(log2_points)
-        moved = np.random.default_rng(1).random((shifts, 1, len(_SPREAD)))
-        points = (base + moved).reshape(-1, len(_SPREAD)) % 1.0
-        normal = dict(zip(_SPREAD, ndtri(np.clip(points, 1e-15, 1 - 1e-15)).T, strict=True))
-        common = np.sqrt(correlation) * normal["c"]
-        K, gamma = values["K"], values["gamma"]
-        means = {"E": K, "X": K, "I": gamma * K}
+    def __init__(self, values, law, cv, correlation, sizes, typical, log2_points, sets):
+        self.sets, self.sizes = sets, sizes
+        K, K_I = values["K"], values["gamma"] * values["K"]
+        means = {"E": K, "X": K, "I": K_I}
         possible = {"E": sizes[0], "X": np.inf, "I": sizes[1]}
+        rotation = _rotation(means, law, cv, correlation, typical)
+        z = rotation @ _normal(len(rotation), log2_points, sets)
+        own = np.sqrt(1 - correlation) * z[1:4]
+        scores = dict(zip(means, np.sqrt(correlation) * z[0] + own, strict=True))
         self.mean_E, self.mean_X, self.mean_I = means.values()
         self.k_E, self.k_X, self.k_I = (
-            _in_degree(law, mean, cv, possible[p], common + np.sqrt(1 - correlation) * normal[p])
-            for p, mean in means.items()
+            _in_degree(law, mean, cv, possible[p], scores[p]) for p, mean in means.items()
         )
-        self._z = normal["z_E"], normal["z_I"]
+        self._z = z[4], z[5]
 
     def arrivals(self, nu_X, rates, spreads, share=1.0):
         """Total rates of excitatory and inhibitory arrivals at every neuron, in Hz.
@@ -92,7 +91,32 @@ class Sample:
 
     def by_set(self, x):
         """Something of every neuron, one row for each set."""
-        return x.reshape(self.shifts, -1)
+        return x.reshape(self.sets, -1)
+
+
+def _normal(dimensions, log2_points, sets):
+    """Standard normal numbers, spread evenly, shape (dimensions, sets * 2**log2_points)."""
+    from scipy.stats.qmc import Sobol  # takes a second to import
+
+    points = np.concatenate(
+        [Sobol(dimensions, scramble=True, seed=k).random_base2(log2_points) for k in range(sets)]
+    )
+    return ndtri(np.clip(points.T, 1e-15, 1 - 1e-15))
+
+
+def _rotation(means, law, cv, correlation, typical):
+    """An orthogonal matrix from the dimensions that are drawn to (c, ξ_E, ξ_X, ξ_I, z_E, z_I)."""
+    spread = [
+        rate * mean * {"fixed": 0.0, "gaussian": cv, "bernoulli": mean**-0.5}[law]
+        for rate, mean in zip(typical, means.values(), strict=True)
+    ]
+    own, common = np.sqrt(1 - correlation), np.sqrt(correlation)
+    E, X, I = spread  # noqa: E741  (the inputs' names)
+    # what partners do differs about as much as their rates
+    z_E, z_I = (typical[k] * means[p] ** 0.5 for k, p in ((0, "E"), (2, "I")))
+    excitation = [common * (E + X), own * E, own * X, 0.0, z_E, 0.0]
+    inhibition = [common * I, 0.0, 0.0, own * I, 0.0, z_I]
+    return np.linalg.qr(np.column_stack([excitation, inhibition, np.eye(6)]))[0]
 
 
 def _in_degree(law, mean, cv, possible, score):

@@ -10,6 +10,7 @@ _LINES = 129  # along which the threshold line is kept
 _FAR = 8.0  # standard deviations of v below the threshold line
 _LOWEST = 1e-9  # Hz, below which a table is continued by its slope
 _RAREST = 1e-6  # Hz, of white noise, below which the ratio to it is kept
+_SMALL = 0.02  # ratio (its ln) below which it is interpolated as it is, and not its logarithm
 _BEND = 0.5  # how much closer than on average nodes are at the low end
 _SATURATED = 1e-6  # of τ_rp: times between reset and threshold that count as none
 _MARGIN_I, _MARGIN_E = 0.25, 0.6  # room for rates that move, of √R_I and of t
@@ -38,8 +39,8 @@ class Table:
     change of R_E that moves the drift by one standard deviation of v there. The grid is uniform in
     t = arcsinh[(R_E − R*)/2w] and √R_I: the rate changes from silence to saturation where t is of
     order one, for every K. ln T, with ν = 1/(τ_rp + T), is smooth at both ends. The ratio to the
-    time of white noise tends to one above threshold and changes fast below: its grid is denser
-    there, and begins where white noise has 1e-6 Hz.
+    time of white noise tends to one above threshold and grows like an exponential of t below: its
+    grid is denser there, begins where white noise has 1e-6 Hz, and holds arcsinh of its logarithm.
     """
 
     def __init__(self, neuron, white, R_E, R_I, fine, coarse, rtol):
@@ -47,7 +48,7 @@ class Table:
         self.K = float(neuron.values["K"])
         self.K_I = float(neuron.values["gamma"] * neuron.values["K"])
         self._threshold_line(R_I)
-        t = self._t(R_E, R_I)
+        t = self._t(R_E, np.sqrt(R_I))
         low, high = max(np.arcsinh(-_FAR / 2), t.min() - _MARGIN_E), t.max() + _MARGIN_E
         self.t = np.array([low, max(high, low + 2 * _MARGIN_E)])
         costly = neuron.method.costly
@@ -63,28 +64,24 @@ class Table:
             ends = np.array([self._from, self.t[1]])
             self._ratio = self._spline(self._log_ratio, ends, coarse, _BEND, 0.0)
 
-    def holds(self, R_E, R_I):
-        """Whether arrival rates are within the table, or below its lowest rates."""
+    def locate(self, R_E, R_I):
+        """Coordinates of arrival rates; None if the table must be made anew to hold them."""
         s = np.sqrt(R_I)
-        if s.min() < self.s[0] - 1e-12 or s.max() > self.s[1] + 1e-12:
-            return False
-        t = self._t(R_E, R_I)
-        return t.max() <= self.t[1] and (t.min() >= self.t[0] or self.t[0] <= np.arcsinh(-_FAR / 2))
+        t = self._t(R_E, s)
+        if s.min() < self.s[0] - 1e-12 or s.max() > self.s[1] + 1e-12 or t.max() > self.t[1]:
+            return None
+        # what is far below the threshold is silent wherever it is
+        if t.min() < self.t[0] and self.t[0] > np.arcsinh(-_FAR / 2):
+            return None
+        return np.maximum(t, self.t[0]), np.clip(s, *self.s)
 
-    def rates(self, R_E, R_I):
-        """Φ in Hz, for arrays of total arrival rates."""
-        return self._rates(R_E, R_I, 0)
-
-    def coarser(self, R_E, R_I):
-        """The same from every other node, and what its error is expected to be times."""
-        return self._rates(R_E, R_I, 1)
-
-    def _rates(self, R_E, R_I, level):
-        t = np.clip(self._t(R_E, R_I), *self.t)
-        s = np.clip(np.sqrt(R_I), *self.s)
+    def rates(self, t, s, coarser=False):
+        """Φ in Hz at coordinates; from every other node of the grids if asked for."""
+        level = int(coarser)
         log_time = self._white[level].ev(t, s)
         if self._ratio is not None:
-            log_time = log_time + self._ratio[level].ev(np.maximum(t, self._from), s)
+            ratio = self._ratio[level].ev(np.maximum(t, self._from), s)
+            log_time = log_time + _SMALL * np.sinh(np.clip(ratio, -30, 30))
         return 1 / (self.neuron.tau_rp + np.exp(np.minimum(log_time, 700.0)))
 
     def _threshold_line(self, R_I):
@@ -116,8 +113,8 @@ class Table:
             lines, np.log(np.maximum(np.sqrt(pull * noise / 2) / h_E[0, at], least))
         )
 
-    def _t(self, R_E, R_I):
-        s = np.clip(np.sqrt(R_I), *self.s)
+    def _t(self, R_E, s):
+        s = np.clip(s, *self.s)
         return np.arcsinh((R_E - self._line(s)) / (2 * np.exp(self._log_width(s))))
 
     def _inputs(self, t, s):
@@ -140,7 +137,8 @@ class Table:
         r_E, r_I, real = self._inputs(t, s)
         # what white noise takes ages for needs no solution
         wanted = real & (white < -np.log(_LOWEST))
-        return self._log_time(self.neuron, r_E, r_I, wanted) - white
+        ratio = self._log_time(self.neuron, r_E, r_I, wanted) - white
+        return np.arcsinh(ratio / _SMALL)
 
     def _t_of_white(self, log_time):
         """The lowest t at which white noise is as fast as that, for any inhibition."""

@@ -16,14 +16,11 @@ from .self_consistency import solve
 SILENT = 0.01  # Hz
 SATURATED = 0.8  # of 1/τ_rp
 RTOL = 1e-3
-# Intervals of the table for white noise, of that of the ratio to it, log2 of the neurons in a set.
-_LEVELS = (
-    ((64, 16), (16, 4), 12),
-    ((96, 24), (24, 6), 14),
-    ((128, 32), (36, 8), 16),
-)
+# Intervals of the table for white noise, and of that of the ratio to it.
+_GRIDS = (((64, 16), (12, 4)), ((96, 24), (20, 6)), ((128, 32), (36, 8)))
 _SETS = 8
-_FEW = 10  # log2 of the neurons in a set, to look for a solution
+# log2 of the neurons in a set: to look for a solution, and for the answer
+_FEW, _MANY = 10, (13, 15, 17)
 _IRRELEVANT = {"D_min", "D_max", "r_E", "r_I"}
 _STEP = 1e-3  # of a rate, for slopes
 _ITERATIONS = 40
@@ -258,14 +255,9 @@ def heterogeneity(
     if CV_K is not None:
         differing -= {"law", "CV_K"}
     alike = not differing
-    network = _Network(params, method, laws, correlation, sizes, alike, rtol)
+    network = _Network(params, method, laws, correlation, sizes, start, alike, rtol)
     unknowns, slope = network.find(start[:1] if alike else start)
-    for level in range(len(_LEVELS)):
-        network.refine(level)
-        unknowns, slope = network.polish(unknowns, slope)
-        summary = network.summary(unknowns, slope)
-        if summary["error"] <= rtol:
-            break
+    summary = network.answer(unknowns, slope)
     best = RateDistribution(
         parameters=params,
         rate_equal=to_quantity(np.array(start), "Hz"),
@@ -331,38 +323,57 @@ class _Population:
         self.neuron = Neuron(params, population, method.name)
         self.white = Neuron(params, population, "diffusion")
         self.nu_X = self.neuron.values["nu_X"]
-        self.rtol = rtol / 4 if method.costly else min(rtol * 1e-2, 1e-6)
+        self.rtol = rtol / 3 if method.costly else min(rtol * 1e-2, 1e-6)
         self.sample = self.table = self.grid = None
 
     def rates(self, rates, spreads, share=1.0, coarser=False):
         """Of every neuron that is drawn, in Hz; from a coarser table too if asked for."""
         inputs = self.sample.arrivals(self.nu_X, rates, spreads, share)
-        if self.table is None or not self.table.holds(*inputs):
+        at = self.table and self.table.locate(*inputs)
+        if at is None:
             self.table = Table(self.neuron, self.white, *inputs, *self.grid, self.rtol)
-        found = self.table.rates(*inputs)
-        return (found, self.table.coarser(*inputs)) if coarser else found
+            at = self.table.locate(*inputs)
+        fine = self.table.rates(*at)
+        return (fine, self.table.rates(*at, coarser=True)) if coarser else fine
 
 
 class _Network:
     """Populations and the equations for the mean and spread of their rates."""
 
-    def __init__(self, params, method, laws, correlation, sizes, alike, rtol):
+    def __init__(self, params, method, laws, correlation, sizes, start, alike, rtol):
         self.names = POPULATIONS[:1] if alike else POPULATIONS
         self.populations = [_Population(params, p, method, rtol) for p in self.names]
-        self.laws, self.correlation, self.sizes, self.rtol = laws, correlation, sizes, rtol
-        self._draw(_FEW, _LEVELS[0][:2])
+        self.rtol, self.start = rtol, start
+        self.drawn_from = [(*law, correlation, sizes) for law in laws]
+        self._draw(_FEW)
+        self._lay(0)
 
-    def _draw(self, log2_points, grid):
-        for one, law in zip(self.populations, self.laws, strict=False):
-            if one.grid != grid:
-                one.grid, one.table = grid, None
-            one.sample = Sample(
-                one.neuron.values, *law, self.correlation, self.sizes, log2_points, _SETS
-            )
+    def _draw(self, log2_points):
+        for one, given in zip(self.populations, self.drawn_from, strict=False):
+            typical = self.start[0], one.nu_X, self.start[1]
+            one.sample = Sample(one.neuron.values, *given, typical, log2_points, _SETS)
 
-    def refine(self, level):
-        """A finer table and more neurons."""
-        self._draw(_LEVELS[level][2], _LEVELS[level][:2])
+    def _lay(self, level):
+        for one in self.populations:
+            one.grid, one.table = _GRIDS[level], None
+
+    def answer(self, unknowns, slope):
+        """Fields of the result, with as fine a table and as many neurons as they take."""
+        table = drawn = 0
+        self._draw(_MANY[0])
+        while True:
+            unknowns, slope = self._polish(unknowns, slope)
+            fields, of_table, of_sample = self._summary(unknowns, slope)
+            if fields["error"] <= self.rtol:
+                return fields
+            if of_sample >= of_table and drawn + 1 < len(_MANY):
+                drawn += 1
+                self._draw(_MANY[drawn])
+            elif table + 1 < len(_GRIDS):
+                table += 1
+                self._lay(table)
+            else:
+                return fields
 
     def _split(self, unknowns):
         """Means and spreads of E and I from the unknowns (mean, spread) of those that differ."""
@@ -433,7 +444,7 @@ class _Network:
             unknowns = tried
         return None
 
-    def polish(self, unknowns, slope):
+    def _polish(self, unknowns, slope):
         """A solution for the present table and sample, near one for others."""
         left = np.eye(len(unknowns)) - slope
         for attempt in range(_ITERATIONS):
@@ -446,8 +457,8 @@ class _Network:
             unknowns = np.maximum(unknowns + np.linalg.lstsq(left, gap, rcond=None)[0], 0.0)
         return unknowns, np.eye(len(unknowns)) - left
 
-    def summary(self, unknowns, slope):
-        """Fields of the result."""
+    def _summary(self, unknowns, slope):
+        """Fields of the result; errors of its means and spreads from the table and the sample."""
         both = self.sampled(unknowns, coarser=True)
         fine, coarse = [x for x, _ in both], [x for _, x in both]
         gap = self.response(unknowns) - unknowns
@@ -460,19 +471,21 @@ class _Network:
             of_sets = np.array([function(list(x)) for x in zip(*sets, strict=True)])
             drawn = 2 * of_sets.std(axis=0, ddof=1) / np.sqrt(_SETS)
             # the error of a spline falls by more than this when its nodes are twice as dense
-            return value, drawn + np.abs(function(coarse) - value) / 4
+            return value, np.abs(function(coarse) - value) / 4, drawn
 
+        _, of_table, of_sample = direct(_moments)
         solver = max(one.table.error for one in self.populations)
-        own = direct(_moments)[1] + solver * np.abs(unknowns) + np.abs(gap)
-        uncertain = amplify @ own
+        of_table = amplify @ (of_table + solver * np.abs(unknowns) + np.abs(gap))
+        of_sample = amplify @ of_sample
+        uncertain = of_table + of_sample
         fractions, fraction_slope = self.slope(unknowns, 1.0, self._fractions)
-        fraction_error = direct(self._fractions)[1] + np.abs(fraction_slope) @ uncertain
+        fraction_error = sum(direct(self._fractions)[1:]) + np.abs(fraction_slope) @ uncertain
         pairs = [_statistics(x) for x in fine]
         pairs = [pairs[0], pairs[-1]]
         fields = {name: np.array([pair[name] for pair in pairs]) for name in pairs[0]}
         spread = [float(one.sample.k_E.std() / one.sample.k_E.mean()) for one in self.populations]
         fractions = np.reshape(fractions, (-1, 2))[[0, -1]]
-        return fields | {
+        fields |= {
             "fraction_silent": fractions[:, 0],
             "fraction_saturated": fractions[:, 1],
             "stable": bool(np.linalg.eigvals(slope).real.max() < 1),
@@ -481,6 +494,7 @@ class _Network:
             "fraction_error": float(fraction_error.max()),
             "probabilities": _LEVELS_KEPT,
         }
+        return fields, (of_table / scale).max(), (of_sample / scale).max()
 
     def _fractions(self, rates):
         found = []
