@@ -62,6 +62,8 @@ class Table:
         if costly:
             self._from = self._t_of_white(-np.log(_RAREST))
             ends = np.array([self._from, self.t[1]])
+            # a neuron without inhibition is another neuron: it takes nodes to get there
+            coarse = coarse[0], coarse[1] * (1 if self.s[0] > self.s[1] / 4 else 2)
             self._ratio = self._spline(self._log_ratio, ends, coarse, _BEND, 0.0)
 
     def locate(self, R_E, R_I):

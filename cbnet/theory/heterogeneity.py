@@ -63,7 +63,8 @@ class RateDistribution(results.Result):
     noise : str
         How fluctuations were treated.
     error : float
-        Estimated error of means and standard deviations, relative to the mean.
+        Estimated error of means and standard deviations, relative to the mean (to 0.01 Hz, where
+        that is less).
     fraction_error : float
         Estimated error of the two fractions.
     probabilities : ndarray, shape (P,)
@@ -462,7 +463,7 @@ class _Network:
         both = self.sampled(unknowns, coarser=True)
         fine, coarse = [x for x, _ in both], [x for _, x in both]
         gap = self.response(unknowns) - unknowns
-        scale = np.repeat(np.maximum(unknowns[::2], _NOTHING), 2)
+        scale = np.repeat(np.maximum(unknowns[::2], SILENT), 2)
         amplify = np.abs(np.linalg.pinv(np.eye(len(unknowns)) - slope))
 
         def direct(function):
@@ -491,7 +492,7 @@ class _Network:
             "stable": bool(np.linalg.eigvals(slope).real.max() < 1),
             "in_degree_cv": np.array([spread[0], spread[-1]]),
             "error": float((uncertain / scale).max()),
-            "fraction_error": float(fraction_error.max()),
+            "fraction_error": float(fraction_error.max()) + 2 / fine[0].size,
             "probabilities": _LEVELS_KEPT,
         }
         return fields, (of_table / scale).max(), (of_sample / scale).max()
