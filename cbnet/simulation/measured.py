@@ -45,6 +45,7 @@ class Simulation(Result):
     current_mean_sem: object = variable("mV/ms", dims=("current",), meaning="its standard error")
     current_sd: object = variable("mV/ms", dims=("current",), meaning="sd of E, I and net input")
     current_sd_sem: object = variable("mV/ms", dims=("current",), meaning="its standard error")
+    spike_counts: object = variable(dims=("neuron",), meaning="spikes of every neuron")
     count_E_1ms: object = variable(dims=("bin",), meaning="spikes of E in bins of 1 ms")
     count_I_1ms: object = variable(dims=("bin",), meaning="spikes of I in bins of 1 ms")
     N: int = variable(key="N", meaning="neurons")
@@ -91,6 +92,7 @@ def measure(accumulated):
     seen = accumulated.observation
     seconds = block_lengths(seen.steps) * seen.dt
     fields = {
+        "spike_counts": accumulated.spikes.astype(int),
         "count_E_1ms": accumulated.count_E.astype(int),
         "count_I_1ms": accumulated.count_I.astype(int),
     }

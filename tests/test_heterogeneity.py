@@ -1,0 +1,266 @@
+"""Unequal in-degrees: the distribution of rates that reproduces itself."""
+
+import numpy as np
+import pytest
+from brian2 import Hz
+from scipy.integrate import trapezoid
+
+import cbnet
+from cbnet.errors import ConvergenceError, ParameterError
+from cbnet.theory._in_degrees import Sample
+from cbnet.theory._neuron import Neuron
+from cbnet.theory._rate_table import Table
+
+
+@pytest.fixture(scope="module")
+def conductance():
+    return cbnet.load("conductance")
+
+
+@pytest.fixture(scope="module")
+def spread(conductance):
+    return cbnet.heterogeneity(conductance, CV_K=0.2, noise="diffusion")
+
+
+def at(found, name, population=0):
+    return float(np.asarray(found.in_si(name))[population])
+
+
+def arrivals(found, cv, correlation, size, seed=0):
+    """Input of neurons drawn at random, from the mean and spread of rates that were found."""
+    params, rng = found.parameters, np.random.default_rng(seed)
+    common = rng.standard_normal(size)
+
+    def degree(mean):
+        own = rng.standard_normal(size)
+        score = np.sqrt(correlation) * common + np.sqrt(1 - correlation) * own
+        return np.maximum(mean * (1 + cv * score), 0)
+
+    K = float(params.K)
+    k_E, k_X, k_I = degree(K), degree(K), degree(float(params.gamma) * K)
+    partners = [
+        np.maximum(
+            k * at(found, "rate_mean", p)
+            + np.sqrt(k) * at(found, "rate_sd", p) * rng.standard_normal(size),
+            0,
+        )
+        for p, k in enumerate((k_E, k_I))
+    ]
+    return (partners[0] + k_X * float(params.nu_X)) / K, partners[1] / K / float(params.gamma)
+
+
+def test_equal_in_degrees_are_the_homogeneous_network(conductance):
+    found = cbnet.heterogeneity(conductance, CV_K=0, noise="diffusion")
+    expected = cbnet.solve(conductance, noise="diffusion")
+    assert np.all(found.rate_sd == 0 * Hz)
+    assert at(found, "rate_mean") == pytest.approx(float(expected.rate_E[0]), rel=found.error)
+    assert found.fraction_silent.tolist() == [0, 0]
+    with pytest.raises(ParameterError, match="density: got neurons that all have the same rate"):
+        found.density(40 * Hz)
+
+
+def test_small_spread_is_that_of_linear_response(conductance):
+    """With G, H the slopes of Φ: sd² (1 − K G² − γK H²) = CV_K² [(K G ν)² + (K G ν_X)² + (γK H ν)²].
+
+    What is left out is of relative order CV_K²: it is a third of the change from CV_K to twice it.
+    """
+    nu = float(cbnet.solve(conductance, noise="diffusion").rate_E[0])
+    neuron, K, K_I, nu_X = Neuron(conductance, "E", "diffusion"), 1000.0, 250.0, 30.0
+    h = 1e-4 * nu
+    inputs = np.array([[nu_X + nu + h, nu], [nu_X + nu - h, nu], [nu_X + nu, nu + h]]).T
+    inputs = np.append(inputs, [[nu_X + nu], [nu - h]], axis=1)
+    up, down, more, less = neuron.passage(*inputs, 1e-10, cv=False).rate
+    G, H = (up - down) / (2 * h * K), (more - less) / (2 * h * K_I)
+    feedback = K * G**2 + K_I * H**2
+    expected = np.sqrt(((K * G * nu) ** 2 + (K * G * nu_X) ** 2 + (K_I * H * nu) ** 2))
+    expected /= np.sqrt(1 - feedback)
+    ratios, errors = [], []
+    for cv in (0.004, 0.008):
+        found = cbnet.heterogeneity(conductance, CV_K=cv, noise="diffusion", rtol=1e-4)
+        ratios.append(at(found, "rate_sd") / cv)
+        errors.append(found.error * nu / cv)
+    left_out = abs(ratios[1] - ratios[0]) / 3
+    assert abs(ratios[0] - expected) < 1.5 * left_out + errors[0] / 3 + errors[1]
+    assert left_out < 2e-3 * expected
+
+
+@pytest.mark.parametrize(
+    ("model", "cv", "correlation"), [("conductance", 0.3, 0.0), ("current", 0.15, 0.5)]
+)
+def test_neurons_drawn_at_random_have_the_same_rates(model, cv, correlation):
+    """Direct solutions for 8000 neurons, at the mean and spread that were found."""
+    params, size = cbnet.load(model), 8000
+    found = cbnet.heterogeneity(params, CV_K=cv, correlation=correlation, noise="diffusion")
+    inputs = arrivals(found, cv, correlation, size)
+    nu = Neuron(params, "E", "diffusion").passage(*inputs, 1e-6, cv=False).rate
+    mean = at(found, "rate_mean")
+    error = found.error * mean
+    assert abs(nu.mean() - mean) < 4 * nu.std() / np.sqrt(size) + error
+    fourth = np.mean((nu - nu.mean()) ** 4)
+    sd_error = np.sqrt((fourth - nu.var() ** 2) / size) / (2 * nu.std())
+    assert abs(nu.std() - at(found, "rate_sd")) < 4 * sd_error + error
+    for got, name in (
+        (np.mean(nu < 0.01), "fraction_silent"),
+        (np.mean(nu > 400), "fraction_saturated"),
+    ):
+        p = at(found, name)
+        # one neuron more or less, where there are none
+        assert abs(got - p) < 4 * np.sqrt(p / size) + found.fraction_error + 1 / size
+    for q in (0.1, 0.5, 0.9):
+        rate = float(found.quantile(q))
+        assert abs(np.mean(nu < rate) - q) < 4 * np.sqrt(q * (1 - q) / size) + 2e-3
+
+
+@pytest.mark.parametrize(
+    ("model", "noise", "changes"),
+    [
+        ("conductance", "diffusion", {}),
+        ("conductance", "diffusion", {"K": 100_000, "a": 0.00015}),
+        ("conductance", "shot", {}),
+        ("current", "shot", {}),
+    ],
+)
+def test_a_table_is_as_accurate_as_its_coarser_half_says(model, noise, changes):
+    params = cbnet.load(model).replace(**changes)
+    neuron, white = Neuron(params, "E", noise), Neuron(params, "E", "diffusion")
+    sizes, rates = (np.inf, np.inf), (45.0, 40.0)
+    sample = Sample(neuron.values, "gaussian", 0.15, 0.0, sizes, (45.0, 30.0, 45.0), 9, 2)
+    inputs = sample.arrivals(30.0, rates[:1] * 2, rates[1:] * 2)
+    table = Table(neuron, white, *inputs, (64, 16), (12, 4), 3e-4)
+    places = table.locate(*inputs)
+    fine, coarse = table.rates(*places), table.rates(*places, coarser=True)
+    some = np.random.default_rng(1).choice(len(fine), 50, replace=False)
+    r_E, r_I = inputs[0][some] / table.K, inputs[1][some] / table.K_I
+    try:
+        exact = neuron.passage(r_E, r_I, 1e-4 if noise == "shot" else 1e-8, cv=False).rate
+    except ConvergenceError as failure:
+        exact = failure.best.rate
+    gap = np.abs(coarse - fine)[some].mean()
+    assert np.abs(fine[some] - exact).mean() < gap / 2 + table.error * exact.mean()
+    assert gap < 0.03 * exact.mean()
+    # low and high rates are interpolated as well as those in the middle
+    seen = exact > 0.01
+    assert np.abs(np.log(fine[some] / exact))[seen].max() < 0.15
+
+
+def test_finite_jumps(conductance):
+    """The network's mean moves as little as the homogeneous one; the answer names its noise."""
+    found = cbnet.heterogeneity(conductance, CV_K=0.1)
+    assert found.noise == "shot" and found.error <= 1e-3
+    white = cbnet.heterogeneity(conductance, CV_K=0.1, noise="diffusion")
+    equal = at(found, "rate_equal") / at(white, "rate_equal")
+    assert at(found, "rate_mean") / at(white, "rate_mean") == pytest.approx(equal, abs=0.02)
+    assert at(found, "fraction_silent") > at(white, "fraction_silent")
+
+
+def test_density_and_quantiles(spread):
+    grid = np.geomspace(0.01, 500, 20_001)
+    density = np.asarray(spread.density(grid * Hz))
+    assert np.all(density >= 0)
+    mass = trapezoid(density * grid, np.log(grid))
+    assert mass == pytest.approx(1 - at(spread, "fraction_silent"), abs=1e-3)
+    first = trapezoid(density * grid**2, np.log(grid))
+    # between quantiles the distribution is interpolated
+    assert first == pytest.approx(at(spread, "rate_mean"), rel=5e-3)
+    assert np.all(np.asarray(spread.density([0.001, 600] * Hz)) == 0)
+    q = np.linspace(0, 1, 501)
+    assert np.all(np.diff(np.asarray(spread.quantile(q))) >= 0)
+    below = grid < float(spread.quantile(0.5))
+    under = trapezoid((density * grid)[below], np.log(grid[below]))
+    assert under + at(spread, "fraction_silent") == pytest.approx(0.5, abs=2e-3)
+
+
+def test_a_log_normal_law_is_told_from_others(spread, conductance):
+    """Of rates that rise about exponentially with the input, ln ν is nearly Gaussian."""
+    narrow = cbnet.heterogeneity(conductance, CV_K=0.005, noise="diffusion")
+    assert at(narrow, "lognormal_distance") < 0.01
+    assert abs(at(narrow, "log_skew")) < 0.1
+    assert at(spread, "lognormal_distance") > 0.1
+    assert at(spread, "log_skew") < -1
+
+
+def test_one_common_factor_keeps_the_balance(conductance, spread):
+    """Excitation and inhibition that vary together move a neuron less: rates differ less."""
+    common = cbnet.heterogeneity(conductance, CV_K=0.2, correlation=1, noise="diffusion")
+    assert at(common, "rate_sd") < 0.5 * at(spread, "rate_sd")
+    assert at(common, "fraction_silent") < 0.1 * at(spread, "fraction_silent")
+
+
+def test_binomial_in_degrees(conductance):
+    params = conductance.replace(law="bernoulli")
+    found = cbnet.heterogeneity(params, N=10_000, noise="diffusion")
+    expected = np.sqrt((1 - 1000 / 8000) / 1000)
+    # 65536 numbers have a spread that is uncertain by a share 1/√(2·65536)
+    assert at(found, "in_degree_cv") == pytest.approx(expected, rel=0.01)
+    unlimited = cbnet.heterogeneity(params, noise="diffusion")
+    assert at(unlimited, "in_degree_cv") == pytest.approx(1000**-0.5, rel=0.01)
+    assert at(unlimited, "rate_sd") > at(found, "rate_sd")
+    gaussian = cbnet.heterogeneity(params, CV_K=1000**-0.5, noise="diffusion")
+    # inhibitory in-degrees are 250: their coefficient of variation is twice as large
+    assert at(gaussian, "rate_sd") < at(unlimited, "rate_sd")
+
+
+def test_two_populations_that_hardly_differ(conductance):
+    one = cbnet.heterogeneity(conductance, CV_K=0.1, noise="diffusion")
+    params = conductance.replace(**{"I.tau_L": "20.001ms"})
+    two = cbnet.heterogeneity(params, CV_K=0.1, noise="diffusion")
+    for name in ("rate_mean", "rate_sd"):
+        for p in (0, 1):
+            # a change of 5e-5 in τ_L changes rates by a few times as much
+            close = one.error + two.error + 5e-4
+            assert at(two, name, p) == pytest.approx(at(one, name), rel=close)
+
+
+def test_rates_of_different_populations_differ(conductance):
+    params = conductance.replace(**{"I.tau_L": "10ms"})
+    found = cbnet.heterogeneity(params, CV_K=0.1, noise="diffusion")
+    equal = cbnet.solve(params, noise="diffusion")
+    start = [at(found, "rate_equal", p) for p in (0, 1)]
+    assert start == pytest.approx([float(equal.rate_E[-1]), float(equal.rate_I[-1])], rel=1e-5)
+    assert at(found, "rate_mean", 0) > 1.2 * at(found, "rate_mean", 1)
+
+
+def test_what_is_not_reached_is_said(conductance):
+    with pytest.raises(ConvergenceError, match="the error of a mean or standard deviation") as info:
+        cbnet.heterogeneity(conductance, CV_K=0.3, noise="diffusion", rtol=1e-7)
+    best = info.value.best
+    assert 1e-7 < best.error < 1e-3
+    assert at(best, "rate_mean") == pytest.approx(72.6, rel=2e-3)
+
+
+def test_files(spread, tmp_path):
+    path = spread.save(tmp_path / "rates.nc")
+    again = cbnet.results.load(path)
+    assert again == spread
+    assert again.quantile(0.3) == spread.quantile(0.3)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"CV_K": -0.1}, "CV_K: got -0.1"),
+        ({"CV_K": "large"}, "CV_K: got large"),
+        ({"correlation": 2}, "correlation: got 2"),
+        ({"N": 0}, "N: got 0"),
+        ({"state": "middle"}, "state: got 'middle'"),
+        ({"fraction_excitatory": 1}, "fraction_excitatory: got 1"),
+        ({"noise": "kramers"}, "noise: got 'kramers'"),
+    ],
+)
+def test_refusals(conductance, arguments, message):
+    with pytest.raises(ParameterError, match=message):
+        cbnet.heterogeneity(conductance, **arguments)
+
+
+def test_a_graph_of_ones_own_has_no_law(conductance):
+    with pytest.raises(ParameterError, match="law: got 'explicit'"):
+        cbnet.heterogeneity(conductance.replace(law="explicit"))
+
+
+def test_questions_that_have_no_answer(spread):
+    with pytest.raises(ParameterError, match="q: got 2"):
+        spread.quantile(2.0)
+    with pytest.raises(ParameterError, match="nu: got 5"):
+        spread.density(5)
+    with pytest.raises(ParameterError, match="population: got 'X'"):
+        spread.quantile(0.5, "X")
