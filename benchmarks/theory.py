@@ -109,11 +109,10 @@ def main():
     )
     options = parser.parse_args()
     if options.accuracy:
-        found = [accuracy.compare(row) for row in accuracy.ROWS]
         if options.json:
-            print(json.dumps(found))
+            print(json.dumps(list(accuracy.compare())))
             return 0
-        return accuracy.show(found)
+        return accuracy.show(accuracy.compare())
     found = measure(options.repeats)
     if options.json:
         print(json.dumps(found))

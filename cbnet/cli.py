@@ -88,7 +88,7 @@ for _module in (
 ):
     _name = _module.__name__.rpartition(".")[2]
     # rich keeps a line only if an empty one follows
-    _epilog = "\n\n".join(("Examples:", *_module.EXAMPLES))
+    _epilog = "\n\n".join((*getattr(_module, "NOTES", ()), "Examples:", *_module.EXAMPLES))
     app.command(_name, epilog=_epilog)(getattr(_module, _name))
 
 
@@ -176,9 +176,14 @@ def _say(kind, text):
 
 
 def _showing(others):
+    said = set()
+
     def showwarning(message, category, *where, **more):
         if issubclass(category, CbnetWarning):
-            _say("warning", " ".join(str(message).split()))
+            text = " ".join(options.in_options(str(message)).split())
+            if text not in said:  # of several inputs, fixed points or populations
+                said.add(text)
+                _say("warning", text)
         else:
             others(message, category, *where, **more)
 

@@ -8,12 +8,14 @@ EXAMPLES = (
     "cbnet network conductance",
     "cbnet network current --set nu_X=50Hz --json",
 )
+NOTES = options.NOISE_NOTES
 
 
 def network(
     model: options.ModelName,
     settings: options.Settings = None,
     noise: options.Noise = None,
+    rtol: options.Accuracy = None,
     seed: options.Seed = "0",
     out: options.Out = None,
     as_json: options.Json = False,
@@ -26,10 +28,11 @@ def network(
     """
     params = options.parameters(model, settings)
     options.whole(seed, "--seed", at_least=0)
+    accuracy = options.number(rtol, "--rtol", above=0)
     with output.saving(out, output.file_name("network", params)) as save:
         from ..theory.self_consistency import solve
 
-        result = solve(params, noise=noise)
+        result = solve(params, noise=noise, rtol=accuracy)
         saved = save(result)
     if as_json:
         output.print_json(result.to_dict())

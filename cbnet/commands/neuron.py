@@ -12,12 +12,22 @@ EXAMPLES = (
     "cbnet neuron conductance --set r_E=30Hz --set r_I=12Hz",
     "cbnet neuron current --set r_E=30Hz --set r_I=12Hz --simulate --duration 20s",
 )
+NOTES = options.NOISE_NOTES
 
 
 def neuron(
     model: options.ModelName,
     settings: options.Settings = None,
     noise: options.Noise = None,
+    rtol: options.Accuracy = None,
+    currents: Annotated[
+        bool,
+        typer.Option(
+            "--currents",
+            help="Also mean and sd of the excitatory, inhibitory and net input, and the parts of "
+            "the rate that drift and diffusion carry (white noise).",
+        ),
+    ] = False,
     simulate: Annotated[
         bool, typer.Option("--simulate", help="Simulate it exactly instead of theory.")
     ] = False,
@@ -42,11 +52,14 @@ def neuron(
 
     Each of its K excitatory and gamma K inhibitory inputs has the rate r_E or r_I.
     """
-    if simulate and noise is not None:
-        raise ParameterError(
-            f"--noise: got {noise} with --simulate, which treats every spike exactly; "
-            "give one of them"
-        )
+    of_theory = (("--noise", noise), ("--rtol", rtol), ("--currents", currents or None))
+    for option, given in of_theory if simulate else ():
+        if given is not None:
+            shown = "it" if given is True else given
+            raise ParameterError(
+                f"{option}: got {shown} with --simulate, which treats every spike exactly; "
+                "give one of them"
+            )
     if duration is not None and not simulate:
         raise ParameterError(
             f"--duration: got {duration} without --simulate; theory has no duration; "
@@ -54,6 +67,7 @@ def neuron(
         )
     params = options.parameters(model, settings)
     seed = options.whole(seed, "--seed", at_least=0)
+    accuracy = options.number(rtol, "--rtol", above=0)
     length = options.physical(duration, "--duration", "s", above=0)
     with output.saving(out, output.file_name("neuron", params)) as save:
         if simulate:
@@ -65,14 +79,21 @@ def neuron(
         else:
             from ..theory.response import respond
 
-            result = respond(params, population=population, noise=noise)
-        saved = save(result)
-    data = result.to_dict()
+            result = respond(params, population=population, noise=noise, rtol=accuracy)
+        more = {}
+        if currents:
+            from ..theory.currents import currents as currents_of
+
+            more["currents"] = currents_of(params, population=population)
+        saved = [save(each) for each in (result, *more.values())]
     if as_json:
-        output.print_json(data)
+        output.print_json(result.to_dict() | {key: x.to_dict() for key, x in more.items()})
     else:
         show(result)
-    output.announce(saved, sys.stderr if as_json else None)
+        for each in more.values():
+            show_currents(each)
+    for path in saved:
+        output.announce(path, sys.stderr if as_json else None)
 
 
 def show(result):
@@ -83,3 +104,13 @@ def show(result):
     what = f"one neuron, r_E = {r_E:g} Hz, r_I = {r_I:g} Hz"
     tables.header(out, result.parameters, what, data["noise"])
     out.print(tables.quantities(result, leave_out=("r_E_Hz", "r_I_Hz")))
+
+
+def show_currents(result):
+    """Print the currents of a neuron for a person."""
+    out = tables.console()
+    r_E, r_I = (float(result.in_units(name)) for name in ("r_E", "r_I"))
+    what = f"currents of one neuron, r_E = {r_E:g} Hz, r_I = {r_I:g} Hz"
+    tables.header(out, result.parameters, what, result.to_dict()["noise"])
+    out.print(tables.currents(result))
+    out.print(tables.quantities(result))

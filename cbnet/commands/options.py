@@ -42,11 +42,36 @@ Noise = Annotated[
     str | None,
     typer.Option(
         metavar="NAME",
-        help="How the theory treats fluctuations: shot (the default of instantaneous synapses), "
-        "diffusion, effective, kramers.",
+        help="How the theory treats fluctuations, as listed below; the one that is right for the "
+        "synapses if not given.",
         show_default=False,
     ),
 ]
+Accuracy = Annotated[
+    str | None,
+    typer.Option(
+        "--rtol",
+        metavar="NUMBER",
+        help="Relative accuracy, from 1e-12 to 1; that of the noise if not given.",
+        show_default=False,
+    ),
+]
+# How the theory may treat fluctuations, and where each can be trusted; a line of help each.
+NOISES = {
+    "shot": "finite jumps; exact for instantaneous synapses, whose default it is",
+    "colored": "finite jumps and synaptic time constants; the default of tau_S > 0",
+    "diffusion": "white noise that depends on v; jumps small, tau_S far below tau",
+    "effective": "white noise frozen at one potential; rough below threshold",
+    "kramers": "rare escapes, one neuron; 5 % of white noise below 0.1 Hz",
+    "fast": "tau_S at most 0.2 tau, mu at most 1.75 sd below theta; 8 %",
+    "rescaled": "tau_S > 0, mu at least 3 sd above theta; 5 %",
+    "adiabatic": "tau_S at least 10 tau, mu above theta; 5 %",
+    "rice": "one neuron, tau_S at least tau, mu 2 to 3 sd below theta; 15 %",
+}
+NOISE_NOTES = (
+    "--noise NAME, and where it is right (tau: of the membrane under input):",
+    *(f"{name}: {text}" for name, text in NOISES.items()),
+)
 
 # Where an error of the library names its argument, the command line names the option.
 _ARGUMENTS = {
@@ -54,7 +79,7 @@ _ARGUMENTS = {
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
-            *("noise", "seed", "seeds", "duration", "transient", "dt", "record", "initial"),
+            *("noise", "rtol", "seed", "seeds", "duration", "transient", "dt", "record", "initial"),
             *("fraction_excitatory", "population", "simulate_K", "scalings", "models", "processes"),
         )
     },

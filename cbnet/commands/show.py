@@ -16,6 +16,7 @@ EXAMPLES = (
 
 _SHOWN = {
     "Response": neuron.show,
+    "Currents": neuron.show_currents,
     "NeuronSimulation": neuron.show,
     "Solution": network.show,
     "Simulation": simulate.show,

@@ -18,9 +18,14 @@ _NOISES = {
     "diffusion": "theory: diffusion approximation (white noise)",
     "effective": "theory: effective time constant (white noise frozen at one potential)",
     "kramers": "theory: Kramers' rate of rare escapes (white noise)",
+    "colored": "theory: synaptic time constants and finite jumps (colored noise)",
+    "fast": "theory: short synaptic time constants (white noise, shifted threshold)",
+    "rescaled": "theory: white noise with the variance that filters leave",
+    "adiabatic": "theory: currents that stand still (long synaptic time constants)",
+    "rice": "theory: upcrossings of the free membrane (Rice)",
     "exact": "simulation: exact, every arrival at its own time",
 }
-_UNITS = ("Hz", "mV", "ms", "s", "MB")
+_UNITS = ("mV_per_ms", "Hz", "mV", "ms", "s", "MB")
 _NAMES = {
     "rate_Hz": "firing rate",
     "rate_E_Hz": "firing rate, E",
@@ -43,6 +48,9 @@ _NAMES = {
     "events": "recurrent synaptic events",
     "peak_rss_MB": "largest memory",
     "error": "relative numerical error",
+    "drift_rate_Hz": "carried by drift",
+    "diffusion_rate_Hz": "carried by diffusion",
+    "leak_mean_mV_per_ms": "leak, mean",
 }
 
 
@@ -92,10 +100,12 @@ def rate(x, sem=None, digits=6, sem_digits=2):
 
 def describe_noise(noise):
     """What the word ``noise`` of a result says, in a sentence."""
-    word = noise.split()[0]
+    word, _, notes = noise.partition(" (")
     text = _NOISES.get(word, f"theory: {word} noise")
-    if "limit" in noise:
-        text += "; the synaptic time constants were neglected (limit tau_S -> 0)"
+    for note in filter(None, notes.removesuffix(")").split("; ")):
+        if note.startswith("limit tau_S"):
+            note = f"the synaptic time constants were neglected ({note})"
+        text += f"; {note}"
     return text
 
 
@@ -157,16 +167,21 @@ def quantities(result, leave_out=()):
         show = rate if key.startswith("rate_") else value
         text = show(x, sem, digits=2 if key in ("error", "dt_bias") else 4 if unit == "s" else 6)
         if unit and x is not None and not text.startswith("silent"):
-            text += f" {unit}"
+            text += f" {unit.replace('_per_', '/')}"
         table.add_row(name, text)
     return table
 
 
 def currents(result):
-    """A table of the input currents of a simulation, standard errors beside them."""
+    """A table of input currents, standard errors beside those of a simulation."""
+    known = {field.name for field in dataclasses.fields(result)}
     table = grid("input current (1-ms bins)", "mean, mV/ms", "sd, mV/ms")
     columns = [
-        zip(result.in_units(name), result.in_units(f"{name}_sem"), strict=True)
+        zip(
+            result.in_units(name),
+            result.in_units(f"{name}_sem") if f"{name}_sem" in known else [math.nan] * 3,
+            strict=True,
+        )
         for name in ("current_mean", "current_sd")
     ]
     for source, mean, sd in zip(("excitatory", "inhibitory", "net"), *columns, strict=True):

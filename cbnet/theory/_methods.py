@@ -73,7 +73,7 @@ METHODS = {
             filtered=True,
         ),
         Method("fast", limits.passage_of(limits.fast), filtered=True),
-        Method("adiabatic", limits.passage_of(limits.adiabatic), filtered=True),
+        Method("adiabatic", limits.passage_of(limits.adiabatic), costly=True, filtered=True),
         Method("rescaled", limits.passage_of(limits.rescaled), filtered=True),
         Method("rice", limits.passage_of(limits.rice), network=False, filtered=True),
     )
