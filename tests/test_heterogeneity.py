@@ -60,7 +60,7 @@ def test_equal_in_degrees_are_the_homogeneous_network(conductance):
 
 
 def test_small_spread_is_that_of_linear_response(conductance):
-    """With G, H the slopes of Φ: sd² (1 − K G² − γK H²) = CV_K² [(K G ν)² + (K G ν_X)² + (γK H ν)²].
+    """With G, H the slopes of Φ: sd² (1 − K G² − γK H²) = CV_K² [(KGν)² + (KGν_X)² + (γKHν)²].
 
     What is left out is of relative order CV_K²: it is a third of the change from CV_K to twice it.
     """
@@ -72,7 +72,7 @@ def test_small_spread_is_that_of_linear_response(conductance):
     up, down, more, less = neuron.passage(*inputs, 1e-10, cv=False).rate
     G, H = (up - down) / (2 * h * K), (more - less) / (2 * h * K_I)
     feedback = K * G**2 + K_I * H**2
-    expected = np.sqrt(((K * G * nu) ** 2 + (K * G * nu_X) ** 2 + (K_I * H * nu) ** 2))
+    expected = np.sqrt((K * G * nu) ** 2 + (K * G * nu_X) ** 2 + (K_I * H * nu) ** 2)
     expected /= np.sqrt(1 - feedback)
     ratios, errors = [], []
     for cv in (0.004, 0.008):

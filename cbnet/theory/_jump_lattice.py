@@ -42,7 +42,7 @@ _PARTS = 12
 def _fractions(width, ratio):
     """Where a jump is split: ever wider parts above the image, at which the layer is thinnest."""
     found = [0.0]
-    while 0 < width and found[-1] + 1.3 * width < 1 and len(found) < _PARTS:
+    while width > 0 and found[-1] + 1.3 * width < 1 and len(found) < _PARTS:
         found.append(found[-1] + width)
         width *= ratio
     return np.array(found)
