@@ -58,8 +58,8 @@ def below(params, r_E, r_I):
 @few
 def test_small_current_jumps_are_white_noise(mean, sd, share, g):
     """Mean and variance of the input stay, jumps shrink: the difference is of first order."""
-    gaps = []
-    for J in (0.4, 0.1):  # mV
+    ratios, errors = [], []
+    for J in (0.2, 0.1, 0.05):  # mV
         # variance τ/2 Σ R J² with a part `share` from excitation, in mV and ms
         R_E, R_I = share * sd**2 / (10 * J**2), (1 - share) * sd**2 / (10 * (g * J) ** 2)
         E_L = mean - 20 * (R_E * J - R_I * g * J)
@@ -68,10 +68,14 @@ def test_small_current_jumps_are_white_noise(mean, sd, share, g):
         )
         inputs = R_E, R_I  # K inputs: a rate in Hz each, as 1000 inputs a ms
         (shot, error), (white, _) = (rate(params, n, *inputs) for n in ("shot", "diffusion"))
-        gaps.append((abs(shot / white - 1), error))
-    (coarse, _), (fine, error) = gaps
-    # a quarter, but for what is of second order
-    assert fine < 0.25 * coarse + coarse**2 + error
+        ratios.append(np.log(shot / white))
+        errors.append(error)
+    first, second, third = ratios
+    assert 0.35 < third / second < 0.65
+    # extrapolated to J = 0 without first and second order: third orders and errors are left
+    weights = np.array([1, -6, 8]) / 3
+    allowed = 0.01 * abs(first) + 5e-4 + np.abs(weights) @ errors
+    assert weights @ ratios == pytest.approx(0, abs=allowed)
 
 
 @given(g=st.floats(2, 20), gap=st.floats(3, 12), speed=st.floats(0.3, 2))
