@@ -1,9 +1,9 @@
 """Time of a firing rate in theory, beside NNMT's Siegert function: ``python -m benchmarks.theory``.
 
 Two batches of neurons: current synapses, where a closed form exists and NNMT has it, and
-conductance synapses, where only the collocation serves. Rates are timed one process, no threads
-but those of numpy; the median of several repeats is printed in microseconds a neuron. Then whole
-answers in milliseconds, beside what is aimed at on an idle machine: networks, finite jumps,
+conductance synapses, where only the collocation serves. Rates are timed in one process, no threads
+but those of numpy; the median processor time of several repeats is printed in microseconds a
+neuron. Then whole answers in milliseconds, beside what is aimed at: networks, finite jumps,
 synaptic time constants.
 """
 
@@ -43,13 +43,13 @@ AIMED_AT = {
 
 
 def microseconds(function, repeats, of=NEURONS):
-    """Median time of one neuron of a batch, the first call not counted."""
+    """Median processor time of one neuron of a batch, the first call not counted."""
     function()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = time.process_time()  # other work on the machine counts little
         function()
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return statistics.median(times) / of * 1e6
 
 
