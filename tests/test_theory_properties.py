@@ -170,7 +170,7 @@ def test_receding_reversal_potentials_turn_conductances_into_currents(g, a, r_E,
     expected, error = rate(CURRENT.replace(g=g, a=a), noise, r_E, ratio * r_E)
     assume(expected > 1e-3)
     gaps = []
-    for far in (1e3, 4e3):
+    for far in (4e3, 1.6e4):
         params = CONDUCTANCE.replace(
             a=a / far, g=g, E_E=(-55 + 55 * far) * mV, E_I=(-55 - 20 * far) * mV
         )
