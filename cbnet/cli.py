@@ -180,7 +180,7 @@ def _showing(others):
 
     def showwarning(message, category, *where, **more):
         if issubclass(category, CbnetWarning):
-            text = " ".join(options.in_options(str(message)).split())
+            text = " ".join(str(message).split())
             if text not in said:  # of several inputs, fixed points or populations
                 said.add(text)
                 _say("warning", text)

@@ -110,13 +110,17 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
         `params` if not given.
     population : {"E", "I"}
         Whose parameters to use.
-    noise : {"shot", "diffusion", "effective", "kramers"}, optional
-        How fluctuations are treated: jumps as they are, white noise that depends on v, white noise
-        frozen at one potential, or rare escapes (rate only; NaN unless μ is below the threshold).
-        Left out, it is the right one for the synapses: finite jumps if they are instantaneous.
+    noise : str, optional
+        How fluctuations are treated. ``"shot"``: jumps as they are; ``"colored"``: with synaptic
+        time constants; ``"diffusion"``: white noise that depends on v; ``"effective"``: white noise
+        frozen at one potential; ``"kramers"``: rare escapes (rate only; NaN unless μ is below the
+        threshold). With synaptic time constants also ``"fast"``, ``"rescaled"``, ``"adiabatic"``
+        and ``"rice"`` (rates only), which warn outside of the range that their functions in
+        :mod:`cbnet.theory.colored_noise_limits` state. Left out, it is the right one for the
+        synapses: ``"shot"`` if they are instantaneous, ``"colored"`` otherwise.
     rtol : float, optional
-        Relative accuracy; that of the noise if not given (1e-4 for finite jumps, 1e-8 for white
-        noise).
+        Relative accuracy; that of the noise if not given (1e-4 for finite jumps, 1e-2 with
+        synaptic time constants, 1e-8 for white noise).
     frozen_at : Quantity, optional
         Potential at which ``"effective"`` freezes B², halfway from μ to the threshold if not given.
 
@@ -137,8 +141,9 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     -----
     Assumes independent Poisson inputs; white noise also jumps so small that only their mean and
     variance matter (the diffusion approximation, A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev.
-    X 12, 011044 (2022), Sec. II). With synaptic time constants the answer is the limit in which
-    they vanish, and ``noise`` says so.
+    X 12, 011044 (2022), Sec. II). With synaptic time constants ``"shot"``, ``"diffusion"``,
+    ``"effective"`` and ``"kramers"`` are the limit in which they vanish, and the answer's ``noise``
+    says so.
 
     Examples
     --------
