@@ -135,6 +135,8 @@ class Network:
             if found is not None:
                 share, step = share + step, 2 * step
                 unknowns, slope = found
+            elif share == 0 and step == 1 and (found := self._relax(unknowns)) is not None:
+                return found
             elif step > _SHORTEST:
                 step /= 2
             else:
@@ -143,6 +145,24 @@ class Network:
                     f"{share:.2g} of those asked for (two branches may meet); take the other state"
                 )
         return unknowns, slope
+
+    def _relax(self, unknowns):
+        """A solution far from equal rates, where a small spread grows by itself.
+
+        Means follow by Newton's method, spreads by iteration, which leads to those that last.
+        """
+        unknowns = unknowns.copy()
+        for _ in range(_ITERATIONS):
+            value, slope = self.slope(unknowns, 1.0, _moments)
+            gap, means = value - unknowns, slice(0, None, 2)
+            left = np.eye(len(gap) // 2) - slope[means, means]
+            change = np.linalg.lstsq(left, gap[means], rcond=None)[0]
+            most = 0.3 * np.maximum(unknowns[means], 1e-2)
+            unknowns[means] += np.clip(change, -most, most)
+            unknowns[1::2] += gap[1::2] / 2
+            if np.all(np.abs(gap) <= 0.02 * np.repeat(np.maximum(unknowns[means], _NOTHING), 2)):
+                return self._newton(unknowns, 1.0)
+        return None
 
     def _newton(self, unknowns, share):
         unknowns = unknowns.copy()
