@@ -84,6 +84,22 @@ def test_small_spread_is_that_of_linear_response(conductance):
     assert left_out < 2e-3 * expected
 
 
+def test_with_strong_coupling_rates_differ_by_themselves():
+    """Above K G² + γK H² = 1 (G, H slopes of Φ at equal rates) a small spread grows."""
+    params = cbnet.load("current").scaled("log", 100_000)
+    equal = cbnet.heterogeneity(params, CV_K=0, noise="diffusion")
+    nu, neuron = at(equal, "rate_mean"), Neuron(params, "E", "diffusion")
+    h, K, K_I = 1e-5 * nu, 100_000, 25_000
+    r_E = np.array([h, -h, 0, 0]) + nu + 30
+    r_I = np.array([0, 0, h, -h]) + nu
+    up, down, more, less = neuron.passage(r_E, r_I, 1e-10, cv=False).rate
+    feedback = ((up - down) / (2 * h)) ** 2 / K + ((more - less) / (2 * h)) ** 2 / K_I
+    assert feedback > 1 and not equal.stable and at(equal, "rate_sd") == 0
+    found = cbnet.heterogeneity(params, CV_K=5e-4, noise="diffusion")
+    assert found.stable and at(found, "rate_sd") > at(found, "rate_mean")
+    assert at(found, "fraction_silent") > 0.1
+
+
 @pytest.mark.parametrize(
     ("model", "cv", "correlation"), [("conductance", 0.3, 0.0), ("current", 0.15, 0.5)]
 )

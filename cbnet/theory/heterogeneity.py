@@ -220,15 +220,19 @@ def heterogeneity(
 
     Assumes that out-degrees do not depend on in-degrees (a presynaptic rate is that of any neuron),
     that in-degrees are large enough for the sum over partners to be Gaussian, and asynchronous and
-    Poissonian spikes. Gaussian in-degrees are real numbers, clipped at 0. The spread of rates that
-    arises by itself in a network with equal in-degrees and strong coupling is not looked for: there
-    the answer is the state in which all rates are equal, and `stable` is False.
+    Poissonian spikes. Gaussian in-degrees are real numbers, clipped at 0.
+
+    Where coupling is so strong that K (∂Φ/∂R_E)² + γK (∂Φ/∂R_I)² exceeds 1 at equal rates, a small
+    spread of rates grows by itself: for CV_K → 0 the answer tends to a state with a spread, and not
+    to equal rates; with CV_K = 0 it is the state with equal rates, and `stable` is False. Whether
+    rates that differ by themselves stand still is not a question that this theory answers.
 
     References
     ----------
-    C. van Vreeswijk and H. Sompolinsky, Neural Comput. 10, 1321 (1998), Sec. 7, and A. Roxin, N.
-    Brunel, D. Hansel, G. Mongillo and C. van Vreeswijk, J. Neurosci. 31, 16217 (2011), for the
-    self-consistent distribution; A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044
+    C. van Vreeswijk and H. Sompolinsky, Neural Comput. 10, 1321 (1998), and A. Roxin, N. Brunel, D.
+    Hansel, G. Mongillo and C. van Vreeswijk, J. Neurosci. 31, 16217 (2011), for the self-consistent
+    distribution; S. Ostojic, Nature Neurosci. 17, 594 (2014), for spread that arises by itself; A.
+    Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044
     (2022), for networks of conductance synapses.
 
     Examples
