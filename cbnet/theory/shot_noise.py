@@ -33,17 +33,19 @@ _LEVELS = (
 )
 _ROUGH = 3e-3  # accuracy for which the first levels serve
 _THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
-# A difference between two levels is the error of the lower one. That of the higher one is less than
-# a third of it once the layers are resolved; until then, and with thin layers, count it in full.
-_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1 / 3, 1.0, 4
+# A difference between two levels is the error of the lower one. That of the higher one is mostly a
+# tenth of it once the layers are resolved; until then, and with thin layers, it may be as large, and
+# one of a hundred neurons has levels that agree by chance. Factors with which 99 % are covered:
+_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1.0, 2.0, 4
 _FLOOR = 1e-9  # of rounding
 # On a lattice: accuracies from which on each level is the first, how many levels there are, the
 # chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
 _FIRST, _TOP = (3e-3, 1e-5, 1e-7, 0.0), 5
 _LOST, _KNOWN = 0.03, 0.03
 _LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
-_ROUGHER_LATTICE, _SMOOTH_LATTICE = 2.5, 1.2
-_LARGEST = 5_000_000  # numbers in a factorised matrix: about a second
+_ROUGHER_LATTICE, _SMOOTH_LATTICE = 3.0, 2.0
+_FAR = 28.0  # e^-28: rounding, as seen from the lower end
+_LARGEST = 3_000_000  # numbers in a factorised matrix: half a second
 _RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 _SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
 _NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
@@ -158,7 +160,7 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     Assumes what :func:`passage` does. Spikes rarer than rounding allows are a Poisson train.
     """
     process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
-    lattice = _jump_lattice.of_process(process, np.log(1 / rtol) + 10)
+    lattice = _jump_lattice.of_process(process, _FAR)
     t = np.asarray(t, float) - process.tau_rp
     if lattice is None:
         if process.R_E == 0:
@@ -229,7 +231,7 @@ def _on_panels(process, rtol, cv, moments):
 
 def _on_lattice(process, rtol, cv, moments):
     """Statistics and their error where jumps are translations; None if that is not the way."""
-    lattice = _jump_lattice.of_process(process, np.log(1 / rtol) + 10)
+    lattice = _jump_lattice.of_process(process, _FAR)
     if lattice is None:
         return None
     width = process.threshold - process.reset
@@ -317,7 +319,7 @@ def _with_excitation(process):
 
 
 def _surveyed(process, rtol):
-    reach = np.log(1 / rtol) + 5
+    reach = np.log(1 / rtol) + 10
     found = survey(process, reach)
     if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
         found = found.below(3 * reach + 40)
