@@ -33,14 +33,15 @@ _LEVELS = (
 )
 _ROUGH = 3e-3  # accuracy for which the first levels serve
 _THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
-# A difference between two levels is the error of the lower one. That of the higher one is mostly a
-# tenth of it once the layers are resolved; until then, and with thin layers, it may be as large, and
-# one of a hundred neurons has levels that agree by chance. Factors with which 99 % are covered:
+# A difference between two levels is the error of the lower one. That of the higher one is mostly
+# a tenth of it once the layers are resolved; until then, and with thin layers, it may be as large,
+# and in one neuron of a hundred two levels agree by chance: these factors cover such too.
 _SMOOTH, _ROUGHER, _SMOOTH_FROM = 1.0, 2.0, 4
 _FLOOR = 1e-9  # of rounding
 # On a lattice: accuracies from which on each level is the first, how many levels there are, the
 # chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
 _FIRST, _TOP = (3e-3, 1e-5, 1e-7, 0.0), 5
+_THINNEST, _TOP_THIN = 0.025, 3  # layers for which the other panels are faster soon
 _LOST, _KNOWN = 0.03, 0.03
 _LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
 _ROUGHER_LATTICE, _SMOOTH_LATTICE = 3.0, 2.0
@@ -77,8 +78,11 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     Notes
     -----
     Assumes independent Poisson arrivals, a threshold that is tested after every arrival and along
-    the leak, and that arrivals while refractory move nothing. Rates below e^-70 Hz are those of
-    :func:`large_deviation`, and the answer's note says so; the error is then that of the voltage.
+    the leak, and that arrivals while refractory move nothing. Where leak and jumps are straight
+    lines in v, panels are those of a lattice of jumps (:mod:`_jump_lattice`), several times as
+    fast; other membranes, the rarest spikes and the thinnest layers need those of
+    :mod:`_jump_system`. Rates below e^-70 Hz are those of :func:`large_deviation`, and the answer's
+    note says so; the error is then that of the voltage.
 
     References
     ----------
@@ -237,7 +241,8 @@ def _on_lattice(process, rtol, cv, moments):
     width = process.threshold - process.reset
     asked = np.array([True, cv, moments, moments])
     before, best = None, None
-    for level in range(next(k for k, least in enumerate(_FIRST) if rtol >= least), _TOP):
+    top = _TOP if lattice.thinness > _THINNEST else _TOP_THIN
+    for level in range(next(k for k, least in enumerate(_FIRST) if rtol >= least), top):
         try:
             system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
         except MemoryError:
