@@ -73,8 +73,8 @@ def outcome(name, k):
         try:
             found = cbnet.respond(params, r_E * Hz, r_I * Hz, noise=name)
         except ConvergenceError as error:
-            rate = float(error.best.rate)
-            return ("ConvergenceError", "") if np.isfinite(rate) else ("no rate", str(error))
+            known = np.isfinite(float(error.best.rate)) or "no grid holds" in str(error)
+            return ("ConvergenceError", "") if known else ("no rate", str(error))
         except CbnetError as error:
             return type(error).__name__, str(error)
         except TooLong:
