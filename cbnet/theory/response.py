@@ -67,17 +67,55 @@ class Response(results.Result):
             If this is the response to several inputs, or was computed by a formula that has no
             density.
         """
+        neuron = self._one("density", "density", "diffusion")
+        p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
+        return p / to_quantity(1.0, "V")
+
+    def isi_density(self, t):
+        """Probability density of the intervals between spikes.
+
+        Parameters
+        ----------
+        t : Quantity
+            Intervals, of any shape.
+
+        Returns
+        -------
+        Quantity
+            In 1/s; zero within the refractory time.
+
+        Raises
+        ------
+        ParameterError
+            If this is the response to several inputs, of a neuron that never fires, or was computed
+            in a way that does not give intervals.
+
+        Examples
+        --------
+        >>> import cbnet
+        >>> from brian2 import ms
+        >>> response = cbnet.respond(cbnet.load("conductance"), r_E="30Hz", r_I="12Hz")
+        >>> [round(float(f), 2) for f in response.isi_density([1, 20, 200] * ms)]
+        [0.0, 15.57, 0.5]
+        """
+        neuron = self._one("isi_density", "intervals", "shot")
+        if tuple(getattr(getattr(t, "dim", None), "_dims", ())) != unit("s")[1]:
+            raise ParameterError(f"t: got {t}; expected times, as in 20*ms")
+        f = neuron.method.intervals(neuron, float(self.r_E), float(self.r_I), np.asarray(t, float))
+        return f / to_quantity(1.0, "s")
+
+    def _one(self, label, wanted, instead):
+        """The neuron of a response to one input, whose method must know something."""
         if np.ndim(self.rate):
             raise ParameterError(
-                f"density: got responses to {np.size(self.rate)} inputs; expected one; call "
+                f"{label}: got responses to {np.size(self.rate)} inputs; expected one; call "
                 "respond() with scalar r_E and r_I"
             )
         kind = self.noise.split()[0]
         neuron = Neuron(self.parameters, self.population, kind, float(self.frozen_at))
-        if neuron.method.density is None:
-            raise ParameterError(f"density: got noise={kind!r}, which has none; use 'diffusion'")
-        p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
-        return p / to_quantity(1.0, "V")
+        if getattr(neuron.method, wanted) is None:
+            raise ParameterError(f"{label}: got noise={kind!r}, which has none; use {instead!r}")
+        return neuron
 
 
 def _volts(v, label):
