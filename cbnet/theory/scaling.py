@@ -10,10 +10,11 @@ from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, nearest, to_quantity
 from . import _methods
 from ._jump_process import momentum
+from ._line import SILENT
 from ._neuron import Neuron
 from ._roots import all_roots
 from .response import rates_in_hertz
-from .self_consistency import SILENT, solve
+from .self_consistency import solve
 
 LAWS = ("sqrt", "inverse", "log", "preserving")
 REFERENCE_NU_X = 20.0  # Hz: external rate of the network whose response is preserved

@@ -11,9 +11,10 @@ from ..parameters import POPULATIONS, to_quantity
 from ._characteristic import leading
 from ._feedback import Feedback
 from ._fluctuations import fano_factor, spectrum
+from ._line import SILENT
 from ._neuron import Neuron
 from .response import rates_in_hertz
-from .self_consistency import SILENT, solve
+from .self_consistency import solve
 
 _BIN = 1e-3  # s, of the spike count
 _HIGHEST = 5e3  # Hz: white noise is no picture of the input at shorter times
