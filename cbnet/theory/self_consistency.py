@@ -318,14 +318,14 @@ def _finish(params, method, rtol, line, found):
     residual = np.array([root.residual for root in found])
     error, cv, voltage, note = np.zeros(len(found)), {}, {}, ""
     # what the feedback amplifies must be known better
-    amplified = np.clip(np.abs(1 - gains), 0.1, 1.0) if method.costly else np.ones(gains.shape)
+    asked = rtol * np.clip(np.abs(1 - gains), 0.1 if method.costly else 1e-3, 1.0)
     for column, p in enumerate(POPULATIONS):
         if p == "I" and line.alike:
             cv["I"] = cv["E"]
             continue
         neuron = line.neurons[p]
         inputs = neuron.values["nu_X"] + rates[:, 0], rates[:, 1]
-        passage = _at(neuron, inputs, rtol * amplified, moments=p == "E")
+        passage = _at(neuron, inputs, np.maximum(asked, min(rtol, 1e-12)), moments=p == "E")
         note = note or passage.note
         silent = rates[:, column] < SILENT
         cv[p] = np.where(silent, np.nan, passage.cv)
