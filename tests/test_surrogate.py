@@ -9,7 +9,7 @@ LOWEST, HIGHEST, RTOL = 1e-6, 500.0, 1e-4
 
 
 class Response:
-    """A made-up excess ln Φ − x: a response that rises to a peak and falls, and counts its calls."""
+    """A made-up excess ln Φ − x of a response that rises and falls; counts its calls."""
 
     def __init__(self, rng, off):
         self.level, self.rise = rng.uniform(-8, 5), rng.uniform(0, 14)
@@ -35,17 +35,18 @@ class Response:
 
 def known(costly):
     """Roots to within 1e-4 by brute force, and how close to a fold the nearest extremum comes."""
-    x = np.linspace(np.log(LOWEST), np.log(HIGHEST), 200_001)
+    x = np.linspace(np.log(LOWEST), np.log(HIGHEST), 60_001)
     F = costly(x, 0)[0]
     k = np.flatnonzero(np.signbit(F[:-1]) != np.signbit(F[1:]))
     inner = np.flatnonzero((np.diff(F[:-1]) * np.diff(F[1:])) < 0) + 1
-    return np.exp(x[k]), np.abs(F[inner]).min(initial=np.inf)
+    roots = x[k] - F[k] * (x[k + 1] - x[k]) / (F[k + 1] - F[k])
+    return np.exp(roots), np.abs(F[inner]).min(initial=np.inf)
 
 
 def test_no_root_is_missed_or_made_up():
     rng = np.random.default_rng(1)
     counts, calls = [], []
-    for _ in range(300):
+    for _ in range(200):
         state = rng.bit_generator.state
         costly = Response(rng, True)
         rng.bit_generator.state = state
@@ -55,8 +56,8 @@ def test_no_root_is_missed_or_made_up():
         if fold < 3e-4:  # two roots or none, as far as the accuracy goes
             continue
         costly.calls = 0
-        found = [r for r in Search(cheap, costly, LOWEST, HIGHEST, RTOL, 1e-2).roots()]
-        assert len(found) == len(expected)
+        found = Search(cheap, costly, LOWEST, HIGHEST, RTOL, 1e-2).roots()
+        assert len(found) == len(expected), (vars(costly), found, expected)
         np.testing.assert_allclose([r.rates[0] for r in found], expected, rtol=2 * RTOL)
         # from a positive excess at the lowest rate the signs of the slopes alternate
         assert [r.gain < 1 for r in found] == [
@@ -64,7 +65,7 @@ def test_no_root_is_missed_or_made_up():
         ]
         counts.append(len(expected))
         calls.append(costly.calls)
-    assert counts.count(3) > 20 and counts.count(1) > 100
+    assert counts.count(3) > 10 and counts.count(1) > 60
     assert np.median(calls) <= 16
 
 
