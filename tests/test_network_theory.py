@@ -1,4 +1,4 @@
-"""Fixed points of networks with finite jumps against their simulation, in the asynchronous state."""
+"""Fixed points of networks with finite jumps beside simulations of the asynchronous state."""
 
 import numpy as np
 import pytest
@@ -35,8 +35,8 @@ def test_fixed_points_are_the_rates_of_simulations(model, inputs):
             for noise in ("shot", "diffusion")
         }
         print(
-            f"{model}, K = {K}, nu_X = {nu_X} Hz: simulated {rate:.3f} ± {sem:.3f} Hz, finite jumps "
-            f"{off['shot']:+.1%}, white noise {off['diffusion']:+.1%}, Fano factor "
+            f"{model}, K = {K}, nu_X = {nu_X} Hz: simulated {rate:.3f} ± {sem:.3f} Hz, "
+            f"finite jumps {off['shot']:+.1%}, white noise {off['diffusion']:+.1%}, Fano factor "
             f"{np.mean(fano):.1f}"
         )
         assert abs(off["shot"]) < ALLOWED + 2 * sem / rate
