@@ -171,7 +171,7 @@ def continuation(params, name, values, *, noise=None, rtol=None, points=_POINTS)
     >>> params = cbnet.load("conductance").replace(g=12)
     >>> found = cbnet.continuation(params, "nu_X", [5, 20]*Hz, noise="diffusion", points=4)
     >>> [round(float(p), 4) for p in found.fold_value]
-    [13.4447]
+    [8.3753, 12.7952]
     """
     method = _methods.choose(noise, params)
     rtol = _methods.accuracy(method, rtol)
