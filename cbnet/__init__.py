@@ -17,6 +17,7 @@ _PUBLIC = {
     "Model": "model",
     "Parameters": "parameters",
     "compare": "comparison",
+    "continuation": "theory.continuation",
     "currents": "theory.currents",
     "load": "library",
     "build": "simulation.run",

@@ -28,6 +28,7 @@ _KINDS = {}
 # Where the kinds of results are defined, for those that no module in use has imported.
 _MODULES = {
     "Comparison": "comparison",
+    "Continuation": "theory.continuation",
     "NeuronSimulation": "simulation.event_driven",
     "Response": "theory.response",
     "Simulation": "simulation.measured",

@@ -285,6 +285,10 @@ POINT_KEYS = [
     "V_mean_mV",
     "V_sd_mV",
     "tau_eff_ms",
+    "growth_rate_per_s",
+    "frequency_Hz",
+    "fano_1ms",
+    "fano_1ms_I",
 ]
 SIMULATION_KEYS = [
     "rate_E_Hz",
@@ -356,6 +360,20 @@ def test_network_keys_and_silence():
     _, out, _ = run("network conductance --set nu_X=0Hz")
     assert "silent" in out and tables.UNDEFINED in out
     assert max(map(len, out.splitlines())) <= 80
+
+
+def test_network_says_which_modes_grow():
+    line = "network conductance --noise diffusion"
+    (point,) = json.loads(run(f"{line} -N 10000 --json")[1])["fixed_points"]
+    assert point["stable"] and point["growth_rate_per_s"] < 0 and point["fano_1ms"] > 1
+    _, out, _ = run(f"{line} -N 10000")
+    assert "Fano" in out and "leading mode" in out
+    # one short delay in common: the static kind of stability says nothing of these oscillations
+    line = "network current --noise diffusion --set K=200 --set a=0.006 --set nu_X=60Hz"
+    (point,) = json.loads(run(f"{line} --set E.nu_X=0Hz --set D=3ms --json")[1])["fixed_points"]
+    assert not point["stable"] and point["growth_rate_per_s"] > 0 and point["frequency_Hz"] > 50
+    assert "without -N" in refused("network conductance --fraction-excitatory 0.5")
+    assert "-N: got 1" in refused("network conductance -N 1")
 
 
 def test_a_result_is_saved_and_shown_again(empty_folder):

@@ -206,6 +206,21 @@ def fixed_points(data):
     return table
 
 
+def modes(data):
+    """A table of the leading modes of the fixed points, and of fluctuations if they are known."""
+    points = data["fixed_points"]
+    columns = [
+        ("growth_rate_per_s", "leading mode\ngrowth, 1/s"),
+        ("frequency_Hz", "frequency\nHz"),
+    ]
+    if any(point["fano_1ms"] is not None for point in points):
+        columns += [("fano_1ms", "Fano, 1 ms\nE"), ("fano_1ms_I", "\nI")]
+    table = grid("state", *(header for _, header in columns))
+    for i, point in enumerate(points, 1):
+        table.add_row(str(i), *(value(point[key], digits=4) for key, _ in columns))
+    return table
+
+
 def comparison(rows):
     """Tables of theory beside simulation, one for each model and scaling."""
     groups = {}

@@ -9,10 +9,11 @@ from scipy.optimize import brentq
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _jump_process, shot_noise
+from ._line import SILENT
 from ._neuron import Neuron
 from ._roots import all_roots
 from .response import rates_in_hertz
-from .self_consistency import SILENT, solve
+from .self_consistency import solve
 
 REFERENCE_NU_X = 20.0  # Hz: external rate of the network whose response is preserved
 _SMALLEST = 1e-12  # efficacy
