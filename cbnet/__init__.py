@@ -17,6 +17,7 @@ _PUBLIC = {
     "Model": "model",
     "Parameters": "parameters",
     "compare": "comparison",
+    "critical_input": "theory.critical",
     "currents": "theory.currents",
     "load": "library",
     "build": "simulation.run",
@@ -25,6 +26,8 @@ _PUBLIC = {
     "respond": "theory.response",
     "solve": "theory.self_consistency",
     "stability": "theory.stability",
+    "tuned_input": "theory.asymptotics",
+    "voltage_scaling": "theory.asymptotics",
 }
 
 _MODULES = ("errors", "plotting", "results")

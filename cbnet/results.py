@@ -35,6 +35,8 @@ _MODULES = {
     "Stability": "theory.stability",
     "Currents": "theory.currents",
     "Scaling": "theory.scaling",
+    "VoltageScaling": "theory.asymptotics",
+    "CriticalInput": "theory.critical",
 }
 
 

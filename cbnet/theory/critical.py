@@ -15,7 +15,7 @@ from .self_consistency import _IRRELEVANT, SILENT, solve
 
 _PER_DECADE = {True: 4, False: 24}  # inputs of the scan, by whether an answer takes milliseconds
 _FITTED = 7  # inputs around the largest rate through which a polynomial is laid
-_ORDER = 4
+_ORDER = 3
 _FLOOR = 1e-9  # Hz: below, a rate is silence
 
 
@@ -263,8 +263,8 @@ def _maximum(of, low, high, method):
     usable = values > _FLOOR
     s, y = (fine - fine[inner]) / width, np.log(np.maximum(values, _FLOOR))
     noise = max(float(np.nanmax(error[usable], initial=0.0)), 1e-12)
-    found = [_vertex(s[usable], y[usable], order, noise) for order in (_ORDER, _ORDER - 1)]
-    if not usable.sum() > _ORDER or found[0] is None:
+    found = [_vertex(s[usable], y[usable], order, noise) for order in (_ORDER, _ORDER + 1)]
+    if found[0] is None:
         at, spread = fine[inner], width * 2.4 / (_FITTED - 1)
         return np.exp(at), np.exp(at) * spread, float(values[inner]), "turns over"
     at, spread, peak = found[0]
@@ -293,9 +293,7 @@ def _uphill(of, x, start):
             # on a plateau go on until it is left, or the range
             level = 0.9 * rates[best]
             sides = [
-                end + step
-                for end, step in ((known[0], -1), (known[-1], 1))
-                if rates[end] >= level
+                end + step for end, step in ((known[0], -1), (known[-1], 1)) if rates[end] >= level
             ]
         before = known.size
         for k in sides:
@@ -312,11 +310,13 @@ def _vertex(s, y, order, noise):
     polynomial = np.polynomial.Polynomial.fit(s, y, order, domain=[-1, 1], window=[-1, 1])
     slope = polynomial.deriv()
     curve = slope.deriv()
-    roots = [r.real for r in slope.roots() if abs(r.imag) < 1e-9 and s[0] <= r.real <= s[-1]]
-    roots = [r for r in roots if curve(r) < 0]
-    if not roots:
+    # not its roots: those of a vanishing leading coefficient are rounding
+    grid = np.linspace(s[0], s[-1], 401)
+    at = grid[np.argmax(polynomial(grid))]
+    if at in (grid[0], grid[-1]):
         return None
-    at = max(roots, key=polynomial)
+    for _ in range(3):
+        at = float(at - slope(at) / curve(at))
     powers = np.arange(order + 1)
     matrix = s[:, None] ** powers
     residual = np.sqrt(np.sum((y - polynomial(s)) ** 2) / max(s.size - order - 1, 1))

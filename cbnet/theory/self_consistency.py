@@ -7,7 +7,7 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
-from . import _methods
+from . import _methods, renewal
 from ._neuron import Neuron
 from ._roots import (
     Root,
@@ -19,6 +19,7 @@ from ._roots import (
 
 # What does not enter the theory: populations that differ in nothing else are one to the solver.
 _IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
+TRAINS = ("poisson", "renewal")
 # Φ(ν_X, 0) below this (Hz) counts as silence.
 SILENT = 1e-6
 _HIGHEST = 1e6  # Hz, where nothing but the membrane limits the rate (no refractory time)
@@ -115,7 +116,7 @@ class Solution(results.Result):
         return "\n".join(lines)
 
 
-def solve(params, *, noise=None, rtol=None):
+def solve(params, *, noise=None, rtol=None, trains="poisson"):
     """Every self-consistent pair of population rates.
 
     Parameters
@@ -127,6 +128,10 @@ def solve(params, *, noise=None, rtol=None):
     rtol : float, optional
         Relative accuracy of the rates; that of the noise if not given (1e-4 for finite jumps, 1e-8
         for white noise).
+    trains : {"poisson", "renewal"}
+        What recurrent spike trains are like: Poisson, or renewal processes with the CV that the
+        neurons are found to have (:mod:`cbnet.theory.renewal`), for populations that are alike and
+        noise ``"shot"`` or ``"diffusion"``.
 
     Returns
     -------
@@ -166,6 +171,15 @@ def solve(params, *, noise=None, rtol=None):
         )
     neurons = {p: Neuron(params, p, method.name) for p in POPULATIONS}
     alike = set(params.differing()) <= _IRRELEVANT
+    if trains not in TRAINS:
+        raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
+    if trains == "renewal":
+        if not alike:
+            raise ParameterError(
+                "trains: got 'renewal' for populations that differ; expected the same parameters; "
+                "use trains='poisson'"
+            )
+        neurons = {p: renewal.Renewed(n) for p, n in neurons.items()}
     phi = {p: _Transfer(neurons[p]) for p in POPULATIONS}
     highest = {p: 1 / n.tau_rp if n.tau_rp > 0 else _HIGHEST for p, n in neurons.items()}
     if method.costly:
@@ -174,7 +188,8 @@ def solve(params, *, noise=None, rtol=None):
         found = _one(phi["E"], highest["E"], rtol) if alike else _two(phi, highest, rtol)
     found.sort(key=lambda root: root.rates)
     lines = _balance(neurons)
-    return _finish(params, method, rtol, neurons, alike, found, lines)
+    note = "renewal trains" if trains == "renewal" else ""
+    return _finish(params, method, rtol, neurons, alike, found, lines, note)
 
 
 class _Transfer:
@@ -267,11 +282,11 @@ def _balance(neurons):
     return lines if np.all(np.isfinite(lines) & (lines > 0)) else np.full(2, np.nan)
 
 
-def _finish(params, method, rtol, neurons, alike, found, lines):
+def _finish(params, method, rtol, neurons, alike, found, lines, note):
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
     residual = np.array([root.residual for root in found])
-    error, cv, voltage, note = np.zeros(len(found)), {}, {}, ""
+    error, cv, voltage = np.zeros(len(found)), {}, {}
     asked = rtol
     if method.costly and gains.size:
         # what the feedback amplifies must be known better
@@ -286,7 +301,8 @@ def _finish(params, method, rtol, neurons, alike, found, lines):
             passage = neuron.passage(*inputs, asked, moments=p == "E")
         except ConvergenceError as failure:
             passage = failure.best
-        note = note or passage.note
+        if passage.note not in note:
+            note = "; ".join(filter(None, (note, passage.note)))
         silent = rates[:, column] < SILENT
         cv[p] = np.where(silent, np.nan, passage.cv)
         # an error of Φ is an error of its fixed point, amplified by the feedback
