@@ -171,7 +171,7 @@ def tuned_input(params, mu, r_E=None, *, population="E"):
     >>> from brian2 import mV
     >>> r_I = cbnet.tuned_input(cbnet.load("current"), -60 * mV, "30Hz")
     >>> round(float(r_I), 4)
-    9.2333
+    9.8333
     """
     if population not in POPULATIONS:
         raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
@@ -234,7 +234,7 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     >>> from cbnet.theory import asymptotics
     >>> params = cbnet.load("conductance")
     >>> round(float(asymptotics.escape_rate(params, "30Hz", "20Hz")), 3)
-    0.022
+    0.008
     """
     if noise not in ("shot", "diffusion"):
         raise ParameterError(f"noise: got {noise!r}; expected 'shot' or 'diffusion'")

@@ -40,7 +40,7 @@ def noise_factor(rate, cv, tau_rp, tau):
     --------
     >>> from cbnet.theory.renewal import noise_factor
     >>> [round(float(noise_factor(40.0, 0.5, 0.002, tau)), 3) for tau in (1e-4, 0.02, 10.0)]
-    [0.992, 0.389, 0.25]
+    [0.992, 0.413, 0.25]
     """
     rate, cv, tau = np.broadcast_arrays(*(np.asarray(x, float) for x in (rate, cv, tau)))
     active = (rate > _QUIET) & (cv > 0) & (tau > 0)
