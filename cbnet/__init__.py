@@ -18,6 +18,7 @@ _PUBLIC = {
     "Parameters": "parameters",
     "compare": "comparison",
     "continuation": "theory.continuation",
+    "critical_input": "theory.critical",
     "currents": "theory.currents",
     "load": "library",
     "build": "simulation.run",
@@ -27,6 +28,8 @@ _PUBLIC = {
     "solve": "theory.self_consistency",
     "heterogeneity": "theory.heterogeneity",
     "stability": "theory.stability",
+    "tuned_input": "theory.asymptotics",
+    "voltage_scaling": "theory.asymptotics",
 }
 
 _MODULES = ("errors", "plotting", "results")

@@ -37,6 +37,8 @@ _MODULES = {
     "Currents": "theory.currents",
     "RateDistribution": "theory.heterogeneity",
     "Scaling": "theory.scaling",
+    "VoltageScaling": "theory.asymptotics",
+    "CriticalInput": "theory.critical",
 }
 
 

@@ -14,6 +14,7 @@ from ._roots import Root, all_roots, all_roots_in_the_plane
 from ._surrogate import Search
 from .first_passage import Passage
 
+TRAINS = ("poisson", "renewal")
 _MODES = ("growth_rate", "frequency", "fano_E", "fano_I")
 _CHEAP = "diffusion"  # with which a costly treatment is first guessed
 
@@ -123,7 +124,16 @@ class Solution(results.Result):
         return "\n".join(lines)
 
 
-def solve(params, *, noise=None, rtol=None, oscillations=False, N=None, fraction_excitatory=0.8):
+def solve(
+    params,
+    *,
+    noise=None,
+    rtol=None,
+    trains="poisson",
+    oscillations=False,
+    N=None,
+    fraction_excitatory=0.8,
+):
     """Every self-consistent pair of population rates.
 
     Parameters
@@ -135,6 +145,10 @@ def solve(params, *, noise=None, rtol=None, oscillations=False, N=None, fraction
     rtol : float, optional
         Relative accuracy of the rates; that of the noise if not given (1e-4 for finite jumps, 1e-8
         for white noise).
+    trains : {"poisson", "renewal"}
+        What recurrent spike trains are like: Poisson, or renewal processes with the CV that the
+        neurons are found to have (:mod:`cbnet.theory.renewal`), for populations that are alike and
+        noise ``"shot"`` or ``"diffusion"``.
     oscillations : bool
         Also find the leading mode of every state: `stable` then means that none grows, and
         `growth_rate` and `frequency` are known. It takes 0.1 to 1 s for each state, where all of
@@ -190,13 +204,16 @@ def solve(params, *, noise=None, rtol=None, oscillations=False, N=None, fraction
             raise ParameterError(
                 f"N: got {N} without oscillations=True, which its fluctuations follow from"
             )
-    line = Line(params, method.name)
+    if trains not in TRAINS:
+        raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
+    line = Line(params, method.name, trains)
     if method.costly:
         found = _few(line, Line(params, _CHEAP), rtol, method.scan_rtol)
     else:
         found = _one(line.E, rtol) if line.alike else _two(line.E, line.I, rtol)
     found.sort(key=lambda root: root.rates)
-    solution = _finish(params, method, rtol, line, found)
+    note = "renewal trains" if trains == "renewal" else ""
+    solution = _finish(params, method, rtol, line, found, note)
     return _with_modes(solution, N, fraction_excitatory) if oscillations else solution
 
 
@@ -312,11 +329,11 @@ def _at(neuron, inputs, rtols, moments):
     return Passage(**columns, note="; ".join(dict.fromkeys(filter(None, notes))))
 
 
-def _finish(params, method, rtol, line, found):
+def _finish(params, method, rtol, line, found, note):
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
     residual = np.array([root.residual for root in found])
-    error, cv, voltage, note = np.zeros(len(found)), {}, {}, ""
+    error, cv, voltage = np.zeros(len(found)), {}, {}
     # what the feedback amplifies must be known better
     asked = rtol * np.clip(np.abs(1 - gains), 0.1 if method.costly else 1e-3, 1.0)
     for column, p in enumerate(POPULATIONS):
@@ -326,7 +343,8 @@ def _finish(params, method, rtol, line, found):
         neuron = line.neurons[p]
         inputs = neuron.values["nu_X"] + rates[:, 0], rates[:, 1]
         passage = _at(neuron, inputs, np.maximum(asked, min(rtol, 1e-12)), moments=p == "E")
-        note = note or passage.note
+        if passage.note not in note:
+            note = "; ".join(filter(None, (note, passage.note)))
         silent = rates[:, column] < SILENT
         cv[p] = np.where(silent, np.nan, passage.cv)
         # an error of Φ is an error of its fixed point, amplified by the feedback
