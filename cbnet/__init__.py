@@ -18,6 +18,8 @@ _PUBLIC = {
     "Parameters": "parameters",
     "compare": "comparison",
     "currents": "theory.currents",
+    "Sweep": "sweeps.sweep",
+    "open_sweep": "sweeps.sweep",
     "load": "library",
     "build": "simulation.run",
     "simulate": "simulation.run",

@@ -33,6 +33,7 @@ _MODULES = {
     "Simulation": "simulation.measured",
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
+    "Sweep": "sweeps.table",
     "Currents": "theory.currents",
 }
 

@@ -42,7 +42,9 @@ class Axis:
 
     def at(self, position):
         """What is set at one position: a dict."""
-        return {name: column[position] for name, column in zip(self.names, self.values, strict=True)}
+        return {
+            name: column[position] for name, column in zip(self.names, self.values, strict=True)
+        }
 
 
 def entry_of(name, models, label):
@@ -192,9 +194,13 @@ def make_axes(given, zipped, models, where):
         for name in names:
             if name not in columns:
                 hint = nearest(str(name), columns) if columns else "there is none"
-                raise ParameterError(f"{label}: got {name!r}; expected the name of an axis ({hint})")
+                raise ParameterError(
+                    f"{label}: got {name!r}; expected the name of an axis ({hint})"
+                )
             if name in seen:
-                raise ParameterError(f"{label}: got {name!r}, which is zipped already; give it once")
+                raise ParameterError(
+                    f"{label}: got {name!r}, which is zipped already; give it once"
+                )
             seen.add(name)
         lengths = [len(columns[name][0]) for name in names]
         if len(set(lengths)) > 1:

@@ -30,7 +30,9 @@ def evaluate(rule, K, label):
     >>> evaluate("max(4000, 8K)", 400, "N_E")
     4000
     """
-    expected = f"{label}: got {rule!r}; expected a whole number or a rule such as '8K' or 'max(4000, 4K)'"
+    expected = (
+        f"{label}: got {rule!r}; expected a whole number or a rule such as '8K' or 'max(4000, 4K)'"
+    )
     if isinstance(rule, bool) or not isinstance(rule, int | str):
         raise ParameterError(expected)
     text = re.sub(r"(?<=[\d.)])\s*K\b", "*K", str(rule))

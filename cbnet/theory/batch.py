@@ -10,6 +10,7 @@ from . import _methods, _white
 from ._collocation import statistics
 from ._neuron import Neuron
 from ._panels import place
+from .response import respond
 from .self_consistency import _HIGHEST, _IRRELEVANT, SILENT, solve
 
 RTOL = 1e-6
@@ -94,8 +95,7 @@ def solve_many(networks, noise=None, rtol=None):
     for k, params in enumerate(networks):
         if batched(params, noise):
             values = params.resolve("E")
-            kept = tuple(values[name] for name in _SCALARS) + (values["tau_E"] > 0,)
-            groups.setdefault((id(params.model), kept), []).append((k, values))
+            groups.setdefault(_kind(params, values), []).append((k, values))
     rows = [[] for _ in networks]
     error, notes, failed = np.zeros(len(networks)), [""] * len(networks), {}
     together = {k for members in groups.values() for k, _ in members}
@@ -128,7 +128,85 @@ def solve_many(networks, noise=None, rtol=None):
     for k, states in enumerate(rows):
         for j, state in enumerate(states):
             table[:, k, j] = state
-    return States(**dict(zip(NAMES, table, strict=True)), error=error, noise=tuple(notes), failed=failed)
+    return States(
+        **dict(zip(NAMES, table, strict=True)), error=error, noise=tuple(notes), failed=failed
+    )
+
+
+@dataclass(frozen=True)
+class Responses:
+    """Of many neurons, SI units, as :class:`cbnet.theory.response.Response` has them; shape (n,)."""
+
+    rate: np.ndarray
+    cv: np.ndarray
+    V_mean: np.ndarray
+    V_sd: np.ndarray
+    tau_eff: np.ndarray
+    mu: np.ndarray
+    error: np.ndarray
+    noise: tuple
+    failed: dict
+
+
+def respond_many(neurons, noise=None, rtol=None):
+    """Responses of many neurons to their inputs `r_E` and `r_I`; white noise all at once.
+
+    Parameters
+    ----------
+    neurons : sequence of Parameters
+        Those of the excitatory population are used.
+    noise : str, optional
+        As for :func:`cbnet.respond`.
+    rtol : float, optional
+        Relative accuracy; 1e-6 for white noise if not given.
+
+    Returns
+    -------
+    Responses
+        In the order of `neurons`.
+
+    Examples
+    --------
+    >>> import cbnet
+    >>> from cbnet.theory.batch import respond_many
+    >>> params = cbnet.load("conductance").replace(r_E="30Hz", r_I="12Hz")
+    >>> round(float(respond_many([params], "diffusion").rate[0]), 4)
+    18.1513
+    """
+    names = ("rate", "cv", "V_mean", "V_sd", "tau_eff", "mu", "error")
+    found = np.full((len(names), len(neurons)), np.nan)
+    notes, failed, groups = [""] * len(neurons), {}, {}
+    for k, params in enumerate(neurons):
+        method = _methods.choose(noise, params)
+        if method.name in _BATCHED:
+            values = params.resolve("E")
+            groups.setdefault(_kind(params, values), []).append((k, values))
+            continue
+        try:
+            one = respond(params, noise=noise, rtol=rtol)
+        except ConvergenceError as problem:
+            one, failed[k] = problem.best, str(problem)
+        found[:, k] = [float(one.in_si(name)) for name in names]
+        notes[k] = one.noise
+    for members in groups.values():
+        for first in range(0, len(members), _ROWS):
+            part = members[first : first + _ROWS]
+            owners = [k for k, _ in part]
+            params, values = neurons[owners[0]], [v for _, v in part]
+            method = _methods.choose(noise, params)
+            batch = _Batch(params, values, method, rtol or RTOL)
+            inputs = (np.array([v[name] for v in values]) for name in ("r_E", "r_I"))
+            found[:, owners], wrong = batch.respond(*inputs)
+            for row, k in enumerate(owners):
+                notes[k] = _methods.describe(method, neurons[k])
+                if row in wrong:
+                    failed[k] = _inaccurate(found[-1, k], rtol or RTOL)
+    return Responses(*found, noise=tuple(notes), failed=failed)
+
+
+def _kind(params, values):
+    """Equal for neurons that differ in numbers only."""
+    return id(params.model), *(values[name] for name in _SCALARS), values["tau_E"] > 0
 
 
 def _inaccurate(error, rtol):
@@ -183,6 +261,16 @@ class _Batch:
         except ConvergenceError as error:
             return error.best  # its error counts in the answer
 
+    def respond(self, r_E, r_I):
+        """Columns of :class:`Responses`, and the rows that are not accurate."""
+        try:
+            passage = self.neuron.passage(r_E, r_I, self.rtol, moments=True)
+        except ConvergenceError as error:
+            passage = error.best
+        mu, tau = self.neuron.rest(r_E, r_I)
+        columns = (passage.rate, passage.cv, passage.v_mean, passage.v_sd, tau, mu, passage.error)
+        return np.array(columns), set(np.flatnonzero(~(passage.error <= self.rtol)).tolist())
+
     def excess(self, rows, x, rate):
         """ln Φ − ln ν at x = ln ν."""
         return np.log(np.maximum(rate(rows, np.exp(x)), 1e-300)) - x
@@ -197,7 +285,9 @@ class _Batch:
             for per, end in zip((_SLOW, _FAST), ends, strict=True)
         ]
         grid = np.unique(
-            np.append(np.linspace(ends[0], middle, counts[0]), np.linspace(middle, ends[1], counts[1]))
+            np.append(
+                np.linspace(ends[0], middle, counts[0]), np.linspace(middle, ends[1], counts[1])
+            )
         )
         rows = np.repeat(every, grid.size)
         f = self.excess(rows, np.tile(grid, self.n), self.rough).reshape(self.n, -1)
@@ -255,9 +345,7 @@ class _Batch:
                 break
             mine = owner[todo]
             if attempt in (0, 4):
-                sides = [
-                    self.excess(mine, x[todo] + s * _APART / 2, accurate) for s in (-1, 1)
-                ]
+                sides = [self.excess(mine, x[todo] + s * _APART / 2, accurate) for s in (-1, 1)]
                 slope[todo] = (sides[1] - sides[0]) / _APART
                 step = -(sides[0] + sides[1]) / 2 / slope[todo]
             else:
@@ -298,4 +386,3 @@ def _distinct(owner, low, high):
         last[who] = b
         kept.append(i)
     return owner[kept], low[kept], high[kept]
-
