@@ -282,16 +282,17 @@ class Parameters:
 
     def resolve(self, population="E"):
         """Every value for one population by name: SI floats, whole numbers, words."""
-        values = {}
-        for name, entry in self.model.entries.items():
-            if entry.follows is None:
+        values = dict(self.model.defaults)
+        for name in values:
+            if name in self.changes or f"{population}.{name}" in self.changes:
                 values[name] = self._lookup(name, population)
         for name, entry in self.model.entries.items():
             if entry.follows is not None:
                 set_here = f"{population}.{name}" in self.changes or name in self.changes
                 values[name] = self._lookup(name, population) if set_here else values[entry.follows]
         values |= self.model.derive(values)
-        return {name: values[name] for name in (*self.model.entries, *self._derived_names)}
+        order = (*self.model.entries, *self._derived_names)
+        return {name: values[name] for name in order}
 
     @property
     def _derived_names(self):

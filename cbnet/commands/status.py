@@ -52,6 +52,9 @@ def show(found):
     if found["running"] and found["memory_MB"]:
         table.add_row("memory now", tables.size(int(found["memory_MB"] * 1e6)))
     out.print(table)
+    for name, (then, now) in found["changed_since"].items():
+        text = f"{name}: {then} in the last run, {now} now: running it again computes again"
+        out.print(text, markup=False)
     list_failures(found, sys.stdout)
     for warning, count in found["warnings"].items():
         out.print(f"{count} × {warning}", markup=False)

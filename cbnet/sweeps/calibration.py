@@ -1,5 +1,6 @@
 """How much time a sweep will take, from a short measurement on this machine."""
 
+import contextlib
 import time
 import warnings
 
@@ -9,7 +10,7 @@ from ..errors import CbnetError
 from . import plan, tasks
 from .local import cores
 
-_SHORT = 0.05  # s of network time
+_SHORT_S = 0.3  # of computing, about
 _NETWORKS = 32  # of white-noise theory, which are solved together
 _COMPILE_S = 30.0  # where no compilation was seen
 
@@ -74,10 +75,8 @@ def _theory(grid, units):
     task = tasks.theory(grid.subject, networks, chosen[0].noise, grid.rtol)
     tasks.run(task | {"changes": task["changes"][:1], "points": 1})  # derives the functions
     started = time.perf_counter()
-    try:
+    with contextlib.suppress(CbnetError):  # it took its time all the same
         tasks.run(task)
-    except CbnetError:
-        pass  # it took its time all the same
     each = (time.perf_counter() - started) / len(networks)
     return each, f"{each * 1e3:.3g} ms a theory"
 
@@ -89,8 +88,9 @@ def _simulations(units):
 
     small = min(units, key=lambda unit: unit.cost)
     options = {**small.options, "record": 0}
-    options["duration"] = min(options["duration"], _SHORT)
-    options["transient"] = min(options["transient"], _SHORT)
+    shorter = min(1.0, max(_SHORT_S / small.cost, 0.02 / options["duration"]))
+    options["duration"] *= shorter
+    options["transient"] *= shorter
     jobs = {}
     for unit in units:
         jobs.setdefault(unit.point.index, unit)
@@ -111,7 +111,7 @@ def _simulations(units):
     rate = 0.8 * float(result.in_si("rate_E")) + 0.2 * float(result.in_si("rate_I"))
     short = plan.cost_of(job, rate) - plan.cost_of(job, 0.0)
     work = 1e-9 * plan._NS_STEP * job.layout.N * (job.duration + job.transient) / job.dt + short
-    factor = (result.simulate_s / work) if work > 0 else 1.0
+    factor = max(result.simulate_s, 1e-3) / work
     overhead = max(0.01, wall - result.simulate_s - result.wire_s)
     costs = []
     for unit in units:
@@ -124,8 +124,8 @@ def _simulations(units):
     building_s = max(result.build_s, 1.0) if result.build_s > 1 else _COMPILE_S
     compiling = building_s * max(0, len(missing) - (result.build_s > 1))
     words = (
-        f"{job.layout.N} neurons for {job.duration + job.transient:g} s: {result.simulate_s:.3g} s, "
-        f"{overhead:.2g} s around it, at {rate:.3g} Hz (taken for all)"
+        f"{job.layout.N} neurons for {job.duration + job.transient:g} s: "
+        f"{result.simulate_s:.2g} s, {overhead:.2g} s around it, at {rate:.3g} Hz (taken for all)"
     )
     if missing:
         words += f"; {len(missing)} program{'s' * (len(missing) > 1)} to compile"

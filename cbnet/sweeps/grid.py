@@ -42,6 +42,8 @@ class Point:
     setting : dict
         What the axes set there, SI.
     params : Parameters or None
+    resolved : tuple of dict
+        Values of both populations.
     N : int or None
         Neurons, where there is a simulation.
     refusal : str
@@ -51,6 +53,7 @@ class Point:
     index: tuple
     setting: dict
     params: object = None
+    resolved: tuple = ()
     N: int | None = None
     refusal: str = ""
 
@@ -120,11 +123,12 @@ class Grid:
                 setting |= part
             try:
                 params = self._parameters(setting)
-                N = self._neurons(setting, params) if self.simulation else None
+                resolved = _resolved(params)
+                N = self._neurons(setting, resolved[0]["K"]) if self.simulation else None
             except (ParameterError, ModelError) as error:
                 yield Point(index, setting, refusal=str(error))
             else:
-                yield Point(index, setting, params, N)
+                yield Point(index, setting, params, resolved, N)
 
     def _parameters(self, setting):
         base = self.bases[setting.get("model", next(iter(self.bases)))]
@@ -141,20 +145,15 @@ class Grid:
                 else:
                     derived[prefix + target] = to_quantity(value, model.entry(target, name).unit)
         law = setting.get("scaling", self.scaling)
-        if law in (None, "none") or not ("K" in setting or derived):
-            return (
-                Parameters(model, changes).replace(**derived)
-                if derived
-                else Parameters(model, changes)
-            )
-        if "K" not in setting:
-            return Parameters(model, changes).replace(**derived)
-        K = changes.pop("K")
-        if "K" in base.changes:
+        scaled = law not in (None, "none") and "K" in setting
+        K = changes.pop("K") if scaled else None
+        if scaled and "K" in base.changes:
             changes["K"] = base.changes["K"]
         start = Parameters(model, changes)
         if derived:
             start = start.replace(**derived)
+        if not scaled:
+            return start
         return Parameters(model, {**start.changes, **self._scale(start, law, K, setting)})
 
     def _scale(self, start, law, K, setting):
@@ -179,8 +178,7 @@ class Grid:
             raise ParameterError(str(self._scaled[key]))
         return self._scaled[key]
 
-    def _neurons(self, setting, params):
-        K = params.resolve("E")["K"]
+    def _neurons(self, setting, K):
         size = next(({n: setting[n]} for n in ("N", "N_E") if n in setting), self.size)
         if "N" in size:
             return rules.evaluate(size["N"], K, "N")
@@ -219,6 +217,13 @@ class Grid:
         for name in ("seeds", "keep"):
             given[name] = tuple(given[name])
         return cls(**given)
+
+
+def _resolved(params):
+    """Values of both populations; computed once if there is nothing to differ in."""
+    first = params.resolve("E")
+    alike = not any("." in name for name in params.changes)
+    return first, first if alike else params.resolve("I")
 
 
 def read(path):
@@ -379,8 +384,8 @@ def _seeds(seeds, where):
         if len(set(found)) == len(found):
             return tuple(found)
     raise ParameterError(
-        f"{where}seeds: got {seeds!r}; expected a list of different whole numbers of at least 0, or "
-        "how many there are (3 is 1, 2, 3)"
+        f"{where}seeds: got {seeds!r}; expected a list of different whole numbers of at least 0, "
+        "or how many there are (3 is 1, 2, 3)"
     )
 
 

@@ -88,6 +88,18 @@ def tag(kind, versions=None):
     return digest(kind, made(kind) if versions is None else versions)[:12]
 
 
+def of_values(resolved, left_out):
+    """Bytes of the resolved parameters of both populations, without some of them."""
+    parts = []
+    for values in resolved:
+        names = [name for name in values if name not in left_out]
+        words = [values[name] for name in names if isinstance(values[name], str)]
+        numbers = [float(values[name]) for name in names if not isinstance(values[name], str)]
+        parts += ["\n".join(names), "\n".join(words)]
+        parts.append(struct.pack(f"<{len(numbers)}d", *numbers).hex())
+    return "\n\n".join(parts)
+
+
 _known = {}
 
 

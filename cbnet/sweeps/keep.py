@@ -13,7 +13,7 @@ _NOT_KEPT = ("N", "law", "arrivals", "storage", "initial", "seed", "duration", "
 
 @functools.cache
 def variables(kind):
-    """Declarations by name of what can be kept: of ``"network"``, ``"neuron"``, ``"simulation"``."""
+    """Declarations by name of what can be kept of a network, a neuron or a simulation."""
     if kind == "simulation":
         from ..simulation.measured import Simulation as of
 

@@ -91,8 +91,8 @@ class Local:
                 kind, content = (
                     "failed",
                     (
-                        f"its process was ended from outside {_ATTEMPTS} times ({reason}): too little "
-                        "memory?"
+                        f"its process was ended from outside {_ATTEMPTS} times ({reason}): "
+                        "too little memory?"
                     ),
                 )
             else:

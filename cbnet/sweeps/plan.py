@@ -130,12 +130,6 @@ def _replaced(unit, **changes):
     return Unit(**{**unit.__dict__, **changes})
 
 
-def _values(params, left_out):
-    return [
-        {name: x for name, x in params.resolve(p).items() if name not in left_out} for p in "EI"
-    ]
-
-
 def _add_theory(grid, point, units):
     from ..theory import _methods
 
@@ -144,7 +138,7 @@ def _add_theory(grid, point, units):
     left_out = _NOT_OF_THEORY[grid.subject]
     rtol = grid.rtol if grid.rtol is None else float(grid.rtol)
     model = identity.of_model(point.params.model)
-    values = _values(point.params, left_out)
+    values = identity.of_values(point.resolved, left_out)
     who = identity.digest("theory", grid.subject, model, values, method.name, rtol)
     cost = 4.0 if method.costly else 1e-3
     if grid.subject == "neuron":
@@ -175,7 +169,7 @@ def _add_simulations(grid, point, memory, units):
     needs = storage.needed(job) + _PROCESS_BYTES
     cost = cost_of(job)
     model = identity.of_model(point.params.model)
-    values = _values(point.params, _NOT_OF_NETWORK)
+    values = identity.of_values(point.resolved, _NOT_OF_NETWORK)
     for k, seed in enumerate(grid.seeds):
         who = identity.digest("simulation", model, values, point.N, seed, options)
         unit = Unit(

@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 
-from . import plan
+from . import identity, plan
 from .plan import label
 
 
@@ -18,10 +18,14 @@ def describe(store, planned):
     Returns
     -------
     dict
-        ``folder, running, points, finished, failed, refused, missing, other_versions, damaged,
-        core_s, mean_s, left_s, memory_MB, failures, refusals, warnings``.
+        ``folder, running, points, finished, failed, refused, missing, other_versions, changed_since,
+        damaged, core_s, mean_s, left_s, memory_MB, failures, refusals, warnings``.
     """
-    contents, grid = store.read(), planned.grid
+    made, keep_old = store.last_made()
+    contents, grid = store.read(made), planned.grid
+    if keep_old:
+        contents.finished = {one: x[-1] for one, x in contents.other.items()} | contents.finished
+    stale = _changed(made)
     needed = plan.arrays(grid)
     units = {unit.identity: unit for unit in planned.units}
     finished, seconds, warned = 0, [], Counter()
@@ -54,6 +58,7 @@ def describe(store, planned):
         "refused": len(refused),
         "missing": len(units) - finished - len(failed),
         "other_versions": len(other),
+        "changed_since": stale,
         "damaged": len(contents.damaged),
         "core_s": sum(seconds),
         "mean_s": sum(seconds) / len(seconds) if seconds else None,
@@ -71,6 +76,16 @@ def describe(store, planned):
         "refusals": refused,
         "warnings": dict(warned),
     }
+
+
+def _changed(made):
+    """What is no longer as it was in the last run, by name: then and now."""
+    found = {}
+    for kind, versions in made.items():
+        for name, now in identity.made(kind).items():
+            if versions.get(name) != now:
+                found[f"{name} of {kind}" if name == "code" else name] = [versions.get(name), now]
+    return found
 
 
 def _gist(line):

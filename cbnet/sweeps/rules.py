@@ -42,7 +42,8 @@ def evaluate(rule, K, label):
         raise ParameterError(expected) from None
     if not math.isfinite(found) or abs(found - round(found)) > 1e-9 * abs(found) or found < 1:
         raise ParameterError(
-            f"{label}: got {rule!r}, which is {found:g} for K = {K}; expected a whole number above 0"
+            f"{label}: got {rule!r}, which is {found:g} for K = {K}; expected a whole number above "
+            "0"
         )
     return round(found)
 

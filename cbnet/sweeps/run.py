@@ -3,7 +3,7 @@
 import time
 
 from . import identity, plan, records
-from .store import GRID, PROGRESS, SweepError
+from .store import PROGRESS, SweepError
 
 _PERIOD = 2.0  # s between looks at the memory and notes in the folder
 
@@ -67,7 +67,7 @@ class _Run:
     def run(self, executor, retry_failed, keep_old):
         units = {unit.identity: unit for unit in self.plan.units}
         before = self.store.read()
-        self.store.write_json(GRID, self.plan.grid.to_dict())
+        self.store.begin(self.plan.grid, keep_old)
         for path in before.damaged:
             self.store.set_aside(path)
             self.warn(f"{path}: is damaged and was set aside; its points are computed again")
@@ -264,11 +264,12 @@ def _told(units, before, old, keep_old):
         for name in ours:
             if record.made.get(name) != ours[name]:
                 theirs.setdefault(name, set()).add((record.made.get(name), ours[name]))
-    changed = "; ".join(
-        f"{'code of cbnet' if name == 'code' else name} {' and '.join(sorted(str(a) for a, _ in x))}"
-        f" then, {sorted(b for _, b in x)[0]} now"
-        for name, x in theirs.items()
-    )
+    told = []
+    for name, pairs in theirs.items():
+        then = " and ".join(sorted({str(x) for x, _ in pairs}))
+        now = " and ".join(sorted({x for _, x in pairs}))
+        told.append(f"{'code of cbnet' if name == 'code' else name} {then} then, {now} now")
+    changed = "; ".join(told)
     what = (
         "they are taken as finished (--keep-old) and marked in the data"
         if keep_old

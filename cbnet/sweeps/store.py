@@ -31,7 +31,7 @@ class Contents:
     Attributes
     ----------
     finished : dict of str to (Record, int)
-        By identity, for the versions that compute now.
+        By identity, for the versions asked for.
     other : dict of str to list of (Record, int)
         Those that other versions computed.
     failed : dict of str to dict
@@ -78,8 +78,8 @@ class Store:
         own = {LOCK, PROGRESS, _POINTS, _FAILED}
         if not new and not self.exists and {p.name for p in self.folder.iterdir()} - own:
             raise ParameterError(
-                f"--out: got the folder {str(self.folder)!r} with other files in it; expected a new "
-                "one, or that of a sweep"
+                f"--out: got the folder {str(self.folder)!r} with other files in it; expected a "
+                "new one, or that of a sweep"
             )
         lock = FileLock(self.folder / LOCK)
         with self.explained():
@@ -135,8 +135,8 @@ class Store:
         except OSError as error:
             if error.errno in _FULL:
                 raise SweepError(
-                    f"{self.folder}: no space left on its disk; what is finished is kept: make room "
-                    "and run the same command again"
+                    f"{self.folder}: no space left on its disk; what is finished is kept: make "
+                    "room and run the same command again"
                 ) from error
             if error.errno in (errno.EACCES, errno.EROFS, errno.EPERM, errno.ENOTDIR):
                 raise SweepError(
@@ -178,6 +178,11 @@ class Store:
         with self.explained():
             records.write(self._failure(one), json.dumps(about).encode())
 
+    def begin(self, grid, keep_old):
+        """Say what is run here, and by which versions."""
+        made = {kind: identity.made(kind) for kind in ("theory", "simulation")}
+        self.write_json(GRID, {"grid": grid.to_dict(), "made": made, "keep_old": keep_old})
+
     def grid(self):
         """The grid that was run here last.
 
@@ -186,8 +191,17 @@ class Store:
         ParameterError
             If no sweep was started here.
         """
+        return Grid.from_dict(self._last()["grid"])
+
+    def last_made(self):
+        """Versions that the last run had, by kind, and whether it took older points too."""
+        last = self._last()
+        return last["made"], last["keep_old"]
+
+    def _last(self):
         try:
-            return Grid.from_dict(json.loads((self.folder / GRID).read_text(encoding="utf-8")))
+            last = json.loads((self.folder / GRID).read_text(encoding="utf-8"))
+            return {name: last[name] for name in ("grid", "made", "keep_old")}
         except FileNotFoundError:
             raise ParameterError(
                 f"{self.folder}: got a folder without {GRID}; expected that of a sweep"
@@ -204,22 +218,28 @@ class Store:
         except (OSError, ValueError):
             return {}
 
-    def read(self):
+    def read(self, made=None):
         """Everything that is kept.
+
+        Parameters
+        ----------
+        made : dict, optional
+            By kind, the versions whose points are finished ones; those that compute now if not
+            given.
 
         Returns
         -------
         Contents
         """
-        found, tags = Contents(), {}
+        found = Contents()
+        made = made or {kind: identity.made(kind) for kind in ("theory", "simulation")}
         for path in sorted((self.folder / _POINTS).glob("*.points")):
             try:
                 record = records.Record.from_bytes(path.read_bytes())
             except (CbnetError, OSError, ValueError, KeyError):
                 found.damaged.append(path)
                 continue
-            kind = record.kind
-            current = tags.setdefault(kind, identity.made(kind)) == record.made
+            current = made[record.kind] == record.made
             for row, one in enumerate(record.identities):
                 if current:
                     found.finished[one] = record, row

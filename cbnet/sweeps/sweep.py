@@ -150,9 +150,9 @@ class Sweep:
                     warn=warn,
                 )
             except Interrupted:
-                table.write(store, table.collect(folder, planned, keep_old))
+                table.write(store, table.collect(folder, planned))
                 raise
-            found = table.collect(folder, planned, keep_old)
+            found = table.collect(folder, planned)
             table.write(store, found)
         return found
 

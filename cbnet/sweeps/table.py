@@ -143,16 +143,14 @@ class Results:
 results._KINDS["Sweep"] = Results
 
 
-def collect(folder, planned=None, keep_old=False):
-    """Everything that a folder has for its grid.
+def collect(folder, planned=None):
+    """Everything that the last run of a folder has for its grid.
 
     Parameters
     ----------
     folder : str or Path
     planned : Plan, optional
         Made again from the grid in the folder if not given.
-    keep_old : bool
-        Take what other versions computed where nothing else is.
 
     Returns
     -------
@@ -160,7 +158,8 @@ def collect(folder, planned=None, keep_old=False):
     """
     store = Store(folder)
     planned = plan.make(store.grid()) if planned is None else planned
-    return assemble(planned, store.read(), keep_old)
+    made, keep_old = store.last_made()
+    return assemble(planned, store.read(made), keep_old)
 
 
 def assemble(planned, contents, keep_old=False):

@@ -17,7 +17,7 @@ RTOL = 1e-6
 _BATCHED = ("diffusion", "effective")
 _ROUGH = (0.5, 5, 12.0)  # panels, order and reach of a rate that is good to about 1e-3
 _ROWS = 8192
-_SLOW, _FAST = 3, 8  # rates a decade, below and above 0.1 Hz
+_SLOW, _FAST = 1, 6  # rates a decade, below and above where they change the input
 _APART = 0.02  # of ln ν, between the two rates that give a slope
 # What chooses functions or is no column of theirs.
 _SCALARS = ("theta", "V_r", "tau_rp", "jump", "law")
@@ -58,7 +58,9 @@ NAMES = ("rate_E", "rate_I", "cv_E", "cv_I", "stable", "V_mean", "V_sd", "tau_ef
 def batched(params, noise):
     """Whether a network is solved together with others: white noise, populations alike."""
     name = _methods.choose(noise, params).name
-    return name in _BATCHED and set(params.differing()) <= _IRRELEVANT
+    if name not in _BATCHED:
+        return False
+    return not any("." in key for key in params.changes) or set(params.differing()) <= _IRRELEVANT
 
 
 def solve_many(networks, noise=None, rtol=None):
@@ -135,7 +137,7 @@ def solve_many(networks, noise=None, rtol=None):
 
 @dataclass(frozen=True)
 class Responses:
-    """Of many neurons, SI units, as :class:`cbnet.theory.response.Response` has them; shape (n,)."""
+    """Of many neurons, shape (n,), in SI units: see :class:`cbnet.theory.response.Response`."""
 
     rate: np.ndarray
     cv: np.ndarray
@@ -278,7 +280,7 @@ class _Batch:
     def run(self):
         """Rows (network, error, state) of every fixed point."""
         every = np.arange(self.n)
-        middle = np.log(np.clip(0.1, SILENT, self.highest))
+        middle = np.log(np.clip(min(0.1, 0.01 * self.nu_X.min()), 10 * SILENT, self.highest / 2))
         ends = np.log(SILENT), np.log(self.highest)
         counts = [
             int(np.ceil(per * abs(middle - end) / np.log(10))) + 1
