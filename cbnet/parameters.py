@@ -231,6 +231,14 @@ class Parameters:
         for population in POPULATIONS:
             self.model.check(self.resolve(population), population)
 
+    @classmethod
+    def checked(cls, model, changes):
+        """An object of values that were those of another one: they are not checked again."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "model", model)
+        object.__setattr__(made, "changes", changes)
+        return made
+
     def replace(self, /, **changes):
         """A copy with other values; a value for one population is ``**{"I.tau_L": 10*ms}``.
 

@@ -12,7 +12,6 @@ EXAMPLES = (
     "cbnet sweep grid.toml --dry-run",
     "cbnet sweep grid.toml --out grid --processes 2",
 )
-_SHOWN = 20  # failures that are listed one by one
 
 
 def sweep(
@@ -87,7 +86,7 @@ def sweep(
         print(f"cbnet: warning: {line}", file=sys.stderr, flush=True)
 
     with progress.reporter(quiet) as reporter:
-        found = asked.run(
+        asked.run(
             folder,
             scheduler=scheduler,
             retry_failed=retry_failed,
@@ -96,9 +95,11 @@ def sweep(
             warn=warn,
             **given,
         )
+    from ..sweeps.report import describe
+    from ..sweeps.store import Store
     from . import status
 
-    told = status.of(folder)
+    told = describe(Store(folder), asked.planned, asked.contents)
     if as_json:
         output.print_json(told)
     else:
@@ -107,7 +108,6 @@ def sweep(
         if as_json or quiet:
             status.list_failures(told, sys.stderr)
         raise typer.Exit(1)
-    del found
 
 
 def _show_estimate(found):

@@ -7,25 +7,25 @@ from . import identity, plan
 from .plan import label
 
 
-def describe(store, planned):
+def describe(store, planned, contents=None):
     """Finished, failed, refused and missing computations of a sweep.
 
     Parameters
     ----------
     store : Store
     planned : Plan
+    contents : Contents, optional
+        Read from the folder if not given.
 
     Returns
     -------
     dict
-        ``folder, running, points, finished, failed, refused, missing, other_versions, changed_since,
-        damaged, core_s, mean_s, left_s, memory_MB, failures, refusals, warnings``.
+        ``folder, running, points, finished, failed, refused, missing, other_versions,
+        changed_since, damaged, core_s, mean_s, left_s, memory_MB, failures, refusals, warnings``.
     """
-    made, keep_old = store.last_made()
-    contents, grid = store.read(made), planned.grid
-    if keep_old:
-        contents.finished = {one: x[-1] for one, x in contents.other.items()} | contents.finished
-    stale = _changed(made)
+    last = store.last_made()
+    contents = store.read(*last) if contents is None else contents
+    grid, stale = planned.grid, _changed(last[0])
     needed = plan.arrays(grid)
     units = {unit.identity: unit for unit in planned.units}
     finished, seconds, warned = 0, [], Counter()

@@ -218,7 +218,7 @@ class Store:
         except (OSError, ValueError):
             return {}
 
-    def read(self, made=None):
+    def read(self, made=None, keep_old=False):
         """Everything that is kept.
 
         Parameters
@@ -226,6 +226,8 @@ class Store:
         made : dict, optional
             By kind, the versions whose points are finished ones; those that compute now if not
             given.
+        keep_old : bool
+            Take those of other versions as finished where there are no such ones.
 
         Returns
         -------
@@ -245,6 +247,9 @@ class Store:
                     found.finished[one] = record, row
                 else:
                     found.other.setdefault(one, []).append((record, row))
+        if keep_old:
+            old = {one: records[-1] for one, records in found.other.items()}
+            found.finished = old | found.finished
         for path in sorted((self.folder / _FAILED).glob("*.json")):
             with contextlib.suppress(OSError, ValueError, KeyError):
                 about = json.loads(path.read_text(encoding="utf-8"))

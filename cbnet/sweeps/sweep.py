@@ -133,7 +133,7 @@ class Sweep:
         SweepError
             If it cannot go on; what is finished is kept.
         """
-        planned = self.plan(memory)
+        self.planned = planned = self.plan(memory)
         if not planned.units:
             _, _, why = planned.refused[0]
             raise grid.ParameterError(f"axes: got no point that can be computed; the first: {why}")
@@ -152,7 +152,8 @@ class Sweep:
             except Interrupted:
                 table.write(store, table.collect(folder, planned))
                 raise
-            found = table.collect(folder, planned)
+            self.contents = store.read(keep_old=keep_old)
+            found = table.assemble(planned, self.contents)
             table.write(store, found)
         return found
 

@@ -158,11 +158,10 @@ def collect(folder, planned=None):
     """
     store = Store(folder)
     planned = plan.make(store.grid()) if planned is None else planned
-    made, keep_old = store.last_made()
-    return assemble(planned, store.read(made), keep_old)
+    return assemble(planned, store.read(*store.last_made()))
 
 
-def assemble(planned, contents, keep_old=False):
+def assemble(planned, contents):
     """The dataset of a grid from what is finished."""
     import xarray as xr
 
@@ -175,13 +174,13 @@ def assemble(planned, contents, keep_old=False):
             continue
         shape = grid.shape + ((len(grid.seeds),) if kind == "simulation" else ())
         own = (*dims, "seed") if kind == "simulation" else dims
-        data |= _columns(grid, kind, units, contents, keep_old, shape, own, versions)
+        data |= _columns(grid, kind, units, contents, shape, own, versions)
         status = np.full(shape, MISSING, dtype="U8")
         for point, what, _ in planned.refused:
             if what in (kind, "both"):
                 status[point.index] = REFUSED
         for one in units:
-            record = _record(contents, one.identity, keep_old)
+            record = contents.finished.get(one.identity)
             words = FINISHED if record else FAILED if one.identity in contents.failed else MISSING
             for place in one.places:
                 status[place] = words
@@ -208,15 +207,7 @@ def assemble(planned, contents, keep_old=False):
     return Results(xr.Dataset(data, coordinates, attributes), grid, failures)
 
 
-def _record(contents, one, keep_old):
-    if one in contents.finished:
-        return contents.finished[one]
-    if keep_old and one in contents.other:
-        return contents.other[one][-1]
-    return None
-
-
-def _columns(grid, kind, units, contents, keep_old, shape, dims, versions):
+def _columns(grid, kind, units, contents, shape, dims, versions):
     """Variables by name from the records of these units."""
     import xarray as xr
 
@@ -224,7 +215,7 @@ def _columns(grid, kind, units, contents, keep_old, shape, dims, versions):
     declared = {n: m for n, m in keep.variables(what).items() if n in grid.keep}
     by_record = {}
     for one in units:
-        found = _record(contents, one.identity, keep_old)
+        found = contents.finished.get(one.identity)
         if found is None:
             continue
         record, row = found

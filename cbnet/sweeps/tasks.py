@@ -111,7 +111,7 @@ def _networks(task):
     from ..model import Model
 
     model = Model.from_dict(task["model"])
-    return [Parameters(model, changes) for changes in task["changes"]]
+    return [Parameters.checked(model, changes) for changes in task["changes"]]
 
 
 def _solve(task):

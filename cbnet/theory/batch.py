@@ -110,8 +110,9 @@ def solve_many(networks, noise=None, rtol=None):
             for row, worst, state in found:
                 rows[owners[row]].append(state)
                 error[owners[row]] = max(error[owners[row]], worst)
+            note = _methods.describe(method, networks[owners[0]])
             for k in owners:
-                notes[k] = _methods.describe(method, networks[k])
+                notes[k] = note
                 if error[k] > (rtol or RTOL):
                     failed[k] = _inaccurate(error[k], rtol or RTOL)
     for k, params in enumerate(networks):
@@ -199,8 +200,9 @@ def respond_many(neurons, noise=None, rtol=None):
             batch = _Batch(params, values, method, rtol or RTOL)
             inputs = (np.array([v[name] for v in values]) for name in ("r_E", "r_I"))
             found[:, owners], wrong = batch.respond(*inputs)
+            note = _methods.describe(method, params)
             for row, k in enumerate(owners):
-                notes[k] = _methods.describe(method, neurons[k])
+                notes[k] = note
                 if row in wrong:
                     failed[k] = _inaccurate(found[-1, k], rtol or RTOL)
     return Responses(*found, noise=tuple(notes), failed=failed)
