@@ -14,8 +14,8 @@ import pytest
 import cbnet
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sweeping import SIMULATION, environment, grid, points, same, start  # noqa: E402
-from sweeping import cbnet as command  # noqa: E402
+from sweeping import SIMULATION, environment, grid, points, same, start
+from sweeping import cbnet as command
 
 pytest.importorskip("distributed", reason="needs the package distributed: the extra [cluster]")
 pytestmark = pytest.mark.slow
