@@ -7,15 +7,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 import cbnet
-
-sys.path.insert(0, str(Path(__file__).parent))
-from sweeping import SIMULATION, environment, grid, points, same, start
-from sweeping import cbnet as command
+from tests.sweeping import SIMULATION, environment, grid, points, same, start
+from tests.sweeping import cbnet as command
 
 pytest.importorskip("distributed", reason="needs the package distributed: the extra [cluster]")
 pytestmark = pytest.mark.slow

@@ -1,8 +1,5 @@
 """Grids: axes, rules, refusals, and what a point is."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 from brian2 import Hz, ms
@@ -11,9 +8,7 @@ import cbnet
 from cbnet.errors import ParameterError
 from cbnet.sweeps import grid as grids
 from cbnet.sweeps import identity, plan, rules
-
-sys.path.insert(0, str(Path(__file__).parent))
-from sweeping import THEORY, grid
+from tests.sweeping import THEORY, grid
 
 
 def make(axes=None, **given):
