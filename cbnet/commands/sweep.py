@@ -6,12 +6,28 @@ from typing import Annotated
 
 import typer
 
+from ..errors import ParameterError
 from . import options, output, progress, tables
 
 EXAMPLES = (
-    "cbnet sweep grid.toml --dry-run",
-    "cbnet sweep grid.toml --out grid --processes 2",
+    "cbnet sweep grid.toml --example",
+    "cbnet sweep grid.toml --out grid",
 )
+EXAMPLE = """\
+model = "conductance"
+run = "theory"               # "simulation", "both"
+noise = "diffusion"          # of the theory
+# N_E = "8K"                 # of simulations; or N = 10000
+# seeds = [1, 2, 3]
+# duration = "1s"
+
+[parameters]
+a = 0.0015
+
+[axes]
+K = [400, 1600]
+nu_X = { linspace = ["20Hz", "80Hz", 7] }
+"""
 
 
 def sweep(
@@ -27,6 +43,9 @@ def sweep(
             show_default=False,
         ),
     ] = None,
+    example: Annotated[
+        bool, typer.Option("--example", help="Write an example of such a file, and do nothing.")
+    ] = False,
     dry_run: Annotated[
         bool,
         typer.Option("--dry-run", help="Only say what would be done, in which memory and time."),
@@ -67,6 +86,9 @@ def sweep(
     debug: options.Debug = False,
 ):
     """Many networks: theory, simulation or both, on every core or on a cluster; resumes."""
+    if example:
+        _write_example(grid)
+        return
     from ..sweeps.sweep import Sweep
 
     given = {
@@ -108,6 +130,17 @@ def sweep(
         if as_json or quiet:
             status.list_failures(told, sys.stderr)
         raise typer.Exit(1)
+
+
+def _write_example(path):
+    try:
+        with open(path, "x", encoding="utf-8") as file:
+            file.write(EXAMPLE)
+    except OSError as error:
+        raise ParameterError(
+            f"GRID.toml: got {path!r} ({error.strerror}); expected a new file for the example"
+        ) from error
+    output.announce(path)
 
 
 def _show_estimate(found):
