@@ -75,7 +75,7 @@ def same(one, other):
     for name in one.variables:
         mine, theirs = one[name], other[name]
         assert mine.dims == theirs.dims, name
-        if mine.dtype.kind == "O":
+        if mine.dtype.kind not in "iuf":
             assert mine.values.tolist() == theirs.values.tolist(), name
         else:
             assert np.ascontiguousarray(mine.values).tobytes() == theirs.values.tobytes(), name
