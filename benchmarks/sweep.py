@@ -1,6 +1,7 @@
-"""Throughput of sweeps, and what a point costs beyond its simulation: ``python -m benchmarks.sweep``.
+"""How fast sweeps are, and what a point costs beside its simulation.
 
-On an otherwise idle machine. ``--scheduler ADDRESS`` measures the same on a Dask cluster.
+``python -m benchmarks.sweep``, on an otherwise idle machine; ``--scheduler ADDRESS`` measures the
+same on a Dask cluster.
 """
 
 import argparse

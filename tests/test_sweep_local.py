@@ -171,6 +171,18 @@ def test_a_point_that_fails_in_any_way_is_a_message():
     assert kind == "failed" and "Error" in message and "\n" not in message
 
 
+def test_a_large_point_waits_for_memory():
+    from cbnet.sweeps.local import Local
+
+    crew = Local(processes=2, memory=300_000_000)
+    crew._busy["a worker"] = "a task", {}, 200_000_000
+    assert crew.fits(50_000_000) is True
+    assert crew.fits(150_000_000) is False  # until the other one is done
+    crew._busy.clear()
+    assert crew.fits(150_000_000) is True
+    assert crew.fits(400_000_000) is None  # never
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
