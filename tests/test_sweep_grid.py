@@ -6,8 +6,8 @@ from brian2 import Hz, ms
 
 import cbnet
 from cbnet.errors import ParameterError
-from cbnet.sweeps import grid as grids
 from cbnet.sweeps import identity, plan, rules
+from cbnet.sweeps import reading as grids
 from tests.sweeping import THEORY, grid
 
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from . import calibration, grid, plan, table
+from ..errors import ParameterError
+from . import calibration, plan, reading, table
 from .run import Interrupted, run
 from .store import Store
 
@@ -54,12 +55,12 @@ class Sweep:
     """
 
     def __init__(self, axes, **options):
-        self.grid = grid.make({"axes": axes, **options})
+        self.grid = reading.make({"axes": axes, **options})
 
     @classmethod
     def read(cls, path):
         """A sweep from a TOML file with the same keys."""
-        return cls.of(grid.read(path))
+        return cls.of(reading.read(path))
 
     @classmethod
     def of(cls, made):
@@ -136,7 +137,7 @@ class Sweep:
         self.planned = planned = self.plan(memory)
         if not planned.units:
             _, _, why = planned.refused[0]
-            raise grid.ParameterError(f"axes: got no point that can be computed; the first: {why}")
+            raise ParameterError(f"axes: got no point that can be computed; the first: {why}")
         store = Store(folder)
         with store.working():
             try:
