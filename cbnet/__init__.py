@@ -20,6 +20,8 @@ _PUBLIC = {
     "continuation": "theory.continuation",
     "critical_input": "theory.critical",
     "currents": "theory.currents",
+    "Sweep": "sweeps.sweep",
+    "open_sweep": "sweeps.sweep",
     "load": "library",
     "build": "simulation.run",
     "simulate": "simulation.run",

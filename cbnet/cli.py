@@ -26,6 +26,8 @@ from .commands import (
     script,
     show,
     simulate,
+    status,
+    sweep,
 )
 from .errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
 from .parameters import nearest
@@ -79,6 +81,8 @@ for _module in (
     neuron,
     network,
     simulate,
+    sweep,
+    status,
     show,
     params,
     script,
@@ -122,8 +126,9 @@ def main(arguments=None):
         except BrokenPipeError:  # whoever read the output has seen enough
             sys.stdout = None
             return FAILED
-        except KeyboardInterrupt:
-            _say("interrupted", "nothing was left half-written; run the same command again")
+        except KeyboardInterrupt as stopped:
+            otherwise = "nothing was left half-written; run the same command again"
+            _say("interrupted", str(stopped) or otherwise)
             return INTERRUPTED
         except Exception as error:
             if "--debug" in arguments:

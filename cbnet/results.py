@@ -34,6 +34,7 @@ _MODULES = {
     "Simulation": "simulation.measured",
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
+    "Sweep": "sweeps.table",
     "Currents": "theory.currents",
     "RateDistribution": "theory.heterogeneity",
     "Scaling": "theory.scaling",

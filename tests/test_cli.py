@@ -24,6 +24,8 @@ COMMANDS = (
     "neuron",
     "network",
     "simulate",
+    "sweep",
+    "status",
     "show",
     "params",
     "script",
@@ -438,6 +440,15 @@ def test_examples_of_show_run_as_printed():
     assert "ending" in refused("show network-conductance.nc --plot network.xyz")
     assert run("neuron conductance --out .")[0] == 0
     assert "a few numbers" in refused("show neuron-conductance.nc --plot neuron.png")
+
+
+def test_examples_of_sweep_and_status_run_as_printed():
+    for line in (*examples("sweep"), *examples("status")):
+        code, out, err = run(line.removeprefix("cbnet "))
+        assert (code, out != "") == (0, True), (line, err)
+    assert "exists" in refused("sweep grid.toml --example")
+    assert json.loads(run("status grid --json")[1])["finished"] == 14
+    assert run("show grid --plot grid.png")[0] == 0
 
 
 @pytest.mark.slow
