@@ -8,10 +8,10 @@ from . import renewal
 from ._neuron import Neuron
 
 # What does not enter the theory: populations that differ in nothing else are one to the solver.
-_IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
+IRRELEVANT = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
 # Φ(ν_X, 0) below this (Hz) counts as silence.
 SILENT = 1e-6
-_HIGHEST = 1e6  # Hz, where nothing but the membrane limits the rate (no refractory time)
+HIGHEST = 1e6  # Hz, where nothing but the membrane limits the rate (no refractory time)
 _FLOOR = 1e-30  # Hz: rarer spikes than these count as this many
 _STEPS = 60
 
@@ -26,7 +26,7 @@ class Transfer:
 
     def __init__(self, neuron):
         self.neuron, self.nu_X = neuron, neuron.values["nu_X"]
-        self.highest = 1 / neuron.tau_rp if neuron.tau_rp > 0 else _HIGHEST
+        self.highest = 1 / neuron.tau_rp if neuron.tau_rp > 0 else HIGHEST
 
     def __call__(self, nu_E, nu_I, rtol):
         """Rates."""
@@ -58,7 +58,7 @@ class Line:
 
     def __init__(self, params, noise, trains="poisson"):
         self.neurons = {p: Neuron(params, p, noise) for p in POPULATIONS}
-        self.alike = set(params.differing()) <= _IRRELEVANT
+        self.alike = set(params.differing()) <= IRRELEVANT
         if trains == "renewal":
             if not self.alike:
                 raise ParameterError(

@@ -8,10 +8,11 @@ import numpy as np
 from ..errors import ConvergenceError
 from . import _methods, _white
 from ._collocation import statistics
+from ._line import HIGHEST, IRRELEVANT, SILENT
 from ._neuron import Neuron
 from ._panels import place
 from .response import respond
-from .self_consistency import _HIGHEST, _IRRELEVANT, SILENT, solve
+from .self_consistency import solve
 
 RTOL = 1e-6
 _BATCHED = ("diffusion", "effective")
@@ -60,7 +61,7 @@ def batched(params, noise):
     name = _methods.choose(noise, params).name
     if name not in _BATCHED:
         return False
-    return not any("." in key for key in params.changes) or set(params.differing()) <= _IRRELEVANT
+    return not any("." in key for key in params.changes) or set(params.differing()) <= IRRELEVANT
 
 
 def solve_many(networks, noise=None, rtol=None):
@@ -234,7 +235,7 @@ class _Batch:
         self.neuron.columns = {k: x for k, x in differing.items() if k not in _SCALARS}
         self.nu_X = np.array([v["nu_X"] for v in values])
         tau_rp = self.neuron.tau_rp
-        self.highest = 1 / tau_rp if tau_rp > 0 else _HIGHEST
+        self.highest = 1 / tau_rp if tau_rp > 0 else HIGHEST
 
     def of(self, rows):
         """The neuron with the columns of some networks."""
