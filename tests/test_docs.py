@@ -21,7 +21,7 @@ BLOCK = re.compile(
 )
 COMMANDS = ("cbnet ", "python ", "pip ")
 BUILT_BY_SPHINX = ("{code-cell} ipython3", "{toctree}", "{eval-rst}", "{math}")
-FORMULAS = ("math", "text", "bibtex")  # languages of what is no code
+NO_CODE = ("math", "text", "bibtex", "toml")
 SLOW = ("cbnet simulate", "cbnet compare")
 
 
@@ -81,7 +81,7 @@ def test_every_block_is_of_a_kind_that_runs_or_is_marked(page):
     found = blocks(page)
     assert len(re.findall("^```", text, re.MULTILINE)) == 2 * len(found)
     for block in found:
-        known = block["language"] in ("", "python", *FORMULAS)
+        known = block["language"] in ("", "python", *NO_CODE)
         built = block["language"].startswith(BUILT_BY_SPHINX)
         assert known or built or block["mark"], block["language"]
 
