@@ -270,7 +270,7 @@ class Parameters:
         Parameters
         ----------
         law : {"sqrt", "inverse", "log", "preserving"}
-            See :func:`cbnet.theory.scaling.efficacy`.
+            See :func:`cbnet.theory.scaling.scale`.
         K : int
             The new in-degree.
         **options

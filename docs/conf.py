@@ -1,11 +1,9 @@
 """How Sphinx builds these pages: ``python -m sphinx -W -b html docs FOLDER``."""
 
-import os
+import re
 
 import cbnet
-
-# Pictures and programs of the tutorial are made while the pages are, without a display.
-os.environ.setdefault("MPLBACKEND", "agg")
+from cbnet.results import Result
 
 project = "cbnet"
 author = copyright = "The cbnet developers"
@@ -14,7 +12,9 @@ version = release = cbnet.__version__
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx.ext.viewcode"]
 source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_build"]
-nitpicky = False  # types of the docstrings are words such as Quantity, not always objects
+nitpicky = True
+# Types in docstrings are words such as Quantity; private modules have no page.
+nitpick_ignore_regex = [("py:class", ".*"), ("py:mod", r"cbnet\..*"), ("py:func", r".*\._.*")]
 
 html_theme = "furo"
 html_title = f"cbnet {release}"
@@ -25,7 +25,6 @@ highlight_language = "none"  # indented blocks are formulas
 myst_enable_extensions = ["deflist"]
 myst_heading_anchors = 3
 
-autodoc_class_signature = "separated"  # results are made by functions, not by their users
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True
 autodoc_typehints = "none"  # docstrings have types, shapes and units
@@ -59,5 +58,22 @@ def formulas(app, what, name, obj, options, lines):
             lines[number:number] = [" " * outside + "::", ""]
 
 
+def attributes(app, what, name, obj, options, lines):
+    """Several attributes in one line: Sphinx takes what stands before a space for a type."""
+    for number, line in enumerate(lines):
+        if re.match(r":(ivar|vartype) \w+, ", line):
+            field, names, text = re.match(r":(\w+) ([\w, ]+):(.*)", line).groups()
+            lines[number] = f":{field} {names.replace(', ', ',')}:{text}"
+
+
+def signature(app, what, name, obj, options, arguments, returned):
+    """Results are made by functions: how to construct one is nobody's concern."""
+    if what == "class" and issubclass(obj, Result):
+        return "", None
+    return None
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", formulas, priority=900)  # after napoleon's 500
+    app.connect("autodoc-process-docstring", attributes, priority=900)
+    app.connect("autodoc-process-signature", signature)
