@@ -17,7 +17,11 @@ _PUBLIC = {
     "Model": "model",
     "Parameters": "parameters",
     "compare": "comparison",
+    "continuation": "theory.continuation",
+    "critical_input": "theory.critical",
     "currents": "theory.currents",
+    "Sweep": "sweeps.sweep",
+    "open_sweep": "sweeps.sweep",
     "load": "library",
     "build": "simulation.run",
     "simulate": "simulation.run",
@@ -26,6 +30,8 @@ _PUBLIC = {
     "solve": "theory.self_consistency",
     "heterogeneity": "theory.heterogeneity",
     "stability": "theory.stability",
+    "tuned_input": "theory.asymptotics",
+    "voltage_scaling": "theory.asymptotics",
 }
 
 _MODULES = ("errors", "plotting", "results")

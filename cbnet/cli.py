@@ -26,6 +26,8 @@ from .commands import (
     script,
     show,
     simulate,
+    status,
+    sweep,
 )
 from .errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
 from .parameters import nearest
@@ -79,6 +81,8 @@ for _module in (
     neuron,
     network,
     simulate,
+    sweep,
+    status,
     show,
     params,
     script,
@@ -122,8 +126,9 @@ def main(arguments=None):
         except BrokenPipeError:  # whoever read the output has seen enough
             sys.stdout = None
             return FAILED
-        except KeyboardInterrupt:
-            _say("interrupted", "nothing was left half-written; run the same command again")
+        except KeyboardInterrupt as stopped:
+            otherwise = "nothing was left half-written; run the same command again"
+            _say("interrupted", str(stopped) or otherwise)
             return INTERRUPTED
         except Exception as error:
             if "--debug" in arguments:
@@ -180,7 +185,7 @@ def _showing(others):
 
     def showwarning(message, category, *where, **more):
         if issubclass(category, CbnetWarning):
-            text = " ".join(options.in_options(str(message)).split())
+            text = " ".join(str(message).split())
             if text not in said:  # of several inputs, fixed points or populations
                 said.add(text)
                 _say("warning", text)

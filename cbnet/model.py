@@ -51,10 +51,17 @@ class Derived:
     meaning: str = ""
 
 
+_FUNCTIONS = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "expm1", "log1p")}
+
+
+@functools.lru_cache(maxsize=256)
+def _compiled(expression):
+    return compile(expression.strip(), "<expression of a model>", "eval")
+
+
 def _evaluate(expression, values):
     """The value of an arithmetic expression over floats in SI."""
-    functions = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "expm1", "log1p")}
-    return eval(expression, {"__builtins__": {}, **functions}, dict(values))
+    return eval(_compiled(expression), {"__builtins__": {}, **_FUNCTIONS}, dict(values))
 
 
 @dataclass(frozen=True)
@@ -141,6 +148,17 @@ class Model:
     def entries(self):
         """Every parameter by name: the reference set, changed and extended by the model's own."""
         return {**reference_table()[0], **self.parameters}
+
+    @functools.cached_property
+    def defaults(self):
+        """Values by name, in SI, of what follows no other parameter."""
+        return {
+            name: entry.value
+            if entry.choices or entry.integer
+            else entry.value * unit(entry.unit)[0]
+            for name, entry in self.entries.items()
+            if entry.follows is None
+        }
 
     @property
     def units(self):

@@ -231,6 +231,14 @@ class Parameters:
         for population in POPULATIONS:
             self.model.check(self.resolve(population), population)
 
+    @classmethod
+    def checked(cls, model, changes):
+        """An object of values that were those of another one: they are not checked again."""
+        made = object.__new__(cls)
+        object.__setattr__(made, "model", model)
+        object.__setattr__(made, "changes", changes)
+        return made
+
     def replace(self, /, **changes):
         """A copy with other values; a value for one population is ``**{"I.tau_L": 10*ms}``.
 
@@ -282,16 +290,17 @@ class Parameters:
 
     def resolve(self, population="E"):
         """Every value for one population by name: SI floats, whole numbers, words."""
-        values = {}
-        for name, entry in self.model.entries.items():
-            if entry.follows is None:
+        values = dict(self.model.defaults)
+        for name in values:
+            if name in self.changes or f"{population}.{name}" in self.changes:
                 values[name] = self._lookup(name, population)
         for name, entry in self.model.entries.items():
             if entry.follows is not None:
                 set_here = f"{population}.{name}" in self.changes or name in self.changes
                 values[name] = self._lookup(name, population) if set_here else values[entry.follows]
         values |= self.model.derive(values)
-        return {name: values[name] for name in (*self.model.entries, *self._derived_names)}
+        order = (*self.model.entries, *self._derived_names)
+        return {name: values[name] for name in order}
 
     @property
     def _derived_names(self):

@@ -28,14 +28,18 @@ _KINDS = {}
 # Where the kinds of results are defined, for those that no module in use has imported.
 _MODULES = {
     "Comparison": "comparison",
+    "Continuation": "theory.continuation",
     "NeuronSimulation": "simulation.event_driven",
     "Response": "theory.response",
     "Simulation": "simulation.measured",
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
+    "Sweep": "sweeps.table",
     "Currents": "theory.currents",
     "RateDistribution": "theory.heterogeneity",
     "Scaling": "theory.scaling",
+    "VoltageScaling": "theory.asymptotics",
+    "CriticalInput": "theory.critical",
 }
 
 

@@ -24,6 +24,8 @@ COMMANDS = (
     "neuron",
     "network",
     "simulate",
+    "sweep",
+    "status",
     "show",
     "params",
     "script",
@@ -285,6 +287,10 @@ POINT_KEYS = [
     "V_mean_mV",
     "V_sd_mV",
     "tau_eff_ms",
+    "growth_rate_per_s",
+    "frequency_Hz",
+    "fano_1ms",
+    "fano_1ms_I",
 ]
 SIMULATION_KEYS = [
     "rate_E_Hz",
@@ -358,6 +364,20 @@ def test_network_keys_and_silence():
     assert max(map(len, out.splitlines())) <= 80
 
 
+def test_network_says_which_modes_grow():
+    line = "network conductance --noise diffusion"
+    (point,) = json.loads(run(f"{line} -N 10000 --json")[1])["fixed_points"]
+    assert point["stable"] and point["growth_rate_per_s"] < 0 and point["fano_1ms"] > 1
+    _, out, _ = run(f"{line} -N 10000")
+    assert "Fano" in out and "leading mode" in out
+    # one short delay in common: the static kind of stability says nothing of these oscillations
+    line = "network current --noise diffusion --set K=200 --set a=0.006 --set nu_X=60Hz"
+    (point,) = json.loads(run(f"{line} --set E.nu_X=0Hz --set D=3ms --json")[1])["fixed_points"]
+    assert not point["stable"] and point["growth_rate_per_s"] > 0 and point["frequency_Hz"] > 50
+    assert "without -N" in refused("network conductance --fraction-excitatory 0.5")
+    assert "-N: got 1" in refused("network conductance -N 1")
+
+
 def test_a_result_is_saved_and_shown_again(empty_folder):
     line = "network conductance --set I.tau_L=10ms --quiet"
     code, printed, _ = run(f"{line} --out results")
@@ -420,6 +440,15 @@ def test_examples_of_show_run_as_printed():
     assert "ending" in refused("show network-conductance.nc --plot network.xyz")
     assert run("neuron conductance --out .")[0] == 0
     assert "a few numbers" in refused("show neuron-conductance.nc --plot neuron.png")
+
+
+def test_examples_of_sweep_and_status_run_as_printed():
+    for line in (*examples("sweep"), *examples("status")):
+        code, out, err = run(line.removeprefix("cbnet "))
+        assert (code, out != "") == (0, True), (line, err)
+    assert "exists" in refused("sweep grid.toml --example")
+    assert json.loads(run("status grid --json")[1])["finished"] == 14
+    assert run("show grid --plot grid.png")[0] == 0
 
 
 @pytest.mark.slow

@@ -62,7 +62,7 @@ def refused(line):
 
 def test_every_noise_is_named_with_its_range():
     assert set(options.NOISES) == set(METHODS) == set(SETTINGS)
-    for command in ("neuron", "network"):
+    for command in ("neuron", "network", "compare"):
         _, out, _ = run(f"{command} --help")
         for name, text in options.NOISES.items():
             assert f"{name}: {text}" in map(str.strip, out.splitlines())
@@ -146,7 +146,7 @@ def test_outside_of_its_range_a_formula_warns_once_on_standard_error():
     assert code == 0 and json.loads(out)["rate_Hz"] > 0
     (warning,) = err.splitlines()
     assert warning == (
-        "cbnet: warning: --noise: got 'rescaled' outside of its range; it is good for mu at least "
+        "cbnet: warning: noise: got 'rescaled' outside of its range; it is good for mu at least "
         "three sd above the threshold: use 'colored'"
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import cbnet
 from cbnet.cli import main
 
 DOCS = Path(__file__).parent.parent / "docs"
@@ -84,6 +85,13 @@ def test_every_block_is_of_a_kind_that_runs_or_is_marked(page):
         known = block["language"] in ("", "python", *NO_CODE)
         built = block["language"].startswith(BUILT_BY_SPHINX)
         assert known or built or block["mark"], block["language"]
+
+
+@pytest.mark.parametrize("name", [name for name in cbnet.__all__ if not name.startswith("_")])
+def test_every_public_name_is_in_the_reference(name):
+    assert re.search(
+        rf"^\.\. auto\w+:: cbnet\.{name}\b", (DOCS / "api.md").read_text("utf-8"), re.M
+    )
 
 
 @pytest.mark.parametrize(("page", "line"), cases(slow=False))

@@ -257,3 +257,15 @@ def test_a_curve_of_a_law_and_one_efficacy_agree(conductance):
     for K in (0, [1000, 2e15], [[1000]], np.nan):
         with pytest.raises(ParameterError, match="K: got .* expected in-degrees from 1 to 1e\\+15"):
             scaling.curve(conductance, "sqrt", K)
+
+
+def test_finite_jumps_above_threshold_keep_their_response_as_white_noise_does(conductance):
+    K = [1e3, 1e4, 1e6, 1e9]
+    inputs = {"r_E": 40 * Hz, "r_I": 20 * Hz}
+    found = scaling.curve(conductance, "preserving", K, **inputs)
+    white = scaling.curve(conductance, "preserving", K, noise="diffusion", **inputs)
+    assert found.exponent == 0
+    assert found.noise == "shot (corrected white noise for K > 1e+06)"
+    # each keeps its own rate, so that they need not agree at any K
+    assert found.a == pytest.approx(white.a, rel=0.02)
+    assert np.log(found.a[3] / found.a[2]) / np.log(1e3) == pytest.approx(-1, abs=0.1)

@@ -185,7 +185,8 @@ def test_keys_of_the_json_object(conductance):
     found = white_solve(conductance).to_dict()
     assert set(found) == {"fixed_points", "balance_line_Hz", "noise", "error"}
     assert set(found["fixed_points"][0]) == {
-        "rate_E_Hz", "rate_I_Hz", "cv_E", "cv_I", "stable", "V_mean_mV", "V_sd_mV", "tau_eff_ms"
+        "rate_E_Hz", "rate_I_Hz", "cv_E", "cv_I", "stable", "V_mean_mV", "V_sd_mV", "tau_eff_ms",
+        "growth_rate_per_s", "frequency_Hz", "fano_1ms", "fano_1ms_I",
     }  # fmt: skip
     assert found["fixed_points"][0]["stable"] is True
 

@@ -43,7 +43,7 @@ def test_reference_neurons(params, row):
 def test_the_error_estimate_covers_the_error(params, row):
     neuron = Neuron(params.replace(a=row[0]), noise="shot")
     inputs = np.array([float(row[1])]), np.array([1.8 * row[1]])
-    fine = neuron.passage(*inputs, rtol=2e-6)
+    fine = neuron.passage(*inputs, rtol=1e-5)
     for rtol in (1e-2, 1e-3, 1e-4):
         found = neuron.passage(*inputs, rtol=rtol)
         assert found.error[0] <= rtol

@@ -23,6 +23,22 @@ def test_rate_is_the_integral(mu, sigma):
     assert found == pytest.approx(by_quadrature(mu, sigma), rel=1e-12)
 
 
+def test_the_series_is_the_integral_of_erfcx():
+    ends = np.array([0, 1e-3, 0.1, 0.7, 1.5, 4, 12, 60, 1e3])
+    for a, b in zip(ends[:-1], ends[1:], strict=True):
+        whole = np.sqrt(np.pi) * quad(erfcx, a, b, epsabs=0, epsrel=1e-13, limit=200)[0]
+        there, back = siegert._integral(np.array([a, b]), np.array([b, a]))
+        # both of 1e-16 of the largest terms, which are of order 0.1
+        assert there == pytest.approx(whole, rel=1e-13, abs=5e-16)
+        assert back == -there
+    # far out a logarithm, and so is the way back from there
+    far = siegert._integral(np.array([1e14, 1e-3]), np.array([2e14, 1e14]))
+    assert far[0] == pytest.approx(np.log(2), rel=1e-13)
+    euler = 0.5772156649015329  # √π ∫₀ˣ erfcx = ln(2x) + γ/2 + O(x⁻²)
+    first = siegert._integral(np.zeros(1), np.array([1e-3]))[0]
+    assert far[1] == pytest.approx(np.log(2e14) + euler / 2 - first, rel=1e-13)
+
+
 def test_the_reference_current_neuron():
     mu, sigma = -0.0665, 0.0050679138  # sigma rounded to 8 digits: the rate is good to 1e-7
     rate = siegert.rate(mu, TAU, sigma**2 / TAU, THETA, V_R, TAU_RP)

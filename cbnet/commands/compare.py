@@ -11,6 +11,7 @@ EXAMPLES = (
     "cbnet compare --K 400,1600 --simulate-K 400 --nu-X 50Hz --seeds 1",
     "cbnet compare --K 400,1600,6400 --simulate-K none --json",
 )
+NOTES = options.NOISE_NOTES
 FOLDER = "cbnet-compare"
 
 

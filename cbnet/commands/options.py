@@ -1,5 +1,6 @@
 """Options that several commands share, and how their values are read."""
 
+import re
 from typing import Annotated
 
 import typer
@@ -107,6 +108,17 @@ def number(text, option, **bounds):
 def whole(text, option, **bounds):
     """The value of an option that counts; None if the option was not given."""
     return None if text is None else Entry(option, None, integer=True, **bounds).parse(text, option)
+
+
+def bytes_of(text, option):
+    """The value of an option that is a size, such as 4GB; None if the option was not given."""
+    if text is None:
+        return None
+    found = re.fullmatch(r"\s*(\d+(?:\.\d*)?|\.\d+)\s*([kMGT]?B)\s*", text)
+    if not found:
+        raise ParameterError(f"{option}: got {text!r}; expected a size, as in 4GB or 500MB")
+    powers = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
+    return int(float(found[1]) * powers[found[2]])
 
 
 def listed(text):

@@ -18,6 +18,9 @@ class Silent:
     def stage(self, name):
         """The work that begins now."""
 
+    def tell(self, text):
+        """What more there is to say about the stage."""
+
     def update(self, fraction):
         """How much of the stage is done, from 0 to 1."""
 
@@ -26,17 +29,21 @@ class Lines(Silent):
     """A line at each stage and now and then, for logs."""
 
     def __init__(self):
-        self._name, self._last = "", 0.0
+        self._name, self._more, self._last = "", "", 0.0
 
     def stage(self, name):
         """The work that begins now."""
-        self._name = name
+        self._name, self._more = name, ""
         self._print(name)
 
     def update(self, fraction):
         """How much of the stage is done, from 0 to 1."""
         if time.monotonic() - self._last >= _PERIOD:
-            self._print(f"{self._name}: {fraction:.0%}")
+            self._print(f"{self._name}: {self._more or f'{fraction:.0%}'}")
+
+    def tell(self, text):
+        """What more there is to say about the stage."""
+        self._more = text
 
     def _print(self, text):
         self._last = time.monotonic()
@@ -78,6 +85,11 @@ class Bar(Silent):
         """How much of the stage is done, from 0 to 1."""
         if self._task is not None:
             self._progress.update(self._task, completed=fraction)
+
+    def tell(self, text):
+        """What more there is to say about the stage."""
+        if self._task is not None:
+            self._progress.update(self._task, description=text)
 
 
 def reporter(quiet):

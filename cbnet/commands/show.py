@@ -1,4 +1,4 @@
-"""``cbnet show``: a saved result as a table and a quick plot."""
+"""``cbnet show``: a saved result, or a sweep, as a table and a quick plot."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,6 +21,7 @@ _SHOWN = {
     "Solution": network.show,
     "Simulation": simulate.show,
     "Comparison": show_comparison,
+    "Results": tables.show_sweep,
 }
 
 
@@ -29,37 +30,72 @@ def show(
         str,
         typer.Argument(
             metavar="FILE",
-            help="A result saved by cbnet, or a folder with one in it.",
+            help="A result saved by cbnet, a folder with one in it, or the folder of a sweep.",
             show_default=False,
         ),
     ],
     plot: Annotated[
         str | None,
         typer.Option(
-            metavar="FILE",
+            metavar="PICTURE",
             help="Also draw it, in this file; the ending says the kind, as in figure.pdf.",
+            show_default=False,
+        ),
+    ] = None,
+    nwb: Annotated[
+        str | None,
+        typer.Option(
+            "--nwb",
+            metavar="FILE.nwb",
+            help="Also write the spike trains that a sweep recorded, as Neurodata Without Borders.",
             show_default=False,
         ),
     ] = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ):
-    """A table, and with --plot a quick plot, of a saved result."""
+    """A table, and with --plot a quick plot, of a saved result or a sweep."""
     from ..results import load
 
     target = None if plot is None else _free(plot)
-    result = load(_found(file))
+    folder = _sweep(file)
+    result = load(_found(file)) if folder is None else folder
+    kind = type(result).__name__
+    if nwb is not None:
+        _write_nwb(result, nwb)
     if target is not None:
         from .. import plotting
 
-        kind = type(result).__name__
-        draw = plotting.comparison if kind == "Comparison" else plotting.quick
+        if kind == "Results":
+            from ..sweeps.drawing import draw
+        else:
+            draw = plotting.comparison if kind == "Comparison" else plotting.quick
         output.save_figure(draw(result), target)
     if as_json:
         output.print_json(result.to_dict())
         return
-    _SHOWN.get(type(result).__name__, _plain)(result)
+    _SHOWN.get(kind, _plain)(result)
     output.announce(target)
+    output.announce(nwb)
+
+
+def _sweep(file):
+    """The results of a sweep in this folder or file of Zarr, if there is one."""
+    from ..sweeps.store import GRID
+
+    if not (Path(file) / GRID).is_file() and not file.rstrip("/").endswith(".zarr"):
+        return None
+    from ..sweeps.sweep import open_sweep
+
+    return open_sweep(file)
+
+
+def _write_nwb(result, path):
+    if type(result).__name__ != "Results":
+        raise ParameterError(f"--nwb: got {path!r} for a result that is no sweep; expected a sweep")
+    from ..sweeps.spikes import write_nwb
+
+    write_nwb(result, path)
 
 
 def _plain(result):

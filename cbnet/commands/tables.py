@@ -206,6 +206,65 @@ def fixed_points(data):
     return table
 
 
+def modes(data):
+    """A table of the leading modes of the fixed points, and of fluctuations if they are known."""
+    points = data["fixed_points"]
+    columns = [
+        ("growth_rate_per_s", "leading mode\ngrowth, 1/s"),
+        ("frequency_Hz", "frequency\nHz"),
+    ]
+    if any(point["fano_1ms"] is not None for point in points):
+        columns += [("fano_1ms", "Fano, 1 ms\nE"), ("fano_1ms_I", "\nI")]
+    table = grid("state", *(header for _, header in columns))
+    for i, point in enumerate(points, 1):
+        table.add_row(str(i), *(value(point[key], digits=4) for key, _ in columns))
+    return table
+
+
+_ROWS = 60  # of a sweep that are printed
+_COLUMNS = ("rate_E_Hz", "rate_I_Hz", "rate_Hz", "cv_E", "cv", "V_mean_mV", "V_sd_mV", "fano_1ms")
+
+
+def show_sweep(found):
+    """Print the results of a sweep for a person."""
+    out = console()
+    frame = found.to_dataframe()
+    out.print(repr(found), style="bold", markup=False)
+    if len(frame):
+        axes = [c for c in frame.columns if _is_axis(c, found.dataset)]
+        shown = [c for c in _COLUMNS if c in frame and c not in axes]
+        table = grid("source", *axes, *shown)
+        for _, row in frame.head(_ROWS).iterrows():
+            cells = [value(_shown(row[c])) for c in axes]
+            for c in shown:
+                stem, _, unit = c.rpartition("_")
+                error = f"{stem}_sem_{unit}" if unit in _UNITS else f"{c}_sem"
+                sem = _shown(row.get(error)) if row["source"] == "simulation" else None
+                cells.append(value(_shown(row[c]), sem, digits=5))
+            table.add_row(row["source"], *cells)
+        out.print(table)
+        if len(frame) > _ROWS:
+            out.print(f"and {len(frame) - _ROWS} rows more (--json has all)")
+    for one in found.failures:
+        text = " ".join(one["message"].split())
+        out.print(f"failed: {one['point']} ({one['kind']}): {text}", markup=False)
+
+
+def _is_axis(column, dataset):
+    shown = {
+        f"{name}_{x.attrs['shown_in'].replace('/', '_per_')}" if "shown_in" in x.attrs else name
+        for name, x in dataset.coords.items()
+    }
+    return column in shown
+
+
+def _shown(x):
+    if x is None or (isinstance(x, float) and math.isnan(x)):
+        return None
+    x = x.item() if hasattr(x, "item") else x
+    return int(x) if isinstance(x, float) and x.is_integer() and abs(x) < 1e15 else x
+
+
 def comparison(rows):
     """Tables of theory beside simulation, one for each model and scaling."""
     groups = {}

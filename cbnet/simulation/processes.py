@@ -102,6 +102,14 @@ def _kill_group(child):
         os.killpg(child.pid, signal.SIGKILL)
 
 
+def kill_all():
+    """Stop every child at once, and let no other one start."""
+    with _lock:
+        _cancelled.set()
+        for child in _running:
+            _kill_group(child)
+
+
 class Cancellation:
     """Context in which leaving by an exception stops every child, also those of other threads."""
 
@@ -111,8 +119,5 @@ class Cancellation:
 
     def __exit__(self, kind, error, trace):
         if kind is not None:
-            with _lock:
-                _cancelled.set()
-                for child in _running:
-                    _kill_group(child)
+            kill_all()
         return False

@@ -82,6 +82,22 @@ def choose(params, layout, dt, asked="auto", memory=None):
     return way
 
 
+def needed(job):
+    """Estimated peak memory of a simulation, in bytes.
+
+    Parameters
+    ----------
+    job : cbnet.simulation.job.Job
+    """
+    traces = 16 * job.observation.steps * len(job.recorded)  # of floats, written and read
+    if job.storage == "none":
+        return BYTES + BYTES_PER_NEURON * job.layout.N + traces
+    if job.storage == "synapses":
+        size = BYTES + _BYTES_BRIAN2 * job.layout.synapses + BYTES_PER_NEURON * job.layout.N
+        return int(size) + traces
+    return _bytes(job.storage, job.params, job.layout, job.dt) + traces
+
+
 def check_brian2(params, layout, memory=None):
     """Raise ParameterError unless Brian2's own Synapses know the law and fit in memory."""
     for population in POPULATIONS:

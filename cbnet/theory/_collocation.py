@@ -3,6 +3,7 @@
 import functools
 
 import numpy as np
+from scipy.special import roots_jacobi
 
 from ._panels import slope
 
@@ -14,10 +15,7 @@ _STIFF = -5.0
 def radau(n):
     """Nodes in (0, 1], integration matrix, its inverse, and weights of Radau IIA."""
     legendre = np.polynomial.legendre
-    polynomial = np.zeros(n + 1)
-    polynomial[[n - 1, n]] = -1, 1
-    x = np.sort(legendre.legroots(polynomial))
-    x[-1] = 1.0
+    x = np.append(roots_jacobi(n - 1, 1, 0)[0] if n > 1 else [], 1.0)
     integrals = np.stack(
         [legendre.legval(x, legendre.legint(row, lbnd=-1)) for row in np.eye(n)], 1
     )

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .self_consistency import SILENT
+from ._line import SILENT
 
 _HIGHEST = 4000.0  # Hz: for a bin of 1 ms what lies beyond weighs less than 1e-2 of its excess
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(12)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lapack
+from scipy.sparse import dia_array
 
 from ._collocation import radau
 
@@ -254,9 +255,9 @@ class LatticeSystem:
             banded[(N - 1 - j) * rows + (high + low + j - k[:, None])] += block
         banded[(N - 1 - k) * rows + high + low] -= total
         self.high, self.low = high, low
-        self.lu, self.pivots, info = lapack.dgbtrf(
-            banded.reshape(N, rows).T, high, low, overwrite_ab=1
-        )
+        self._reset = self._operator = None
+        self.banded = banded.reshape(N, rows).T
+        self.lu, self.pivots, info = lapack.dgbtrf(self.banded, high, low)
         if info > 0:
             raise np.linalg.LinAlgError("singular backward equation")
 
@@ -281,6 +282,23 @@ class LatticeSystem:
         """T of L T = −source at the points."""
         x, _ = lapack.dgbtrs(self.lu, self.high, self.low, -source[::-1], self.pivots)
         return x[::-1]
+
+    def apply(self, x):
+        """L x."""
+        if self._operator is None:
+            offsets = np.arange(self.low, -self.high - 1, -1)
+            self._operator = dia_array(
+                (self.banded[self.high :], offsets), shape=(self.size, self.size)
+            )
+        return (self._operator @ x[::-1])[::-1]
+
+    def at_reset(self, x):
+        """x at the reset."""
+        if self._reset is None:
+            start, weights = self._weights(self.lattice.z(np.array([self.process.reset])))
+            self._reset = slice(start[0], start[0] + self.n + 1), weights[0]
+        some, weights = self._reset
+        return float(weights @ x[some])
 
     def differences(self, T):
         """Σ R (T(v + h) − T(v))² at the points."""

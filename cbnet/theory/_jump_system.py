@@ -158,7 +158,7 @@ class JumpSystem:
         k, fires = np.where(local, self.panel, k), fires & ~local
         low, high = np.minimum(self.panel, k), np.maximum(self.panel, k)
         down, up = int((self.panel - low).max()), int((high - self.panel).max())
-        if N * (down + up + 1) * n > self.largest:
+        if N * (2 * down + up + 1) * n > self.largest:
             raise MemoryError
         offsets = np.arange(-down, up + 1)
         block = self.panel[:, None] + offsets

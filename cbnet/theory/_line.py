@@ -2,8 +2,9 @@
 
 import numpy as np
 
-from ..errors import ConvergenceError
+from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS
+from . import renewal
 from ._neuron import Neuron
 
 # What does not enter the theory: populations that differ in nothing else are one to the solver.
@@ -51,12 +52,21 @@ class Line:
     params : Parameters
     noise : str
         A name of :data:`_methods.METHODS`.
+    trains : {"poisson", "renewal"}
+        What recurrent spike trains are like.
     """
 
-    def __init__(self, params, noise):
+    def __init__(self, params, noise, trains="poisson"):
         self.neurons = {p: Neuron(params, p, noise) for p in POPULATIONS}
-        self.E, self.I = (Transfer(neuron) for neuron in self.neurons.values())
         self.alike = set(params.differing()) <= _IRRELEVANT
+        if trains == "renewal":
+            if not self.alike:
+                raise ParameterError(
+                    "trains: got 'renewal' for populations that differ; expected the same "
+                    "parameters; use trains='poisson'"
+                )
+            self.neurons = {p: renewal.Renewed(n) for p, n in self.neurons.items()}
+        self.E, self.I = (Transfer(neuron) for neuron in self.neurons.values())
 
     def __call__(self, x, rtol, guess=None):
         """The excess at an array of x.

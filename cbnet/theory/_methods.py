@@ -27,6 +27,8 @@ class Method:
         moments of v are wanted too. Raises ConvergenceError with the best Passage.
     density : callable, optional
         ``(neuron, r_E, r_I, v) -> p``: density of v (1/V) at an array of potentials, one input.
+    intervals : callable, optional
+        ``(neuron, r_E, r_I, t) -> f``: density of intervals (1/s) at an array of times, one input.
     rtol : float
         Relative accuracy if none is asked for.
     scan_rtol : float
@@ -42,6 +44,7 @@ class Method:
     name: str
     passage: Callable
     density: Callable | None = None
+    intervals: Callable | None = None
     rtol: float = 1e-8
     scan_rtol: float = 1e-6
     costly: bool = False
@@ -59,6 +62,7 @@ METHODS = {
             "shot",
             shot_noise.passage,
             shot_noise.density,
+            shot_noise.interval_density,
             rtol=shot_noise.RTOL,
             scan_rtol=1e-2,
             costly=True,

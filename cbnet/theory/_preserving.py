@@ -9,15 +9,18 @@ from scipy.optimize import brentq
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _jump_process, shot_noise
+from ._line import SILENT
+from ._methods import METHODS
 from ._neuron import Neuron
 from ._roots import all_roots
 from .response import rates_in_hertz
-from .self_consistency import SILENT, solve
+from .self_consistency import solve
 
 REFERENCE_NU_X = 20.0  # Hz: external rate of the network whose response is preserved
 _SMALLEST = 1e-12  # efficacy
 _AFFORDABLE = 1e6  # in-degree up to which finite jumps are solved
 _RTOL = 1e-3  # of those rates: an efficacy is better known by the exponent
+_APART = 1e-3  # of ln a, for the slope of white noise
 _CLOSE = 0.02  # of ln ν, over which the factor of large deviations does not change
 _DEEP = 3.0  # exponent from which on the rate is large deviations up to a slow factor
 _STEP = 1.0  # decades of K between two efficacies of which one starts the search for the other
@@ -99,8 +102,8 @@ class Kept:
         values = self.params.resolve("E")
         start, a_0 = float(values["K"]), float(values["a"])
         if self.moved:
-            rare = _Rare(self) if self.method.name == "shot" else None
-            moved = None if rare is None else rare.exact(start, a_0)
+            guided = _Guided(self) if self.method.name == "shot" else None
+            moved = None if guided is None else guided.exact(start, a_0)
             a_0 = self._follow(start, a_0, K[0]) if moved is None else moved
         found = {start: (a_0, self.method.rtol)}
         beyond = 0.0
@@ -111,24 +114,24 @@ class Kept:
 
     def _walk(self, start, a, wanted, found):
         """Fill in the efficacies of in-degrees that lead away from `start`, one after another."""
-        rare = _Rare(self) if self.method.name == "shot" else None
+        guided = _Guided(self) if self.method.name == "shot" else None
         exact_to = max(_AFFORDABLE, 10 * start)
-        joints = [] if rare is None else [k for k in (exact_to / 10, exact_to) if k > start]
+        joints = [] if guided is None else [k for k in (exact_to / 10, exact_to) if k > start]
         if not (wanted.size and wanted[-1] > exact_to):
             joints = []
         here, beyond = start, 0.0
-        if rare is not None and wanted.size:
-            rare.learn(start, a)
+        if guided is not None and wanted.size:
+            guided.learn(start, a, guided.guide(start, a))
         down = bool(wanted.size and wanted[-1] < start)
         for k in sorted({*map(float, wanted), *joints}, reverse=down):
             steps = max(1, int(np.ceil(abs(np.log10(k / here)) / _STEP - 1e-9)))
             for at in np.geomspace(here, k, steps + 1)[1:]:
                 at = k if at == k or abs(at / k - 1) < 1e-12 else at
                 following = None
-                if rare is not None:
-                    following = (rare.extrapolated if at > exact_to else rare.exact)(at, a)
+                if guided is not None:
+                    following = (guided.extrapolated if at > exact_to else guided.exact)(at, a)
                     beyond = exact_to if following is not None and at > exact_to else beyond
-                error = self.method.rtol if following is None else rare.error
+                error = self.method.rtol if following is None else guided.error
                 a = self._follow(at, a, k) if following is None else following
             found[k] = a, error
             here = k
@@ -195,49 +198,63 @@ class Kept:
         return None
 
 
-class _Rare:
-    """Rates as large deviations times a factor that hardly changes along the way."""
+class _Guided:
+    """Rates of finite jumps as a cheap rate times a factor that hardly changes along the way.
+
+    The guide is large deviations where spikes are rare, and white noise elsewhere.
+    """
 
     def __init__(self, kept):
         self.kept = kept
-        self.known = []  # efficacy, ln of the factor
+        self.known = {}  # by guide: efficacies with ln of the factor
         self.error = 0.0
 
-    def learn(self, K, a):
+    def learn(self, K, a, guide):
         """The factor at one efficacy; the logarithm of the exact rate over that which is kept."""
         kept = self.kept
         exact = float(kept.rates(K, np.array([a]), _RTOL)[0])
-        exponent, log_rate = self._rate(K, a)
-        if exact > 0 and exponent >= _DEEP:
-            self.known = [x for x in self.known if x[0] != a][-3:]
-            self.known.append((a, np.log(exact) - log_rate))
-            self.error = _RTOL / exponent
+        slope, log_rate = guide(K, a)
+        if exact > 0 and slope > 0:
+            known = [x for x in self.known.get(guide.__name__, []) if x[0] != a][-3:]
+            self.known[guide.__name__] = [*known, (a, np.log(exact) - log_rate)]
+            self.error = _RTOL / slope
         return np.log(max(exact, 1e-300) / kept.rate)
 
     def exact(self, K, a):
         """The efficacy at which the exact rate is kept, or None if this is not how to find it."""
-        for _ in range(6):
-            a = self._solve(K, a, *self.known[-1:])
+        for _ in range(8):
+            guide = self.guide(K, a)
+            known = self.known.get(guide.__name__, [])
+            a = self._solve(guide, K, a, *known[-1:])
             if a is None:
                 return None
-            if abs(self.learn(K, a)) <= _CLOSE and self.known:
-                return self._solve(K, a, self.known[-1])
+            if abs(self.learn(K, a, guide)) <= _CLOSE and guide.__name__ in self.known:
+                return self._solve(guide, K, a, self.known[guide.__name__][-1])
         return None
 
     def extrapolated(self, K, a):
         """The efficacy with the factor on a straight line in a through the last two known."""
-        if not self.known:
+        guide = self.guide(K, a)
+        known = self.known.get(guide.__name__)
+        if not known:
             return None
-        last, before = self.known[-1], self.known[-2:][0]
+        last, before = known[-1], known[-2:][0]
         gap = last[0] - before[0]
         slope = (last[1] - before[1]) / gap if gap else 0.0
-        a = self._solve(K, a, last, slope)
+        a = self._solve(guide, K, a, last, slope)
         if a is not None:
-            self.error = (_RTOL + abs(slope * (a - last[0]))) / self._rate(K, a)[0]
+            change, rise = abs(slope * (a - last[0])), guide(K, a)[0]
+            # how steeply white noise depends on a at the edge of silence says little
+            white = guide == self.white
+            self.error = _RTOL + abs(last[1]) + change if white else (_RTOL + change) / rise
         return a
 
-    def _rate(self, K, a):
-        """Exponent, and ln of the rate of large deviations."""
+    def guide(self, K, a):
+        """The cheap rate that serves there."""
+        return self.rare if self.rare(K, a)[0] >= _DEEP else self.white
+
+    def rare(self, K, a):
+        """d ln ν/d ln a, which is the exponent, and ln ν of large deviations."""
         kept = self.kept
         neuron = kept._neuron(K, np.array([a]))
         inputs = np.array([kept.r_E]), np.array([kept.r_I])
@@ -249,19 +266,42 @@ class _Rare:
         log_rate = np.log(prefactor) - exponent
         return exponent, log_rate - np.log1p(np.exp(min(log_rate, 700.0)) * process.tau_rp)
 
-    def _solve(self, K, a, known=(1.0, 0.0), slope=0.0):
-        """The efficacy near `a` at which large deviations times a factor give the rate."""
+    def white(self, K, a):
+        """d ln ν/d ln a and ln ν of white noise."""
+        pair = np.array([a, a * np.exp(_APART)])
+        neuron = Neuron(self.kept.params, "E", "diffusion", columns={"K": 0 * pair + K, "a": pair})
+        inputs = np.full(2, float(self.kept.r_E)), np.full(2, float(self.kept.r_I))
+        low, high = np.log(np.maximum(neuron.passage(*inputs, 1e-9, cv=False).rate, 1e-300))
+        return float(high - low) / _APART, float(low)
+
+    def _solve(self, guide, K, a, known=(1.0, 0.0), slope=0.0):
+        """The efficacy near `a` at which the guide times a factor gives the rate."""
+        if guide == self.white:
+            return self._white_efficacy(K, a, known, slope)
         target = np.log(self.kept.rate) - known[1]
         for _ in range(40):
-            exponent, log_rate = self._rate(K, a)
-            if exponent < _DEEP:
+            rise, log_rate = guide(K, a)
+            if rise < 0.8 * _DEEP:
                 return None
-            # ln ν falls as the exponent, which is proportional to 1/a
             excess = log_rate + slope * (a - known[0]) - target
-            a *= np.exp(np.clip(-excess / exponent, -0.3, 0.3))
+            a *= np.exp(np.clip(-excess / rise, -0.3, 0.3))
+            if a >= 1:
+                return None
             if abs(excess) < 1e-8:
                 return float(a)
         return None
+
+    def _white_efficacy(self, K, a, known, slope):
+        """The same for white noise, whose rate may jump to zero where the mean falls short."""
+        kept = self.kept
+        for _ in range(2 if slope else 1):
+            rate = kept.rate * np.exp(-known[1] - slope * (a - known[0]))
+            white = Kept(kept.params, METHODS["diffusion"], kept.r_E, kept.r_I, rate, True)
+            try:
+                a = white._follow(K, a, K)
+            except ParameterError:
+                return None
+        return a
 
 
 @functools.lru_cache(maxsize=32)

@@ -6,6 +6,7 @@ import numpy as np
 
 _PER_DECADE = 24
 _SCAN_RTOL = 1e-6  # of a scan that only looks for changes of sign
+_CLOSER = 4  # times, where two roots may hide
 _ORDER = 9
 _NODES = np.cos(np.pi * np.arange(_ORDER + 1) / _ORDER)
 
@@ -49,14 +50,18 @@ def all_roots(phi, lowest, highest, rtol):
     decades = np.log10(highest / lowest)
     nu = np.geomspace(lowest, highest, int(np.ceil(_PER_DECADE * decades)) + 1)
     f = phi(nu, _SCAN_RTOL) / nu - 1
-    # Two roots between neighbouring points leave a dip towards zero: look closer there.
-    size, same = np.abs(f), np.sign(f[:-1]) == np.sign(f[1:])
-    dip = (size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]) & same[:-1] & same[1:]
-    dip &= size[1:-1] < 0.5
-    if dip.any():
-        k = np.flatnonzero(dip) + 1
+    # Two roots between neighbouring points leave a dip towards zero: look closer there, and again
+    # as long as a parabola through it may reach zero.
+    for turn in range(_CLOSER):
+        size, same = np.abs(f), np.sign(f[:-1]) == np.sign(f[1:])
+        dip = (size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]) & same[:-1] & same[1:]
+        reach = 0.5 if turn == 0 else size[:-2] + size[2:] - 2 * size[1:-1]
+        k = np.flatnonzero(dip & (size[1:-1] < reach)) + 1
+        if not k.size:
+            break
         closer = np.geomspace(nu[k - 1], nu[k + 1], 26)[1:-1].ravel()
-        nu, f = np.append(nu, closer), np.append(f, phi(closer, _SCAN_RTOL) / closer - 1)
+        tol = _SCAN_RTOL if turn == 0 else max(rtol * 1e-2, 1e-12)
+        nu, f = np.append(nu, closer), np.append(f, phi(closer, tol) / closer - 1)
         nu, kept = np.unique(nu, return_index=True)
         f = f[kept]
     k = np.flatnonzero(np.signbit(f[:-1]) != np.signbit(f[1:]))

@@ -129,7 +129,7 @@ class Search:
         unsure += hump * _UNKNOWN * np.minimum(h[k], 1.0)
         unsure += np.maximum(known[k], known[k + 1])
         beyond = np.maximum(at[0] - self.x, 0) + np.maximum(self.x - at[-1], 0)
-        return unsure + np.minimum(beyond, 1.0) * np.abs(self.base(self.x)) / 2
+        return unsure + np.minimum(beyond, 1.0) * np.maximum(np.abs(self.base(self.x)) / 2, 1.0)
 
     def roots(self):
         """Every root, in increasing order."""

@@ -189,16 +189,20 @@ def _converged(membrane, rtol, dimensions):
     best, before = None, None
     for level in range(len(_LEVELS)):
         try:
-            found = _on_grid(reachable, level, dimensions)
-        except _TooMany:
+            # a grid that cannot hold the membrane shows in its answer, which is then left out
+            with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+                found = _on_grid(reachable, level, dimensions)
+        except (_TooMany, MemoryError, np.linalg.LinAlgError):
             break
+        if not np.isfinite(found.rate):
+            continue
         if before is not None:
             error = _difference(before, found, membrane, lowered)
             rare = lowered or max(before.rate, found.rate) < _REFUSED
             rate, cv = (0.0, np.nan) if rare else (found.rate, found.cv)
             if rare:
                 error = _difference(before, found, membrane, True)
-            if best is None or error < best.error:
+            if error < (np.inf if best is None else best.error):
                 note = "rates below 1e-6 Hz are given as 0" if rare else ""
                 best = Firing(rate, cv, found.v_mean, found.v_sd, error, note)
             if error <= rtol:
@@ -207,7 +211,11 @@ def _converged(membrane, rtol, dimensions):
     if lowered or (best is not None and best.rate == 0):
         return _silent(membrane, best)
     if best is None:
-        best = Firing(np.nan, np.nan, np.nan, np.nan, np.inf)
+        raise ConvergenceError(
+            f"rtol: got {rtol:g}; no grid holds this membrane; ask for less accuracy, or use noise="
+            "'fast' or 'adiabatic' within their ranges",
+            best=Firing(np.nan, np.nan, np.nan, np.nan, np.inf),
+        )
     raise ConvergenceError(
         f"rtol: got {rtol:g}; the error of a rate of {best.rate:.3g} Hz is estimated at "
         f"{best.error:.2g}; ask for less accuracy",

@@ -116,7 +116,7 @@ def rice(membrane):
     if min(membrane.taus) < tau or not 2 * sd <= gap <= 3 * sd:
         _warn("rice", "tau_S at least the membrane's, and mu two to three sd below the threshold")
     if not (np.isfinite(tau) and sd > 0):
-        return 0.0 if gap > 0 else np.nan
+        return 0.0  # no crossings from below: at rest, or carried through
     n = membrane.amplitudes(np.array((min(mu, membrane.threshold) + membrane.threshold) / 2))
     slope = np.sqrt(sum(n_i**2 * tau / (tau + t) for n_i, t in zip(n, membrane.taus, strict=True)))
     rate = slope / sd / (2 * np.pi) * np.exp(-min((gap / sd) ** 2 / 2, 700.0))

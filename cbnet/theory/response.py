@@ -67,17 +67,55 @@ class Response(results.Result):
             If this is the response to several inputs, or was computed by a formula that has no
             density.
         """
+        neuron = self._one("density", "density", "diffusion")
+        p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
+        return p / to_quantity(1.0, "V")
+
+    def isi_density(self, t):
+        """Probability density of the intervals between spikes.
+
+        Parameters
+        ----------
+        t : Quantity
+            Intervals, of any shape.
+
+        Returns
+        -------
+        Quantity
+            In 1/s; zero within the refractory time.
+
+        Raises
+        ------
+        ParameterError
+            If this is the response to several inputs, of a neuron that never fires, or was computed
+            in a way that does not give intervals.
+
+        Examples
+        --------
+        >>> import cbnet
+        >>> from brian2 import ms
+        >>> response = cbnet.respond(cbnet.load("conductance"), r_E="30Hz", r_I="12Hz")
+        >>> [round(float(f), 2) for f in response.isi_density([1, 20, 200] * ms)]
+        [0.0, 15.57, 0.5]
+        """
+        neuron = self._one("isi_density", "intervals", "shot")
+        if tuple(getattr(getattr(t, "dim", None), "_dims", ())) != unit("s")[1]:
+            raise ParameterError(f"t: got {t}; expected times, as in 20*ms")
+        f = neuron.method.intervals(neuron, float(self.r_E), float(self.r_I), np.asarray(t, float))
+        return f / to_quantity(1.0, "s")
+
+    def _one(self, label, wanted, instead):
+        """The neuron of a response to one input, whose method must know something."""
         if np.ndim(self.rate):
             raise ParameterError(
-                f"density: got responses to {np.size(self.rate)} inputs; expected one; call "
+                f"{label}: got responses to {np.size(self.rate)} inputs; expected one; call "
                 "respond() with scalar r_E and r_I"
             )
         kind = self.noise.split()[0]
         neuron = Neuron(self.parameters, self.population, kind, float(self.frozen_at))
-        if neuron.method.density is None:
-            raise ParameterError(f"density: got noise={kind!r}, which has none; use 'diffusion'")
-        p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
-        return p / to_quantity(1.0, "V")
+        if getattr(neuron.method, wanted) is None:
+            raise ParameterError(f"{label}: got noise={kind!r}, which has none; use {instead!r}")
+        return neuron
 
 
 def _volts(v, label):
@@ -110,13 +148,17 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
         `params` if not given.
     population : {"E", "I"}
         Whose parameters to use.
-    noise : {"shot", "diffusion", "effective", "kramers"}, optional
-        How fluctuations are treated: jumps as they are, white noise that depends on v, white noise
-        frozen at one potential, or rare escapes (rate only; NaN unless μ is below the threshold).
-        Left out, it is the right one for the synapses: finite jumps if they are instantaneous.
+    noise : str, optional
+        How fluctuations are treated. ``"shot"``: jumps as they are; ``"colored"``: with synaptic
+        time constants; ``"diffusion"``: white noise that depends on v; ``"effective"``: white noise
+        frozen at one potential; ``"kramers"``: rare escapes (rate only; NaN unless μ is below the
+        threshold). With synaptic time constants also ``"fast"``, ``"rescaled"``, ``"adiabatic"``
+        and ``"rice"`` (rates only), which warn outside of the range that their functions in
+        :mod:`cbnet.theory.colored_noise_limits` state. Left out, it is the right one for the
+        synapses: ``"shot"`` if they are instantaneous, ``"colored"`` otherwise.
     rtol : float, optional
-        Relative accuracy; that of the noise if not given (1e-4 for finite jumps, 1e-8 for white
-        noise).
+        Relative accuracy; that of the noise if not given (1e-4 for finite jumps, 1e-2 with
+        synaptic time constants, 1e-8 for white noise).
     frozen_at : Quantity, optional
         Potential at which ``"effective"`` freezes B², halfway from μ to the threshold if not given.
 
@@ -137,8 +179,9 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     -----
     Assumes independent Poisson inputs; white noise also jumps so small that only their mean and
     variance matter (the diffusion approximation, A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev.
-    X 12, 011044 (2022), Sec. II). With synaptic time constants the answer is the limit in which
-    they vanish, and ``noise`` says so.
+    X 12, 011044 (2022), Sec. II). With synaptic time constants ``"shot"``, ``"diffusion"``,
+    ``"effective"`` and ``"kramers"`` are the limit in which they vanish, and the answer's ``noise``
+    says so.
 
     Examples
     --------

@@ -171,7 +171,8 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     finite jumps, Kramers' prefactor, and a factor ρ (0.9 to 1) that joins on continuously, as the
     straight line in a through its last two exact values, since it tends to a constant for a → 0.
     ``noise`` says so, and ``error`` counts what the slope of that line does. Against the exact
-    solution at K = 1e9 and 1e12 this is within 5e-4 of a.
+    solution at K = 1e9 and 1e12 this is within 5e-4 of a. Where the mean of the inputs is above
+    threshold (`exponent` is zero) white noise takes the place of large deviations.
 
     Examples
     --------
@@ -194,7 +195,8 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         if kept.r_E > 0:
             treatment = "shot" if method.name in ("shot", "colored") else "diffusion"
             C = exponent(params, kept.r_I / kept.r_E, treatment)
-        note = f"large deviations for K > {extrapolated:.3g}" if extrapolated else ""
+        over = "large deviations" if C > 0 else "corrected white noise"
+        note = f"{over} for K > {extrapolated:.3g}" if extrapolated else ""
         shown = _methods.describe(method, params, note)
     else:
         a = values["a"] * _factor(law, values["K"], K)

@@ -1,11 +1,12 @@
 """Rates of a network that reproduce themselves: every branch, and whether it is stable."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
 from .. import results
-from ..errors import ConvergenceError, ParameterError
+from ..errors import CbnetWarning, ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _methods
 from ._line import SILENT, Line
@@ -13,6 +14,8 @@ from ._roots import Root, all_roots, all_roots_in_the_plane
 from ._surrogate import Search
 from .first_passage import Passage
 
+TRAINS = ("poisson", "renewal")
+_MODES = ("growth_rate", "frequency", "fano_E", "fano_I")
 _CHEAP = "diffusion"  # with which a costly treatment is first guessed
 
 
@@ -28,6 +31,10 @@ class FixedPoint:
     V_mean: object
     V_sd: object
     tau_eff: object
+    growth_rate: object
+    frequency: object
+    fano_E: float
+    fano_I: float
 
 
 def _each(unit, key, meaning):
@@ -46,9 +53,15 @@ class Solution(results.Result):
         CV of the intervals between spikes, NaN for a silent population.
     stable : ndarray of bool, shape (F,)
         Static stability: the total derivative of the response along the other population's
-        nullcline is below one. Oscillations are not considered.
+        nullcline is below one. With ``solve(..., oscillations=True)`` every mode decays as well.
     V_mean, V_sd, tau_eff : Quantity, shape (F,)
         Membrane potential (refractory time excluded) and effective time constant of E neurons.
+    growth_rate, frequency : Quantity, shape (F,)
+        Of the mode that decays slowest or grows fastest, as :func:`cbnet.stability`; NaN for a
+        silent state, and unless asked for with ``oscillations=True``.
+    fano_E, fano_I : ndarray, shape (F,)
+        Fano factors of the population spike counts in 1 ms; NaN unless `N` was given and the state
+        is stable.
     balance_line, balance_line_I : Quantity
         Rates of E and I at which, for K → ∞, excitation and inhibition cancel at the threshold;
         NaN where there are none.
@@ -62,10 +75,14 @@ class Solution(results.Result):
     rate_I: object = _each("Hz", "rate_I_Hz", "rate of I neurons")
     cv_E: object = _each("1", "cv_E", "CV of E neurons")
     cv_I: object = _each("1", "cv_I", "CV of I neurons")
-    stable: object = _each(None, "stable", "static stability")
+    stable: object = _each(None, "stable", "stability")
     V_mean: object = _each("mV", "V_mean_mV", "mean membrane potential of E neurons")
     V_sd: object = _each("mV", "V_sd_mV", "its standard deviation")
     tau_eff: object = _each("ms", "tau_eff_ms", "effective time constant of E neurons")
+    growth_rate: object = _each("1/s", "growth_rate_per_s", "of the leading mode")
+    frequency: object = _each("Hz", "frequency_Hz", "of the leading mode")
+    fano_E: object = _each("1", "fano_1ms", "Fano factor of the count in 1 ms, E")
+    fano_I: object = _each("1", "fano_1ms_I", "Fano factor of the count in 1 ms, I")
     balance_line: object = results.variable("Hz", (), "balance_line_Hz", "rate of E at balance")
     balance_line_I: object = results.variable("Hz", (), None, "rate of I at balance")
     noise: str = results.variable(None, (), "noise", "how fluctuations were treated")
@@ -107,7 +124,16 @@ class Solution(results.Result):
         return "\n".join(lines)
 
 
-def solve(params, *, noise=None, rtol=None):
+def solve(
+    params,
+    *,
+    noise=None,
+    rtol=None,
+    trains="poisson",
+    oscillations=False,
+    N=None,
+    fraction_excitatory=0.8,
+):
     """Every self-consistent pair of population rates.
 
     Parameters
@@ -119,6 +145,18 @@ def solve(params, *, noise=None, rtol=None):
     rtol : float, optional
         Relative accuracy of the rates; that of the noise if not given (1e-4 for finite jumps, 1e-8
         for white noise).
+    trains : {"poisson", "renewal"}
+        What recurrent spike trains are like: Poisson, or renewal processes with the CV that the
+        neurons are found to have (:mod:`cbnet.theory.renewal`), for populations that are alike and
+        noise ``"shot"`` or ``"diffusion"``.
+    oscillations : bool
+        Also find the leading mode of every state: `stable` then means that none grows, and
+        `growth_rate` and `frequency` are known. It takes 0.1 to 1 s for each state, where all of
+        them are found in 0.02 s with white noise and 0.15 s with finite jumps: hence on request.
+    N : int, optional
+        With `oscillations`: neurons of the network whose Fano factors are wanted.
+    fraction_excitatory : float
+        Share of excitatory ones.
 
     Returns
     -------
@@ -127,7 +165,7 @@ def solve(params, *, noise=None, rtol=None):
     Raises
     ------
     ParameterError
-        For an unknown or unusable `noise` or `rtol`.
+        For an unknown or unusable `noise`, `rtol` or `N`.
     ConvergenceError
         If a rate is less accurate than asked for (close to where two branches meet); ``best`` is
         the Solution.
@@ -139,8 +177,10 @@ def solve(params, *, noise=None, rtol=None):
     γKν_I inhibitory arrivals a second, with Φ, K, γ, ν_X and all others of the population it
     belongs to (A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 (2022), Sec. II).
     Rates from 1e-6 Hz to 1/τ_rp are scanned; where Φ is below 1e-6 Hz without feedback, the silent
-    state is one of the answers. With finite jumps and different populations the rate of E is
-    scanned along the nullcline of I, whose rate must fall with its own.
+    state is one of the answers. With finite jumps or filtered synapses the scan is that of white
+    noise, corrected by what costly rates differ from it at some ten points, until every change of
+    sign of Φ − ν is certain; with different populations it runs along the nullcline of I, whose
+    rate must fall with its own.
 
     Examples
     --------
@@ -156,13 +196,46 @@ def solve(params, *, noise=None, rtol=None):
             f"noise: got {method.name!r}, which has no rate above threshold; expected "
             f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
         )
-    line = Line(params, method.name)
+    if N is not None:
+        from .stability import check_sizes
+
+        check_sizes(N, fraction_excitatory)
+        if not oscillations:
+            raise ParameterError(
+                f"N: got {N} without oscillations=True, which its fluctuations follow from"
+            )
+    if trains not in TRAINS:
+        raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
+    line = Line(params, method.name, trains)
     if method.costly:
         found = _few(line, Line(params, _CHEAP), rtol, method.scan_rtol)
     else:
         found = _one(line.E, rtol) if line.alike else _two(line.E, line.I, rtol)
     found.sort(key=lambda root: root.rates)
-    return _finish(params, method, rtol, line, found)
+    note = "renewal trains" if trains == "renewal" else ""
+    solution = _finish(params, method, rtol, line, found, note)
+    return _with_modes(solution, N, fraction_excitatory) if oscillations else solution
+
+
+def _with_modes(solution, N, fraction_excitatory):
+    """The same states with their leading modes, of the response to white noise."""
+    from .stability import modes  # which is about the states found here
+
+    columns = {name: np.full(len(solution.stable), np.nan) for name in _MODES}
+    stable = np.array(solution.stable, bool)
+    for k, rates in enumerate(zip(solution.in_si("rate_E"), solution.in_si("rate_I"), strict=True)):
+        try:
+            found = modes(
+                solution.parameters, rates, np.inf if N is None else N, fraction_excitatory
+            )
+        except ConvergenceError as failure:
+            warnings.warn(f"state {k + 1}: {failure}", CbnetWarning, stacklevel=3)
+            continue
+        stable[k] &= found.stable
+        columns["growth_rate"][k], columns["frequency"][k] = found.growth_rate, found.frequency
+        if N is not None and stable[k]:
+            columns["fano_E"][k], columns["fano_I"][k] = found.fano
+    return dataclasses.replace(solution, stable=stable, **columns)
 
 
 def _few(line, cheap, rtol, scan_rtol):
@@ -256,21 +329,22 @@ def _at(neuron, inputs, rtols, moments):
     return Passage(**columns, note="; ".join(dict.fromkeys(filter(None, notes))))
 
 
-def _finish(params, method, rtol, line, found):
+def _finish(params, method, rtol, line, found, note):
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
     residual = np.array([root.residual for root in found])
-    error, cv, voltage, note = np.zeros(len(found)), {}, {}, ""
+    error, cv, voltage = np.zeros(len(found)), {}, {}
     # what the feedback amplifies must be known better
-    amplified = np.clip(np.abs(1 - gains), 0.1, 1.0) if method.costly else np.ones(gains.shape)
+    asked = rtol * np.clip(np.abs(1 - gains), 0.1 if method.costly else 1e-3, 1.0)
     for column, p in enumerate(POPULATIONS):
         if p == "I" and line.alike:
             cv["I"] = cv["E"]
             continue
         neuron = line.neurons[p]
         inputs = neuron.values["nu_X"] + rates[:, 0], rates[:, 1]
-        passage = _at(neuron, inputs, rtol * amplified, moments=p == "E")
-        note = note or passage.note
+        passage = _at(neuron, inputs, np.maximum(asked, min(rtol, 1e-12)), moments=p == "E")
+        if passage.note not in note:
+            note = "; ".join(filter(None, (note, passage.note)))
         silent = rates[:, column] < SILENT
         cv[p] = np.where(silent, np.nan, passage.cv)
         # an error of Φ is an error of its fixed point, amplified by the feedback
@@ -284,6 +358,7 @@ def _finish(params, method, rtol, line, found):
             }
     error = np.fmax(error, residual)
     worst = float(error.max()) if len(found) else 0.0
+    unknown = np.full(len(found), np.nan)
     lines = _balance(line.neurons)
     solution = Solution(
         parameters=params,
@@ -295,6 +370,10 @@ def _finish(params, method, rtol, line, found):
         V_mean=to_quantity(voltage["V_mean"], "mV"),
         V_sd=to_quantity(voltage["V_sd"], "mV"),
         tau_eff=to_quantity(voltage["tau"], "ms"),
+        growth_rate=to_quantity(unknown, "1/s"),
+        frequency=to_quantity(unknown, "Hz"),
+        fano_E=unknown,
+        fano_I=unknown,
         balance_line=to_quantity(float(lines[0]), "Hz"),
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
         noise=_methods.describe(method, params, note),

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..errors import ConvergenceError, ParameterError
-from . import _jump_lattice, _jump_process, _jump_system
+from . import _intervals, _jump_lattice, _jump_process, _jump_system
 from ._jump_grid import panels, survey
 from .first_passage import Passage
 
@@ -34,18 +34,24 @@ _LEVELS = (
 )
 _ROUGH = 3e-3  # accuracy for which the first levels serve
 _THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
-# A difference between two levels is the error of the lower one. That of the higher one is less than
-# a third of it once the layers are resolved; until then, and with thin layers, count it in full.
-_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1 / 3, 1.0, 4
+# A difference between two levels is the error of the lower one. That of the higher one is mostly
+# a tenth of it once the layers are resolved; until then, and with thin layers, it may be as large,
+# and in one neuron of a hundred two levels agree by chance: these factors cover such too.
+_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1.0, 2.0, 4
 _FLOOR = 1e-9  # of rounding
 # On a lattice: accuracies from which on each level is the first, how many levels there are, the
 # chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
 _FIRST, _TOP = (3e-3, 1e-5, 1e-7, 0.0), 5
-_LOST, _KNOWN, _SAFETY = 0.03, 0.03, 1.0
-_LARGEST = 6_000_000  # numbers in a factorised matrix: about a second
+_THINNEST, _TOP_THIN = 0.025, 3  # layers for which the other panels are faster soon
+_LOST, _KNOWN = 0.03, 0.03
+_LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
+_ROUGHER_LATTICE, _SMOOTH_LATTICE = 3.0, 2.0
+_FAR = 28.0  # e^-28: rounding, as seen from the lower end
+_LARGEST = 3_000_000  # numbers in a factorised matrix: half a second
 _RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 _LD_PANELS = 32
 _LD_NODES, _LD_WEIGHTS = np.polynomial.legendre.leggauss(8)
+_SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
 _NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
 
 
@@ -75,8 +81,11 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     Notes
     -----
     Assumes independent Poisson arrivals, a threshold that is tested after every arrival and along
-    the leak, and that arrivals while refractory move nothing. Rates below e^-70 Hz are those of
-    :func:`large_deviation`, and the answer's note says so; the error is then that of the voltage.
+    the leak, and that arrivals while refractory move nothing. Where leak and jumps are straight
+    lines in v, panels are those of a lattice of jumps (:mod:`_jump_lattice`), several times as
+    fast; other membranes, the rarest spikes and the thinnest layers need those of
+    :mod:`_jump_system`. Rates below e^-70 Hz are those of :func:`large_deviation`, and the answer's
+    note says so; the error is then that of the voltage.
 
     References
     ----------
@@ -125,6 +134,58 @@ def density(neuron, r_E, r_I, v, rtol=RTOL):
     v = np.asarray(v, float)
     inside = (v >= edges[0]) & (v <= edges[-1])
     return np.where(inside, np.maximum(slope(np.clip(v, edges[0], edges[-1])), 0.0), 0.0)
+
+
+def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
+    """Density of the intervals between spikes at times t (s) for one input, in 1/s.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        Of strings whose leak and jumps are straight lines in v.
+    r_E, r_I : float
+        Rates in Hz of each of its K and γK inputs.
+    t : array_like
+        Intervals in s.
+    rtol : float
+        Accuracy, relative to the largest value.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `t`; zero within the refractory time.
+
+    Raises
+    ------
+    ParameterError
+        For a neuron that never fires, or leaks and jumps that are not straight.
+    ConvergenceError
+        If the steps in time become too many.
+
+    Notes
+    -----
+    Assumes what :func:`passage` does. Spikes rarer than rounding allows are a Poisson train.
+    """
+    process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
+    lattice = _jump_lattice.of_process(process, _FAR)
+    t = np.asarray(t, float) - process.tau_rp
+    if lattice is None:
+        if process.R_E == 0:
+            raise ParameterError(_SILENT)
+        raise ParameterError(
+            "isi_density: got a membrane whose leak or jumps are not straight lines in v, or jumps "
+            "too fine to follow; use noise='diffusion', or simulate it"
+        )
+    level = 2 if lattice.thinness > _THIN else 3
+    system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
+    if not system.statistics(False, False)[2] <= rtol:
+        rate = passage(neuron, np.array([r_E]), np.array([r_I]), rtol, cv=False).rate[0]
+        if not rate > 0:
+            raise ParameterError(_SILENT)
+        rate = rate / (1 - rate * process.tau_rp)
+        with np.errstate(under="ignore"):
+            return np.where(t < 0, 0.0, rate * np.exp(-rate * np.maximum(t, 0.0)))
+    return _intervals.tabulated(t, *_intervals.Survival(system, rtol / 10).density())
 
 
 def _one(process, rtol, cv, moments):
@@ -177,15 +238,16 @@ def _on_panels(process, rtol, cv, moments):
 
 def _on_lattice(process, rtol, cv, moments):
     """Statistics and their error where jumps are translations; None if that is not the way."""
-    lattice = _jump_lattice.of_process(process, np.log(1 / rtol) + 10)
+    lattice = _jump_lattice.of_process(process, _FAR)
     if lattice is None:
         return None
     width = process.threshold - process.reset
     asked = np.array([True, cv, moments, moments])
     before, best = None, None
-    for level in range(next(k for k, least in enumerate(_FIRST) if rtol >= least), _TOP):
+    top = _TOP if lattice.thinness > _THINNEST else _TOP_THIN
+    for level in range(next(k for k, least in enumerate(_FIRST) if rtol >= least), top):
         try:
-            system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST)
+            system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
         except MemoryError:
             return None
         values, profile, lost = system.statistics(cv, moments)
@@ -195,7 +257,9 @@ def _on_lattice(process, rtol, cv, moments):
             scale = np.array([values[0], abs(values[1]), width, max(values[3], 1e-3 * width)])
             gap = (np.abs(values - before[0]) / np.maximum(scale, 1e-300))[asked].max()
             gap = max(gap, np.abs(profile - before[1]).max())
-            error = float(_FLOOR + _KNOWN * lost + _SAFETY * gap)
+            careful = lattice.thinness < _THIN or level > 2
+            gap *= _ROUGHER_LATTICE if careful else _SMOOTH_LATTICE
+            error = float(_FLOOR + _KNOWN * lost + gap)
             if best is None or error < best[1]:
                 best = values, error
             if error <= rtol:
@@ -289,7 +353,7 @@ def _with_excitation(process):
 
 
 def _surveyed(process, rtol):
-    reach = np.log(1 / rtol) + 5
+    reach = np.log(1 / rtol) + 10
     found = survey(process, reach)
     if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
         found = found.below(3 * reach + 40)

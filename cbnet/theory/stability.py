@@ -11,9 +11,10 @@ from ..parameters import POPULATIONS, to_quantity
 from ._characteristic import leading
 from ._feedback import Feedback
 from ._fluctuations import fano_factor, spectrum
+from ._line import SILENT
 from ._neuron import Neuron
 from .response import rates_in_hertz
-from .self_consistency import SILENT, solve
+from .self_consistency import solve
 
 _BIN = 1e-3  # s, of the spike count
 _HIGHEST = 5e3  # Hz: white noise is no picture of the input at shorter times
@@ -183,14 +184,66 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         raise ParameterError(
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
         )
-    _check_sizes(N, fraction_excitatory)
+    check_sizes(N, fraction_excitatory)
     solution = solve(params, noise="diffusion")
     index = _choose(solution, fixed_point)
     rates = float(solution.rate_E[index]), float(solution.rate_I[index])
-    highest = _highest(params)
+    found = modes(params, rates, N, fraction_excitatory)
     filtered = any(params.resolve(p)["tau_E"] > 0 for p in POPULATIONS)
+    return Stability(
+        parameters=params,
+        growth_rate=to_quantity(found.growth_rate, "1/s"),
+        frequency=to_quantity(found.frequency, "Hz"),
+        stable=found.stable,
+        fano_E=float(found.fano[0]),
+        fano_I=float(found.fano[1]),
+        fixed_point=index,
+        rate_E=to_quantity(rates[0], "Hz"),
+        rate_I=to_quantity(rates[1], "Hz"),
+        N=float(N),
+        fraction_excitatory=float(fraction_excitatory),
+        highest=to_quantity(found.highest, "Hz"),
+        noise="diffusion" + (" (limit tau_S -> 0)" if filtered else ""),
+        error=max(float(solution.error), found.error),
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Modes:
+    """The leading mode of a state and its fluctuations, as in :class:`Stability`, in SI."""
+
+    growth_rate: float
+    frequency: float
+    stable: bool
+    fano: np.ndarray
+    highest: float
+    error: float
+
+
+def modes(params, rates, N, fraction_excitatory):
+    """Linearise a network about any state.
+
+    Parameters
+    ----------
+    params : Parameters
+    rates : tuple of float
+        Of E and I in Hz; those of another treatment of noise serve, with the response to white
+        noise at the inputs that they make.
+    N, fraction_excitatory : float
+        As for :func:`stability`.
+
+    Returns
+    -------
+    Modes
+
+    Raises
+    ------
+    ConvergenceError
+        As :func:`stability`.
+    """
+    highest = _highest(params)
     growth = frequency = np.nan
-    fano, error, stable = np.full(2, np.nan), float(solution.error), True
+    fano, error, stable = np.full(2, np.nan), 0.0, True
     if max(rates) > SILENT:
         rough, fine = _linearised(params, rates), _linearised(params, rates, **_FINER)
         mode = leading(rough.characteristic(2 * np.pi * highest))
@@ -198,27 +251,12 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         grows = mode.real < 0 and not wide.quiet_above(2 * np.pi * highest)
         if grows and wide.count(0.0, wide.right_edge()):
             mode, highest = leading(wide), _HIGHEST
-        error = max(error, fine.distance(mode) / (abs(mode) + 1.0))
+        error = fine.distance(mode) / (abs(mode) + 1.0)
         growth, frequency, stable = mode.real, mode.imag / (2 * np.pi), mode.real < 0
         if stable:
             fano, inaccuracy = fano_factor(rough, fine, N, _shares(fraction_excitatory), _BIN)
             error = max(error, inaccuracy)
-    return Stability(
-        parameters=params,
-        growth_rate=to_quantity(growth, "1/s"),
-        frequency=to_quantity(frequency, "Hz"),
-        stable=bool(stable),
-        fano_E=float(fano[0]),
-        fano_I=float(fano[1]),
-        fixed_point=index,
-        rate_E=to_quantity(rates[0], "Hz"),
-        rate_I=to_quantity(rates[1], "Hz"),
-        N=float(N),
-        fraction_excitatory=float(fraction_excitatory),
-        highest=to_quantity(highest, "Hz"),
-        noise="diffusion" + (" (limit tau_S -> 0)" if filtered else ""),
-        error=float(error),
-    )
+    return Modes(float(growth), float(frequency), bool(stable), fano, highest, float(error))
 
 
 def _linearised(params, rates, **grid):
@@ -244,7 +282,8 @@ def _choose(solution, fixed_point):
     return int(fixed_point) % count
 
 
-def _check_sizes(N, fraction_excitatory):
+def check_sizes(N, fraction_excitatory):
+    """Raise ParameterError for sizes that no network has."""
     number = isinstance(N, int | float | np.integer | np.floating) and not isinstance(N, bool)
     if not (number and N >= 2):
         raise ParameterError(f"N: got {N!r}; expected a number of neurons of at least 2, or inf")

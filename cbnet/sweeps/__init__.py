@@ -1,0 +1,1 @@
+"""Many networks: a grid of parameters, run side by side, resumed, on one machine or a cluster."""

@@ -1,0 +1,284 @@
+"""The mean and spread of rates in a network whose neurons differ, and what follows from them."""
+
+import numpy as np
+
+from ..errors import ConvergenceError
+from ..parameters import POPULATIONS
+from ._in_degrees import Sample
+from ._neuron import Neuron
+from ._rate_table import Table
+
+SILENT = 0.01  # Hz
+SATURATED = 0.8  # of 1/τ_rp
+# Intervals of the table for white noise, and of that of the ratio to it.
+_GRIDS = (((64, 16), (12, 4)), ((96, 24), (20, 6)), ((128, 32), (36, 8)))
+_SETS = 8
+# log2 of the neurons in a set: to look for a solution, and for the answer
+_FEW, _MANY = 10, (13, 15, 16)
+_STEP = 1e-3  # of a rate, for slopes
+_ITERATIONS = 40
+_SHORTEST = 1 / 64  # step of the continuation in the deviations of in-degrees
+_NOTHING = 1e-9  # Hz
+# Probabilities at which quantiles are kept: dense in the middle, with tails.
+_TAIL = np.array([1e-4, 2e-4, 5e-4, 1e-3, 2e-3])
+_KEPT = np.concatenate([_TAIL, np.linspace(0.005, 0.995, 199), 1 - _TAIL[::-1]])
+
+
+class _Population:
+    """Neurons of one population, with a table of their rates that follows their input."""
+
+    def __init__(self, params, population, method, rtol):
+        self.neuron = Neuron(params, population, method.name)
+        self.white = Neuron(params, population, "diffusion")
+        self.nu_X = self.neuron.values["nu_X"]
+        self.rtol = rtol / 3 if method.costly else min(rtol * 1e-2, 1e-6)
+        self.sample = self.table = self.grid = None
+
+    def rates(self, rates, spreads, share=1.0, coarser=False):
+        """Of every neuron that is drawn, in Hz; from a coarser table too if asked for."""
+        inputs = self.sample.arrivals(self.nu_X, rates, spreads, share)
+        at = self.table and self.table.locate(*inputs)
+        if at is None:
+            self.table = Table(self.neuron, self.white, *inputs, *self.grid, self.rtol)
+            at = self.table.locate(*inputs)
+        fine = self.table.rates(*at)
+        return (fine, self.table.rates(*at, coarser=True)) if coarser else fine
+
+
+class Network:
+    """Populations and the equations for the mean and spread of their rates.
+
+    Parameters
+    ----------
+    params : Parameters
+    method : Method
+        How fluctuations are treated.
+    laws : list of (str, float)
+        Law of the in-degrees of E and of I neurons, and their coefficient of variation.
+    correlation, sizes
+        As for :class:`Sample`.
+    start : pair of float
+        Rates of E and I neurons with equal in-degrees (Hz).
+    alike : bool
+        Whether the populations have the same parameters.
+    rtol : float
+        Accuracy of means and spreads, relative to the mean.
+    """
+
+    def __init__(self, params, method, laws, correlation, sizes, start, alike, rtol):
+        self.names = POPULATIONS[:1] if alike else POPULATIONS
+        self.populations = [_Population(params, p, method, rtol) for p in self.names]
+        self.rtol, self.start = rtol, start
+        self.drawn_from = [(*law, correlation, sizes) for law in laws]
+        self._draw(_FEW)
+        self._lay(0)
+
+    def _draw(self, log2_points):
+        for one, given in zip(self.populations, self.drawn_from, strict=False):
+            typical = self.start[0], one.nu_X, self.start[1]
+            one.sample = Sample(one.neuron.values, *given, typical, log2_points, _SETS)
+
+    def _lay(self, level):
+        for one in self.populations:
+            one.grid, one.table = _GRIDS[level], None
+
+    def answer(self, unknowns, slope):
+        """Fields of the result, with as fine a table and as many neurons as they take."""
+        table = drawn = 0
+        self._draw(_MANY[0])
+        while True:
+            unknowns, slope = self._polish(unknowns, slope)
+            fields, of_table, of_sample = self._summary(unknowns, slope)
+            if fields["error"] <= self.rtol:
+                return fields
+            if of_sample >= of_table and drawn + 1 < len(_MANY):
+                drawn += 1
+                self._draw(_MANY[drawn])
+            elif table + 1 < len(_GRIDS):
+                table += 1
+                self._lay(table)
+            else:
+                return fields
+
+    def _split(self, unknowns):
+        """Means and spreads of E and I from the unknowns (mean, spread) of those that differ."""
+        pairs = np.reshape(unknowns, (-1, 2))
+        return pairs[[0, -1], 0], pairs[[0, -1], 1]
+
+    def sampled(self, unknowns, share=1.0, coarser=False):
+        """Rates of every drawn neuron, by population."""
+        given = self._split(unknowns)
+        return [one.rates(*given, share, coarser) for one in self.populations]
+
+    def response(self, unknowns, share=1.0):
+        """Mean and spread of the rates that these means and spreads lead to."""
+        return _moments(self.sampled(unknowns, share))
+
+    def slope(self, unknowns, share, function):
+        """Derivatives of a function of the sampled rates, and its value."""
+        value = function(self.sampled(unknowns, share))
+        columns = []
+        for k in range(len(unknowns)):
+            moved = unknowns.copy()
+            moved[k] += _STEP * max(unknowns[k - k % 2], _NOTHING)
+            change = function(self.sampled(moved, share)) - value
+            columns.append(change / (moved[k] - unknowns[k]))
+        return value, np.array(columns).T
+
+    def find(self, start):
+        """A solution, continued from the rates of neurons with equal in-degrees."""
+        unknowns = np.array([x for rate in start for x in (rate, 0.0)])
+        share, step = 0.0, 1.0
+        while share < 1:
+            step = min(step, 1 - share)
+            found = self._newton(unknowns, share + step)
+            if found is not None:
+                share, step = share + step, 2 * step
+                unknowns, slope = found
+            elif share == 0 and step == 1 and (found := self._relax(unknowns)) is not None:
+                return found
+            elif step > _SHORTEST:
+                step /= 2
+            else:
+                raise ConvergenceError(
+                    f"CV_K: the state with equal in-degrees ends where their deviations are "
+                    f"{share:.2g} of those asked for (two branches may meet); take the other state"
+                )
+        return unknowns, slope
+
+    def _relax(self, unknowns):
+        """A solution far from equal rates, where a small spread grows by itself.
+
+        Means follow by Newton's method, spreads by iteration, which leads to those that last.
+        """
+        unknowns = unknowns.copy()
+        for _ in range(_ITERATIONS):
+            value, slope = self.slope(unknowns, 1.0, _moments)
+            gap, means = value - unknowns, slice(0, None, 2)
+            left = np.eye(len(gap) // 2) - slope[means, means]
+            change = np.linalg.lstsq(left, gap[means], rcond=None)[0]
+            most = 0.3 * np.maximum(unknowns[means], 1e-2)
+            unknowns[means] += np.clip(change, -most, most)
+            unknowns[1::2] += gap[1::2] / 2
+            if np.all(np.abs(gap) <= 0.02 * np.repeat(np.maximum(unknowns[means], _NOTHING), 2)):
+                return self._newton(unknowns, 1.0)
+        return None
+
+    def _newton(self, unknowns, share):
+        unknowns = unknowns.copy()
+        if np.all(unknowns[1::2] == 0):
+            unknowns[1::2] = self.response(unknowns, share)[1::2]
+        for _ in range(_ITERATIONS):
+            value, slope = self.slope(unknowns, share, _moments)
+            gap = value - unknowns
+            scale = np.repeat(np.maximum(unknowns[::2], _NOTHING), 2)
+            if np.all(np.abs(gap) <= 1e-2 * self.rtol * scale):
+                return unknowns, slope
+            step = np.linalg.lstsq(np.eye(len(gap)) - slope, gap, rcond=None)[0]
+            # a mean may not change by more than half of it at once, or its table is useless
+            longest = np.max(np.abs(step[::2]) / np.maximum(unknowns[::2], 1e-2), initial=0.0)
+            step *= min(1.0, 0.5 / max(longest, 1e-300))
+            before = np.abs(gap / scale).max()
+            for _ in range(8):
+                tried = np.maximum(unknowns + step, 0.0)
+                if np.abs((self.response(tried, share) - tried) / scale).max() < before:
+                    break
+                step /= 2
+            else:
+                return None
+            unknowns = tried
+        return None
+
+    def _polish(self, unknowns, slope):
+        """A solution for the present table and sample, near one for others."""
+        left = np.eye(len(unknowns)) - slope
+        for attempt in range(_ITERATIONS):
+            gap = self.response(unknowns) - unknowns
+            scale = np.repeat(np.maximum(unknowns[::2], _NOTHING), 2)
+            if np.all(np.abs(gap) <= 1e-2 * self.rtol * scale):
+                break
+            if attempt == 4:
+                left = np.eye(len(unknowns)) - self.slope(unknowns, 1.0, _moments)[1]
+            unknowns = np.maximum(unknowns + np.linalg.lstsq(left, gap, rcond=None)[0], 0.0)
+        return unknowns, np.eye(len(unknowns)) - left
+
+    def _summary(self, unknowns, slope):
+        """Fields of the result; errors of its means and spreads from the table and the sample."""
+        both = self.sampled(unknowns, coarser=True)
+        fine, coarse = [x for x, _ in both], [x for _, x in both]
+        gap = self.response(unknowns) - unknowns
+        scale = np.repeat(np.maximum(unknowns[::2], SILENT), 2)
+        amplify = np.abs(np.linalg.pinv(np.eye(len(unknowns)) - slope))
+
+        def direct(function):
+            value = function(fine)
+            sets = [one.sample.by_set(x) for one, x in zip(self.populations, fine, strict=True)]
+            of_sets = np.array([function(list(x)) for x in zip(*sets, strict=True)])
+            drawn = 2 * of_sets.std(axis=0, ddof=1) / np.sqrt(_SETS)
+            # the error of a spline falls by more than this when its nodes are twice as dense
+            return value, np.abs(function(coarse) - value) / 4, drawn
+
+        _, of_table, of_sample = direct(_moments)
+        solver = max(one.table.error for one in self.populations)
+        of_table = amplify @ (of_table + solver * np.abs(unknowns) + np.abs(gap))
+        of_sample = amplify @ of_sample
+        uncertain = of_table + of_sample
+        fractions, fraction_slope = self.slope(unknowns, 1.0, self._fractions)
+        fraction_error = sum(direct(self._fractions)[1:]) + np.abs(fraction_slope) @ uncertain
+        pairs = [_statistics(x) for x in fine]
+        pairs = [pairs[0], pairs[-1]]
+        fields = {name: np.array([pair[name] for pair in pairs]) for name in pairs[0]}
+        spread = [float(one.sample.k_E.std() / one.sample.k_E.mean()) for one in self.populations]
+        fractions = np.reshape(fractions, (-1, 2))[[0, -1]]
+        fields |= {
+            "fraction_silent": fractions[:, 0],
+            "fraction_saturated": fractions[:, 1],
+            "stable": bool(np.linalg.eigvals(slope).real.max() < 1),
+            "in_degree_cv": np.array([spread[0], spread[-1]]),
+            "error": float((uncertain / scale).max()),
+            "fraction_error": float(fraction_error.max()) + 2 / fine[0].size,
+            "probabilities": _KEPT,
+        }
+        return fields, (of_table / scale).max(), (of_sample / scale).max()
+
+    def _fractions(self, rates):
+        found = []
+        for one, nu in zip(self.populations, rates, strict=True):
+            tau_rp = one.neuron.tau_rp
+            top = SATURATED / tau_rp if tau_rp > 0 else np.inf
+            found += [np.mean(nu < SILENT), np.mean(nu > top)]
+        return np.array(found)
+
+
+def _moments(rates):
+    return np.array([x for nu in rates for x in (nu.mean(), nu.std())])
+
+
+def _statistics(nu):
+    """Statistics of the rates of one population."""
+    from scipy.special import ndtr
+
+    mean, sd = float(nu.mean()), float(nu.std())
+    equal = sd <= 1e-9 * mean
+    awake = np.sort(np.log(nu[nu >= SILENT]))
+    found = {
+        "rate_mean": mean,
+        "rate_sd": 0.0 if equal else sd,
+        "rate_cv": sd / mean if mean > 0 else np.nan,
+        "rate_skew": np.nan if equal else float(np.mean((nu - mean) ** 3) / sd**3),
+        "log_mean": np.nan,
+        "log_sd": np.nan,
+        "log_skew": np.nan,
+        "lognormal_distance": np.nan,
+        "quantiles": np.quantile(nu, _KEPT),
+    }
+    if awake.size:
+        center, width = float(awake.mean()), float(awake.std())
+        found |= {"log_mean": center, "log_sd": width}
+        if not equal and width > 0:
+            z = (awake - center) / width
+            normal = ndtr(z)
+            steps = np.arange(awake.size + 1) / awake.size
+            distance = max(np.abs(normal - steps[1:]).max(), np.abs(normal - steps[:-1]).max())
+            found |= {"log_skew": float(np.mean(z**3)), "lognormal_distance": float(distance)}
+    return found

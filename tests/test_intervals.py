@@ -1,0 +1,104 @@
+"""The density of intervals under finite jumps: its moments, and intervals that were simulated."""
+
+import numpy as np
+import pytest
+from brian2 import Hz, mV, second
+from scipy.stats import chisquare
+
+import cbnet
+from cbnet.diffusion import of_model
+from cbnet.errors import ParameterError
+from cbnet.simulation.event_driven import _Copies, arrival_rates
+
+# model, changes, r_E, r_I in Hz: CV from .6 to 1.3
+NEURONS = [
+    ("conductance", {}, 30, 12),
+    ("conductance", {"g": 12, "a": 0.01}, 10, 18),
+    ("conductance", {"g": 12, "a": 0.02}, 5, 9),
+    ("current", {"J_E": 0.8 * mV, "J_I": 4 * mV}, 10, 7),
+]
+
+
+def respond(model, changes, r_E, r_I):
+    return cbnet.respond(cbnet.load(model).replace(**changes), r_E=r_E * Hz, r_I=r_I * Hz)
+
+
+def moments(response, panels=600, points=6):
+    """∫ f, mean and CV, by Gauss's rule on panels that grow with t."""
+    tau_rp, mean = float(response.parameters.tau_rp), 1 / float(response.rate)
+    edges = tau_rp + mean * np.append(0, np.geomspace(1e-4, 60, panels))
+    x, w = np.polynomial.legendre.leggauss(points)
+    t = edges[:-1, None] + np.diff(edges)[:, None] * (x + 1) / 2
+    f = np.asarray(response.isi_density(t * second)) * np.diff(edges)[:, None] * w / 2
+    assert np.all(f >= 0)
+    m0, m1, m2 = (float((f * t**k).sum()) for k in range(3))
+    return m0, m1, np.sqrt(m2 * m0 / m1**2 - 1)
+
+
+@pytest.mark.parametrize("neuron", NEURONS, ids=str)
+def test_moments_of_the_density_are_those_of_the_answer(neuron):
+    found = respond(*neuron)
+    m0, mean, cv = moments(found)
+    # the density is asked for at 1e-4 of its largest value, as the answer is
+    assert m0 == pytest.approx(1, abs=2e-4)
+    assert mean * float(found.rate) == pytest.approx(1, abs=3e-4)
+    assert cv == pytest.approx(float(found.cv), rel=3e-4)
+
+
+@pytest.mark.parametrize("neuron", NEURONS[1:], ids=str)
+def test_simulated_intervals_have_this_density(neuron):
+    model, changes, r_E, r_I = neuron
+    found, each, copies = respond(*neuron), 40, 200
+    x = np.geomspace(1e-4, 60, 4000) / float(found.rate) + float(found.parameters.tau_rp)
+    f = np.asarray(found.isi_density(x * second))
+    below = np.append(0, np.cumsum(np.diff(x) * (f[1:] + f[:-1]) / 2))
+    edges = np.interp(np.linspace(0, below[-1], 41)[1:-1], below, x)
+    values = arrival_rates(found.parameters, r_E * Hz, r_I * Hz, "E")
+    run = _Copies(of_model(found.parameters.model, values), values, np.random.default_rng(3))
+    run._restart(np.full(copies, run.reset))
+    intervals = [[] for _ in range(copies)]
+    # all copies until the last has fired: taking what came by a time would prefer short intervals
+    while run.spikes.min() < each:
+        run._advance(2000)
+    who, when = np.concatenate(run.who), np.concatenate(run.when)
+    order = np.lexsort((when, who))
+    for k, t in zip(who[order], when[order], strict=True):
+        intervals[k].append(t)
+    # the first ones start from the reset at time 0, without a refractory time before them
+    taken = [np.diff(x[:each]) for x in intervals]
+    taken += [np.array(x[:1]) + run.tau_rp for x in intervals]
+    counts = np.bincount(np.searchsorted(edges, np.concatenate(taken)), minlength=40)
+    assert counts.sum() == copies * each
+    # one in a thousand would fail by chance; the seed is fixed
+    assert chisquare(counts).pvalue > 1e-3
+
+
+def test_a_rare_neuron_fires_as_a_poisson_process():
+    found = respond("conductance", {"g": 12}, 5, 18)
+    rate = float(found.rate)
+    assert 0 < rate < 1e-9
+    t = np.array([0.0, 1e-3, 0.5, 1.0, 3.0]) / rate * second
+    expected = rate * np.exp(-np.asarray(t) * rate)
+    expected[0] = 0
+    assert np.asarray(found.isi_density(t)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_each_arrival_fires():
+    found = respond("current", {"J_E": 50 * mV, "J_I": 0.1 * mV, "K": 10}, 20, 0)
+    t = np.array([1e-3, 3e-3, 10e-3, 40e-3])
+    expected = np.where(t < 2e-3, 0, 200 * np.exp(-200 * (t - 2e-3)))
+    assert np.asarray(found.isi_density(t * second)) == pytest.approx(expected, abs=2e-2)
+
+
+def test_what_has_no_intervals_says_so():
+    found = respond("conductance", {}, 30, 12)
+    with pytest.raises(ParameterError, match="t: got"):
+        found.isi_density(3 * mV)
+    silent = respond("conductance", {}, 0, 12)
+    with pytest.raises(ParameterError, match="never fires"):
+        silent.isi_density(1 * second)
+    params = found.parameters
+    with pytest.raises(ParameterError, match="kramers"):
+        cbnet.respond(params, 10 * Hz, 18 * Hz, noise="kramers").isi_density(1 * second)
+    with pytest.raises(ParameterError, match="2 inputs"):
+        cbnet.respond(params, [10, 20] * Hz, 18 * Hz).isi_density(1 * second)

@@ -1,0 +1,276 @@
+"""Sweeps on this machine: the same bytes whatever happens to the process."""
+
+import json
+import os
+import random
+import signal
+import time
+
+import numpy as np
+import pytest
+import xarray as xr
+
+import cbnet
+from cbnet.sweeps import records, store, tasks
+from tests.sweeping import SIMULATION, THEORY, grid, points, same, start
+from tests.sweeping import cbnet as command
+
+
+def test_theory_of_a_grid_is_that_of_its_networks(tmp_path):
+    out = tmp_path / "out"
+    found = cbnet.Sweep.read(grid(tmp_path)).run(out, processes=1)
+    assert found.dataset.theory_rate_E.dims == ("nu_X", "K", "fixed_point")
+    for nu_X in (20.0, 50.0):
+        params = cbnet.load("conductance").replace(nu_X=f"{nu_X!r}Hz", K=800)
+        solution = cbnet.solve(params, noise="diffusion")
+        mine = found.dataset.sel(nu_X=nu_X, K=800)
+        count = len(solution.fixed_points)
+        # both are within their stated errors: 1e-6 here, 1e-8 there
+        for name in ("rate_E", "cv_E", "V_mean", "V_sd", "tau_eff"):
+            expected = np.asarray(solution.in_si(name))
+            found_ = mine[f"theory_{name}"].values
+            np.testing.assert_allclose(found_[:count], expected, rtol=2e-6)
+            assert np.isnan(found_[count:]).all()
+    assert found.dataset.theory_rate_E.attrs["units"] == "s^-1"
+    assert same(cbnet.open_sweep(out).dataset, found.dataset)
+    assert same(cbnet.results.load(out / "results.nc").dataset, found.dataset)
+
+
+def test_a_larger_grid_keeps_what_applies(tmp_path):
+    out = tmp_path / "out"
+    cbnet.Sweep.read(grid(tmp_path)).run(out, processes=1)
+    before = points(out)
+    larger = cbnet.Sweep.read(grid(tmp_path, THEORY.replace("[400, 800]", "[400, 800, 1200]")))
+    found = larger.run(out, processes=1)
+    after = points(out)
+    assert before.items() <= after.items() and len(after) == len(before) + 1
+    new = [n for n in after if n not in before]
+    record = records.Record.from_bytes((out / "points" / new[0]).read_bytes())
+    assert len(record.identities) == 5
+    assert (found.dataset.theory_status == "finished").all()
+
+
+def test_a_damaged_file_is_reported_and_computed_again(tmp_path):
+    out = tmp_path / "out"
+    sweep, said = cbnet.Sweep.read(grid(tmp_path)), []
+    first = sweep.run(out, processes=1)
+    (path,) = (out / "points").glob("*.points")
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1  # one bit of one number
+    path.write_bytes(content)
+    assert same(sweep.run(out, processes=1, warn=said.append).dataset, first.dataset)
+    assert len(said) == 1 and "is damaged" in said[0] and path.name in said[0]
+
+
+def test_other_code_is_reported_and_not_mixed_in(tmp_path):
+    out, said = tmp_path / "out", []
+    sweep = cbnet.Sweep.read(grid(tmp_path))
+    first = sweep.run(out, processes=1)
+    (path,) = (out / "points").glob("*.points")
+    record = records.Record.from_bytes(path.read_bytes())
+    other = {**record.made, "brian2": "2.8.0"}
+    arrays = {name: array + 1 for name, array in record.arrays.items()}
+    path.unlink()
+    old = store.Store(out)
+    old.add(records.Record(record.kind, record.identities, other, arrays, record.about))
+    again = sweep.run(out, processes=1, warn=said.append)
+    assert same(again.dataset, first.dataset)
+    assert "brian2 2.8.0 then" in said[0] and "--keep-old" in said[0]
+    for path in (out / "points").glob("*.points"):
+        if records.Record.from_bytes(path.read_bytes()).made == record.made:
+            path.unlink()
+    kept = sweep.run(out, processes=1, keep_old=True)
+    assert (
+        kept.dataset.theory_rate_E.values[0, 0, 0]
+        == first.dataset.theory_rate_E.values[0, 0, 0] + 1
+    )
+    assert set(np.unique(kept.dataset.theory_versions)) != set(
+        np.unique(first.dataset.theory_versions)
+    )
+
+
+def test_a_second_sweep_in_the_folder_is_refused(tmp_path):
+    out = tmp_path / "out"
+    sweep = cbnet.Sweep.read(grid(tmp_path))
+    with store.Store(out).working(), pytest.raises(store.SweepError, match="another sweep"):
+        sweep.run(out)
+    assert not points(out)
+
+
+def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
+    import errno
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    out = tmp_path / "out"
+    sweep = cbnet.Sweep.read(grid(tmp_path))
+    first = sweep.run(out, processes=1)
+    larger = cbnet.Sweep.read(grid(tmp_path, THEORY.replace("[400, 800]", "[400, 800, 1200]")))
+    with monkeypatch.context() as patched:
+        patched.setattr(records, "write", full)
+        with pytest.raises(store.SweepError, match="no space left on its disk; what is finished"):
+            larger.run(out, processes=1)
+    assert same(sweep.run(out, processes=1).dataset, first.dataset)
+
+
+def test_a_folder_of_something_else_is_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("")
+    with pytest.raises(cbnet.errors.ParameterError, match="other files"):
+        cbnet.Sweep.read(grid(tmp_path)).run(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["grid.toml", "thesis.txt"]
+
+
+def test_nothing_is_written_for_a_wrong_grid(tmp_path):
+    out = tmp_path / "out"
+    _, err = command(
+        *("sweep", grid(tmp_path, THEORY.replace("20Hz", "20mV")), "--out", out), code=2
+    )
+    assert len(err.splitlines()) == 1 and "axes.nu_X.linspace[0]: got 20mV" in err
+    assert not out.exists()
+
+
+def test_failures_are_kept_listed_and_tried_again(tmp_path, monkeypatch):
+    text = THEORY.replace("[400, 800]", "[400, 800]\na = [0.0015, 0.2]")
+    out = tmp_path / "out"
+    listed, err = command("sweep", grid(tmp_path, text), "--out", out, code=1)
+    assert "a = 0.2" in listed and "refused" in listed
+    told = json.loads(command("status", out, "--json")[0])
+    assert (told["finished"], told["refused"], told["missing"]) == (10, 10, 0)
+
+
+def test_a_failed_point_is_tried_again_when_asked(tmp_path):
+    out = tmp_path / "out"
+    sweep = cbnet.Sweep.read(grid(tmp_path))
+    one = sweep.plan().units[3]
+    with store.Store(out).working() as folder:
+        folder.add_failure(one.identity, "theory", "it broke")
+    found = sweep.run(out, processes=1)
+    assert [f["message"] for f in found.failures] == ["it broke"]
+    assert (found.dataset.theory_status == "failed").sum() == 1
+    before = points(out)
+    again = sweep.run(out, processes=1, retry_failed=True)
+    assert not again.failures and before.items() < points(out).items()
+    assert (again.dataset.theory_status == "finished").all()
+
+
+def test_a_tidy_table_has_units_in_its_names(tmp_path):
+    found = cbnet.Sweep.read(grid(tmp_path)).run(tmp_path / "out", processes=1)
+    table = found.to_dataframe()
+    assert {"nu_X_Hz", "K", "rate_E_Hz", "cv_E", "V_mean_mV", "source"} <= set(table.columns)
+    assert set(table.nu_X_Hz) == {20.0, 30.0, 40.0, 50.0, 60.0}
+    assert table.V_mean_mV.between(-80, -55).all()
+
+
+def test_a_point_that_fails_in_any_way_is_a_message():
+    from cbnet.sweeps.worker import answer
+
+    params = cbnet.load("conductance")
+    task = tasks.theory("network", [params], "diffusion", None)
+    kind, message = answer({**task, "changes": [{"K": "many"}]})
+    assert kind == "failed" and "Error" in message and "\n" not in message
+
+
+def test_a_large_point_waits_for_memory():
+    from cbnet.sweeps.local import Local
+
+    crew = Local(processes=2, memory=300_000_000)
+    crew._busy["a worker"] = "a task", {}, 200_000_000
+    assert crew.fits(50_000_000) is True
+    assert crew.fits(150_000_000) is False  # until the other one is done
+    crew._busy.clear()
+    assert crew.fits(150_000_000) is True
+    assert crew.fits(400_000_000) is None  # never
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("undisturbed")
+    command("sweep", grid(folder, SIMULATION), "--out", folder / "out", "--quiet")
+    return cbnet.open_sweep(folder / "out").dataset
+
+
+@pytest.mark.slow
+def test_a_simulation_of_a_sweep_is_that_of_simulate(undisturbed):
+    """Slow: compiles a network."""
+    params = cbnet.load("conductance").replace(K=40, a=0.01, nu_X="70Hz")
+    given = {"N": 250, "duration": "0.05s", "transient": "0.02s"}
+    alone = cbnet.simulate(params, seed=3, **given)
+    mine = undisturbed.sel(nu_X=70.0, seed=3)
+    names = [n for n in alone._variables() if f"simulation_{n}" in mine]
+    assert len(names) > 20
+    for name in names:
+        np.testing.assert_array_equal(mine[f"simulation_{name}"].values, alone.in_si(name))
+
+
+@pytest.mark.slow
+def test_kills_at_random_moments_change_nothing(undisturbed, tmp_path):
+    """Slow: compiles a network, and runs a sweep of it with ten interruptions."""
+    out, file = tmp_path / "out", grid(tmp_path, SIMULATION)
+    rng, before = random.Random(1), {}
+    for _ in range(10):
+        child = start("sweep", file, "--out", out, "--quiet")
+        done = len(before)
+        while len(points(out)) <= done and child.poll() is None:
+            time.sleep(0.01)
+        time.sleep(rng.uniform(0, 0.5))
+        os.kill(child.pid, signal.SIGKILL)
+        child.wait()
+        after = points(out)
+        assert before.items() <= after.items()  # none was computed again
+        before = after
+    command("sweep", file, "--out", out, "--quiet")
+    assert before.items() <= points(out).items()
+    assert same(cbnet.open_sweep(out).dataset, undisturbed)
+    with xr.open_dataset(out / "results.nc", engine="h5netcdf", decode_times=False) as stored:
+        assert same(stored.load(), undisturbed)
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_replaced(undisturbed, tmp_path):
+    """Slow: compiles a network."""
+    out = tmp_path / "out"
+    child = start("sweep", grid(tmp_path, SIMULATION), "--out", out, "--quiet")
+    while len(points(out)) < 3 and child.poll() is None:
+        time.sleep(0.01)
+    with open(f"/proc/{child.pid}/task/{child.pid}/children", encoding="ascii") as file:
+        os.kill(int(file.read().split()[0]), signal.SIGKILL)
+    assert child.wait(300) == 0, child.stderr.read()
+    assert same(cbnet.open_sweep(out).dataset, undisturbed)
+
+
+@pytest.mark.slow
+def test_an_interrupt_keeps_what_is_finished_and_says_how_to_go_on(undisturbed, tmp_path):
+    """Slow: compiles a network."""
+    out, file = tmp_path / "out", grid(tmp_path, SIMULATION)
+    child = start("sweep", file, "--out", out)
+    while len(points(out)) < 3 and child.poll() is None:
+        time.sleep(0.01)
+    child.send_signal(signal.SIGINT)
+    _, err = child.communicate(timeout=60)
+    assert child.returncode == 130
+    assert "are kept in" in err.splitlines()[-1] and "run the same command again" in err
+    before = points(out)
+    command("sweep", file, "--out", out)
+    assert before.items() <= points(out).items()
+    assert same(cbnet.open_sweep(out).dataset, undisturbed)
+
+
+@pytest.mark.slow
+def test_spike_trains_go_to_neo_and_nwb(tmp_path):
+    """Slow: compiles a network."""
+    pytest.importorskip("pynwb", reason="needs the extra [neo]")
+    text = SIMULATION.replace("seeds = 4", "seeds = 1\nrecord = 20")
+    out = tmp_path / "out"
+    found = cbnet.Sweep.read(grid(tmp_path, text)).run(out)
+    block = found.to_neo()
+    assert len(block.segments) == 8 and len(block.segments[0].spiketrains) == 20
+    count = sum(len(t) for s in block.segments for t in s.spiketrains)
+    assert count == np.isfinite(found.dataset.simulation_spike_times).sum() > 0
+    command("show", out, "--nwb", tmp_path / "spikes.nwb")
+    import pynwb
+
+    with pynwb.NWBHDF5IO(str(tmp_path / "spikes.nwb"), "r") as file:
+        units = file.read().units
+        assert len(units) == 160
+        assert sum(len(units["spike_times"][k]) for k in range(160)) == count
