@@ -14,7 +14,12 @@ source_suffix = {".md": "myst-nb"}
 exclude_patterns = ["_build"]
 nitpicky = True
 # Types in docstrings are words such as Quantity; private modules have no page.
-nitpick_ignore_regex = [("py:class", ".*"), ("py:mod", r"cbnet\..*"), ("py:func", r".*\._.*")]
+nitpick_ignore_regex = [
+    ("py:class", ".*"),
+    ("py:mod", ".*"),
+    ("py:func", r".*\._.*"),
+    ("py:exc", ".*"),
+]
 
 html_theme = "furo"
 html_title = f"cbnet {release}"
