@@ -278,7 +278,7 @@ class Parameters:
         Parameters
         ----------
         law : {"sqrt", "inverse", "log", "preserving"}
-            See :func:`cbnet.theory.scaling.efficacy`.
+            See :func:`cbnet.theory.scaling.scale`.
         K : int
             The new in-degree.
         **options

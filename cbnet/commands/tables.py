@@ -219,6 +219,8 @@ def modes(data):
     for i, point in enumerate(points, 1):
         table.add_row(str(i), *(value(point[key], digits=4) for key, _ in columns))
     return table
+
+
 _ROWS = 60  # of a sweep that are printed
 _COLUMNS = ("rate_E_Hz", "rate_I_Hz", "rate_Hz", "cv_E", "cv", "V_mean_mV", "V_sd_mV", "fano_1ms")
 

@@ -124,11 +124,11 @@ def step_check(result, *, progress=None, **options):
     Parameters
     ----------
     result : Simulation
-        What :func:`simulate` returned.
+        What :func:`cbnet.simulate` returned.
     progress : object, optional
-        As for :func:`simulate`.
+        As for :func:`cbnet.simulate`.
     **options
-        What else :func:`simulate` was given.
+        What else :func:`cbnet.simulate` was given.
 
     Returns
     -------
@@ -173,7 +173,7 @@ def build(
     Parameters
     ----------
     params, N, seed, dt, fraction_excitatory, initial, storage, arrivals, graph
-        As for :func:`simulate`.
+        As for :func:`cbnet.simulate`.
 
     Returns
     -------

@@ -18,7 +18,7 @@ ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
 def fast(membrane):
     """Rate for τ_S ≪ τ: white noise, with threshold and reset moved up.
 
-    θ and V_r are raised by (α/2) √(B²(v) τ_S), α = √2 |ζ(1/2)|, each with its own B², and V_r by
+    θ and V_r are raised by (α/2) √(B²(v) τ_S), α = √2 abs(ζ(1/2)), each with its own B², and V_r by
     e^(−τ_rp/τ_S) of that only: the current that made the spike decays while v is held. The drift is
     that of Stratonovich. Two filters enter as one of the same B² and the same variance of the
     current, τ_S = B²/Σ (B_i²/τ_i).

@@ -271,7 +271,7 @@ def _on_lattice(process, rtol, cv, moments):
 def large_deviation(process):
     """Rate of the rarest spikes in Hz: right in its exponent, Kramers' in its prefactor.
 
-    With q the momentum, ν ≈ |A(θ)|/B²(θ) √(B²(μ)|A'(μ)|/π) exp(−∫ q dv) from the resting potential
+    With q the momentum, ν ≈ −A(θ)/B²(θ) √(−B²(μ)A'(μ)/π) exp(−∫ q dv) from the resting potential
     μ to the threshold: the exponent of finite jumps (C_shot), which that of white noise misses at
     leading order, and the prefactor of white noise, which is right to a factor of order one.
     """

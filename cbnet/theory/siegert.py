@@ -62,7 +62,7 @@ def rate(mu, tau, B2, threshold, reset, tau_rp):
     (Siegert, Phys. Rev. 81, 617 (1951); Ricciardi 1977; Brunel, J. Comput. Neurosci. 8, 183 (2000),
     Eq. 21). Above the mean erfcx(−y) = 2e^{y²} − erfcx(y): Dawson's integral is the first part,
     whose exponential is kept apart. What is left on both sides of the mean is one integral of erfcx
-    from |θ − μ|/σ to |V_r − μ|/σ, for which there is a Chebyshev series.
+    from abs(θ − μ)/σ to abs(V_r − μ)/σ, for which there is a Chebyshev series.
 
     Examples
     --------
@@ -125,7 +125,7 @@ def kramers(drift, noise, drift_slope, mu, threshold):
 
     Notes
     -----
-    With Ψ' = −2A/B²,  ν = |A(θ)|/B²(θ) · √(B²(μ)|A'(μ)|/π) · e^{Ψ(μ) − Ψ(θ)}: Kramers, Physica 7,
+    With Ψ' = −2A/B²,  ν = −A(θ)/B²(θ) · √(−B²(μ)A'(μ)/π) · e^{Ψ(μ) − Ψ(θ)}: Kramers, Physica 7,
     284 (1940), for an absorbing threshold on a slope.
     """
     mu, threshold = np.atleast_1d(mu), np.atleast_1d(threshold)
