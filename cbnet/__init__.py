@@ -24,6 +24,7 @@ _PUBLIC = {
     "simulate_neuron": "simulation.event_driven",
     "respond": "theory.response",
     "solve": "theory.self_consistency",
+    "heterogeneity": "theory.heterogeneity",
     "stability": "theory.stability",
 }
 

@@ -34,6 +34,7 @@ _MODULES = {
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
     "Currents": "theory.currents",
+    "RateDistribution": "theory.heterogeneity",
 }
 
 
