@@ -35,6 +35,7 @@ _MODULES = {
     "Stability": "theory.stability",
     "Currents": "theory.currents",
     "RateDistribution": "theory.heterogeneity",
+    "Scaling": "theory.scaling",
 }
 
 

@@ -188,3 +188,72 @@ def test_finite_jumps_need_a_stronger_efficacy_to_keep_five_hertz(conductance):
     assert shot.a > params.scaled("preserving", K=1000, noise="diffusion", **options).a
     kept = cbnet.respond(shot, r_E=20 * Hz, r_I=36 * Hz)
     assert float(kept.rate) == pytest.approx(5, rel=2e-3)
+
+
+# a ln K/C at 5 Hz and r_E = 20 Hz, of the efficacies above
+RATIOS = {(12, 1.8): (2.09, 1.51, 1.35, 1.28, 1.185), (20, 0.8): (5.39, 2.55, 1.73, 1.50, 1.30)}
+
+
+@pytest.mark.parametrize(("g", "eta"), RATIOS)
+def test_a_ln_K_tends_to_the_exponent_slowly_and_the_slope_soon(conductance, g, eta):
+    K = np.array([1e3, 1e4, 1e5, 1e6, 1e9])
+    inputs = {"r_E": 20 * Hz, "r_I": 20 * eta * Hz, "rate": 5 * Hz}
+    params = conductance.replace(g=g)
+    found = scaling.curve(params, "preserving", K, noise="diffusion", **inputs)
+    ratio = found.a * np.log(K) / found.exponent
+    # half a unit of the last digit of the reference
+    assert ratio == pytest.approx(np.array(RATIOS[g, eta]), abs=5.1e-3)
+    dense = scaling.curve(
+        params, "preserving", np.geomspace(1e13, 1e15, 9), noise="diffusion", **inputs
+    )
+    # what is left out is of order 1/(K a)
+    assert dense.slope[1:-1] == pytest.approx(dense.local_slope[1:-1], rel=1e-3)
+    assert abs(dense.slope[4] / dense.exponent - 1) < 0.25 * abs(
+        dense.a[4] * np.log(dense.K[4]) / dense.exponent - 1
+    )
+
+
+@pytest.mark.parametrize(
+    ("g", "eta", "exact"),
+    [
+        # by solving the finite-jump equation itself, to an accuracy of a of 1e-4
+        (12, 1.8, {3: 0.0070115251, 6: 0.0021920668, 9: 0.0013571419}),
+        (20, 0.8, {3: 0.0036776056, 6: 0.00051336881, 9: 0.00029680955, 12: 0.00020877672}),
+    ],
+)
+def test_finite_jumps_up_to_the_largest_in_degrees(conductance, g, eta, exact):
+    inputs = {"r_E": 20 * Hz, "r_I": 20 * eta * Hz, "rate": 5 * Hz}
+    K = 10.0 ** np.append(np.arange(3, 14, 1.5), 15)
+    found = scaling.curve(conductance.replace(g=g), "preserving", K, **inputs)
+    assert found.noise == "shot (large deviations for K > 1e+06)"
+    for decade, a in exact.items():
+        (here,) = np.flatnonzero(np.isclose(np.log10(K), decade))
+        assert abs(found.a[here] / a - 1) < found.error[here] + 1e-4
+    assert np.all(found.error < 2e-3)
+    assert np.all(np.diff(found.a) < 0)
+    # the efficacy of white noise tends to another multiple of 1/ln K
+    assert found.exponent > scaling.exponent(conductance.replace(g=g), eta, "diffusion")
+    assert found.slope[-2] == pytest.approx(found.local_slope[-2], rel=0.01)
+
+
+def test_large_deviations_join_on_continuously(conductance):
+    inputs = {"r_E": 20 * Hz, "r_I": 16 * Hz, "rate": 5 * Hz}
+    near = scaling.curve(conductance, "preserving", [0.999e6, 1e6, 1.001e6, 1.002e6], **inputs)
+    steps = np.diff(np.log(near.a))
+    # the exact side is known to `error`, and a falls by 1/(C/a) of a step of ln K
+    assert steps == pytest.approx(np.full(3, steps.mean()), abs=3 * near.error.max())
+
+
+def test_a_curve_of_a_law_and_one_efficacy_agree(conductance):
+    K = [400, 1000, 4000]
+    for law in ("sqrt", "inverse", "log", "preserving"):
+        options = {"noise": "diffusion"} if law == "preserving" else {}
+        found = scaling.curve(conductance, law, K, **options)
+        for k, a in zip(K, found.a, strict=True):
+            assert a == pytest.approx(conductance.scaled(law, K=k, **options).a, rel=1e-7)
+        assert found.error.max() <= 1e-8
+        assert np.isnan(found.exponent) == (law != "preserving")
+    assert scaling.curve(conductance, "sqrt", 4000).slope == pytest.approx(np.nan, nan_ok=True)
+    for K in (0, [1000, 2e15], [[1000]], np.nan):
+        with pytest.raises(ParameterError, match="K: got .* expected in-degrees from 1 to 1e\\+15"):
+            scaling.curve(conductance, "sqrt", K)

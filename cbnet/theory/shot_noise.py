@@ -13,6 +13,7 @@ threshold and reset are those of the model's strings: nothing here knows a parti
 from dataclasses import replace
 
 import numpy as np
+from scipy.optimize import brentq
 
 from ..errors import ConvergenceError, ParameterError
 from . import _jump_process, _jump_system
@@ -39,6 +40,8 @@ _SMOOTH, _ROUGHER, _SMOOTH_FROM = 1 / 3, 1.0, 4
 _FLOOR = 1e-9  # of rounding
 _LARGEST = 6_000_000  # numbers in a factorised matrix: about a second
 _RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
+_LD_PANELS = 32
+_LD_NODES, _LD_WEIGHTS = np.polynomial.legendre.leggauss(8)
 _NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
 
 
@@ -166,20 +169,46 @@ def large_deviation(process):
     μ to the threshold: the exponent of finite jumps (C_shot), which that of white noise misses at
     leading order, and the prefactor of white noise, which is right to a factor of order one.
     """
-    found = survey(process, 20.0, deepest=np.inf)
-    well = int(np.argmin(np.where(found.climb > 0, np.inf, -found.v)))
-    v = np.linspace(found.v[well], process.threshold, 20001)
-    q = np.maximum(process.momentum(v), 0.0)
-    exponent = float(np.trapezoid(q, v))
-    bottom = v[np.argmax(q > 0)]
-    h = 1e-4 * (v[-1] - bottom)
-    ends = np.array([bottom, bottom + h, v[-1]])
-    A, B2 = process.drift(ends), process.noise(ends)
-    curvature = abs(A[1] - A[0]) / h
+    exponent, prefactor = exponent_and_prefactor(process)
     with np.errstate(under="ignore"):
-        decay = np.exp(-min(exponent, 745.0)) if exponent < 745.0 else 0.0
-        rate = abs(A[2]) / B2[2] * np.sqrt(B2[0] * curvature / np.pi) * decay
+        rate = prefactor * (np.exp(-min(exponent, 745.0)) if exponent < 745.0 else 0.0)
     return float(rate / (1 + rate * process.tau_rp))
+
+
+def exponent_and_prefactor(process, mu=None):
+    """∫ q dv from the resting potential to the threshold, and what stands before e^−∫ in Hz.
+
+    The resting potential is looked for if it is not given. Both are zero where nothing holds v
+    below the threshold.
+    """
+
+    def drift(v):
+        return float(process.drift(np.array([v]))[0])
+
+    if mu is None:
+        mu = _resting(process, drift)
+    if not mu < process.threshold:
+        return 0.0, 0.0
+    edges = np.linspace(mu, process.threshold, _LD_PANELS + 1)
+    width = edges[1] - edges[0]
+    v = edges[:-1, None] + width * (_LD_NODES + 1) / 2
+    q = np.maximum(process.momentum(v.ravel()), 0.0).reshape(v.shape)
+    exponent = float(np.sum(q * _LD_WEIGHTS) * width / 2)
+    h = 1e-4 * (process.threshold - mu)
+    curvature = abs(drift(mu + h) - drift(mu - h)) / (2 * h)
+    bottom, top = process.noise(np.array([mu, process.threshold]))
+    escape = abs(drift(process.threshold)) / top
+    return exponent, float(escape * np.sqrt(bottom * curvature / np.pi))
+
+
+def _resting(process, drift):
+    """The stable potential nearest the threshold, infinite if there is none."""
+    found = survey(process, 20.0, deepest=np.inf)
+    pulled = process.drift(found.v)
+    wells = np.flatnonzero((pulled[:-1] > 0) & (pulled[1:] <= 0))
+    if not wells.size:
+        return np.inf
+    return brentq(drift, found.v[wells[-1]], found.v[wells[-1] + 1], xtol=1e-15)
 
 
 def _free(process):
@@ -244,7 +273,6 @@ def _system(process, found, level):
 
 def _at_rest(process):
     """A neuron without any input: it stays where the leak vanishes."""
-    from scipy.optimize import brentq
 
     def f(v):
         return float(process.leak(np.array([v]))[0])
