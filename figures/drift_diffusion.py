@@ -45,6 +45,7 @@ CAPTION = (
     "noise; linear response for f and h), markers: simulation with two standard errors; (g) "
     "simulation only."
 )
+SILENT = 1e-3  # Hz
 _SEGMENT = 256  # ms of a piece of the spectrum
 
 
@@ -55,22 +56,7 @@ def compute(progress, *, K, nu_X, N, duration, storage, seed):
     -------
     xarray.Dataset
     """
-    settings = dict(K=K, nu_X=nu_X, N=N, duration=duration, storage=storage, seed=seed)
-    params = [
-        shared.base(model).scaled(law, int(k)).replace(nu_X=hertz(nu_X))
-        for model, law in CASES
-        for k in K
-    ]
-    sizes = [N or shared.network_size(k) for _ in CASES for k in K]
-    theory = shared.each(_theory, list(zip(params, sizes, strict=True)), progress, "theory")
-    runs = shared.simulate_all(
-        [(p, {"N": n}) for p, n in zip(params, sizes, strict=True)],
-        progress,
-        duration=duration,
-        transient="0.3s",
-        seed=seed,
-        storage=storage,
-    )
+    settings = {k: v for k, v in locals().items() if k != "progress"}
     measured = [_measured(run) for run in runs]
     names = [f"{model}, {law}" for model, law in CASES]
     variables = {
@@ -109,10 +95,12 @@ def _theory(item):
     params, N = item
     state = solve((params, "diffusion"))
     nu_E, nu_I = float(state["rate_E"][0]), float(state["rate_I"][0])
+    if nu_E < SILENT:  # the input alone does not reach the threshold
+        return _nothing() | {"rate": nu_E}
     r_E, r_I = hertz(float(params.nu_X) + nu_E), hertz(nu_I)
     found = cbnet.currents(params, r_E, r_I)
     response = cbnet.respond(params, r_E, r_I, noise="diffusion")
-    density = response.density(shared.to_quantity(_VOLTAGES, "mV"))
+    density = response.density(shared.to_quantity(_VOLTAGES * 1e-3, "V"))
     fano, spectrum = np.nan, np.full(_FREQUENCIES.size, np.nan)
     try:
         stability = cbnet.stability(params, N=N)
@@ -133,16 +121,28 @@ def _theory(item):
     }
 
 
+def _nothing():
+    """What a silent network has."""
+    found = dict.fromkeys(("rate", "cv", "V_sd", "drift", "fano"), np.nan)
+    found |= dict.fromkeys(("current_mean", "current_sd"), np.full(3, np.nan))
+    return found | {
+        "density": np.full(_VOLTAGES.size, np.nan),
+        "spectrum": np.full(_FREQUENCIES.size, np.nan),
+    }
+
+
 def _measured(run):
     counts = np.asarray(run.count_E_1ms, float)
     N_E = run.N_E
     p = counts.mean() / N_E
-    alone = N_E * p * (1 - p)  # variance of independent neurons: at most one spike in 1 ms
+    alone = (
+        N_E * p * (1 - p) or np.nan
+    )  # variance of independent neurons: at most one spike in 1 ms
     blocks = np.array([part.var() for part in np.array_split(counts, 10)])
     correlation = (counts.var(ddof=1) / alone - 1) / (N_E - 1)
     error = blocks.std(ddof=1) / np.sqrt(len(blocks)) / alone / (N_E - 1)
     centres, heights = run.in_units("V_grid"), np.asarray(run.V_density, float)
-    rate = float(run.in_units("rate_E"))
+    rate = float(run.in_units("rate_E")) or np.nan
     _, power = welch(counts, 1e3, nperseg=min(_SEGMENT, counts.size), detrend="constant")
     spectrum = np.interp(
         _FREQUENCIES, np.fft.rfftfreq(min(_SEGMENT, counts.size), 1e-3)[1:], power[1:]
@@ -244,7 +244,8 @@ def draw(data):
             (f, "Fano factor, 1 ms"),
             (g, "correlation of counts"),
         ):
-            axes.set(xscale="log", xlabel="in-degree $K$", ylabel=label)
+            shared.in_degrees(axes, data.K.values)
+            axes.set_ylabel(label)
         a.axhline(0, color="0.6", lw=0.6, zorder=0)
         d.axhline(1, color="0.6", lw=0.6, zorder=0)
         for axes in (b, c, f, g):

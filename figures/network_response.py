@@ -55,15 +55,7 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed
     -------
     xarray.Dataset
     """
-    settings = dict(
-        K=K,
-        inputs=inputs,
-        inputs_simulated=inputs_simulated,
-        N=N,
-        duration=duration,
-        storage=storage,
-        seed=seed,
-    )
+    settings = {k: v for k, v in locals().items() if k != "progress"}
     combinations = [(m, s, k) for m in MODELS for s in SCALINGS for k in K]
     grid = sorted({*inputs, *inputs_simulated})
     items = [(_point(*c, rate), None) for c in combinations for rate in grid]

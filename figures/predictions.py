@@ -55,15 +55,7 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
     -------
     xarray.Dataset
     """
-    settings = dict(
-        inputs=inputs,
-        inputs_simulated=inputs_simulated,
-        K_simulated=K_simulated,
-        N=N,
-        duration=duration,
-        storage=storage,
-        seed=seed,
-    )
+    settings = {k: v for k, v in locals().items() if k != "progress"}
     items = [(_point(*case, rate), None) for case in CASES for rate in inputs]
     solutions = shared.each(solve, items, progress, "fixed points of networks")
     points, rows = [], []

@@ -23,10 +23,11 @@ SHADES = ("#0173b2", "#949494", "#de8f05", "#d55e00")
 SETTINGS = {
     "quick": {
         "K_shot": [100, 1000, 10_000, 100_000],
-        "K_diffusion": [10.0**k for k in np.arange(2, 12.1, 0.5)],
+        "K_diffusion": [10.0**k for k in range(2, 13)],
         "inputs": [5, 8, 12, 16, 20, 26, 35, 50, 80],
         "inputs_exact": [10.0, 20.0, 50.0],
         "arrivals": 3e6,
+        "seconds": 12.0,
         "seed": 2,
     },
     "full": {
@@ -35,6 +36,7 @@ SETTINGS = {
         "inputs": [5, 6, 8, 10, 12, 14, 16, 18, 20, 23, 26, 30, 35, 42, 50, 65, 80, 100],
         "inputs_exact": [10.0, 20.0, 35.0, 50.0],
         "arrivals": 1e9,
+        "seconds": 300.0,
         "seed": 2,
     },
 }
@@ -71,21 +73,14 @@ def _efficacy(item):
         return np.nan
 
 
-def compute(progress, *, K_shot, K_diffusion, inputs, inputs_exact, arrivals, seed):
+def compute(progress, *, K_shot, K_diffusion, inputs, inputs_exact, arrivals, seconds, seed):
     """Efficacies, and responses to input, under each law.
 
     Returns
     -------
     xarray.Dataset
     """
-    settings = dict(
-        K_shot=K_shot,
-        K_diffusion=K_diffusion,
-        inputs=inputs,
-        inputs_exact=inputs_exact,
-        arrivals=arrivals,
-        seed=seed,
-    )
+    settings = {k: v for k, v in locals().items() if k != "progress"}
     start = _start()
     items = [(start["shot"], law, K, "shot") for law in LAWS for K in K_shot]
     a = shared.each(_efficacy, items, progress, "efficacies with finite jumps")
@@ -96,7 +91,7 @@ def compute(progress, *, K_shot, K_diffusion, inputs, inputs_exact, arrivals, se
         for i, (_, _, K, _) in enumerate(items)
     ]
     found = _everywhere(params, inputs, respond, "shot", progress, "responses")
-    how = {"arrivals": arrivals, "seed": seed}
+    how = {"arrivals": arrivals, "seconds": seconds, "seed": seed}
     seen = _everywhere(params, inputs_exact, exact, how, progress, "exact simulations")
     slope = np.gradient(np.log(K_diffusion), 1 / a_white)
     shape = (len(LAWS), len(K_shot))
@@ -206,8 +201,8 @@ def _draw_slope(axes, data):
     axes.plot(data.K_diffusion, data.slope * 1e3, "o", ms=2.5, color=shade)
     axes.plot(data.K_diffusion, data.slope_theory * 1e3, ls="--", color="0.2", lw=1)
     axes.axhline(float(data.C_diffusion) * 1e3, color="0.6", lw=0.8)
-    axes.text(1e11, float(data.C_diffusion) * 1e3, "$C$", va="bottom", size=7)
-    axes.text(2e5, float(data.slope_theory[4]) * 1e3, "$C + a/2$", va="bottom", size=7)
+    axes.text(2e11, float(data.C_diffusion) * 1e3, "$C$", va="top", size=7)
+    axes.text(3e3, float(data.slope_theory[1]) * 1e3, "$C + a/2$", va="bottom", size=7)
     axes.set(
         xscale="log", xlabel="in-degree $K$", ylabel=r"$10^3\,\mathrm{d}\ln K/\mathrm{d}(1/a)$"
     )

@@ -66,13 +66,13 @@ def dataset(title, parameters, settings, variables):
 
 
 def hertz(values):
-    """Numbers as rates."""
+    """Numbers in Hz as rates."""
     return to_quantity(np.asarray(values, float), "Hz")
 
 
 def milliseconds(values):
-    """Numbers as times."""
-    return to_quantity(np.asarray(values, float), "ms")
+    """Numbers in ms as times."""
+    return to_quantity(np.asarray(values, float) * 1e-3, "ms")  # which takes SI
 
 
 def base(model):
@@ -162,18 +162,19 @@ def solve(item):
 def exact(item):
     """Numbers of one neuron simulated without a time step: params, r_E, r_I (Hz), options.
 
-    ``arrivals`` among the options says how many to simulate, which is what takes time.
+    Among the options, ``arrivals`` says how many to simulate, which is what takes time, and
+    ``seconds`` of what length the simulation is at least.
     """
     params, r_E, r_I, options = item
     options = dict(options)
-    arrivals = options.pop("arrivals")
+    arrivals, seconds = options.pop("arrivals"), options.pop("seconds", 0.0)
     values = params.resolve("E")
     total = values["K"] * (r_E + values["gamma"] * r_I)
     found = cbnet.simulate_neuron(
         params,
         hertz(r_E),
         hertz(r_I),
-        duration=to_quantity(min(arrivals / total, 2000.0), "s"),
+        duration=to_quantity(min(max(arrivals / total, seconds), 2000.0), "s"),
         **options,
     )
     names = ("rate", "rate_sem", "cv", "cv_sem", "V_mean", "V_mean_sem", "V_sd", "V_sd_sem")
@@ -227,7 +228,7 @@ def canvas(rows, columns, width=WIDE, row_height=4.4, legend=1.4, **options):
 def letter(axes):
     """Letters on axes in reading order."""
     for character, one in zip("abcdefghijklmnop", axes, strict=False):
-        one.text(-0.02, 1.05, character, transform=one.transAxes, weight="bold", ha="right")
+        one.text(-0.06, 1.05, character, transform=one.transAxes, weight="bold", ha="right")
 
 
 def points(axes, x, y, error, shade, position=0, filled=True, **options):
@@ -300,7 +301,14 @@ def legend(figure, handles, columns=4):
     figure.legend(handles=handles, loc="outside upper center", ncols=columns)
 
 
+def in_degrees(axes, K):
+    """A logarithmic axis of in-degrees with ticks at these."""
+    axes.set(xscale="log", xlabel="in-degree $K$")
+    axes.set_xticks(K, [f"{k:g}" if k < 1e4 else power(k) for k in K])
+    axes.minorticks_off()
+
+
 def power(K):
     """A power of ten for a label."""
     exponent = np.log10(K)
-    return f"$10^{exponent:.0f}$" if abs(exponent - round(exponent)) < 1e-9 else f"{K:g}"
+    return f"$10^{{{exponent:.0f}}}$" if abs(exponent - round(exponent)) < 1e-9 else f"{K:g}"

@@ -13,13 +13,15 @@ CONDITIONS = ("conductance", "current, mean held", "current, untuned")
 MODELS = ("conductance", "current")
 HELD = -60.0  # mV: the mean of the conductance neuron at this ratio for large K
 R_E, RATIO = 40.0, 0.8  # Hz, r_I/r_E
+SILENT_AT = 10_000  # in-degree at which silence below threshold is simulated for long
 ABOVE = 0.4  # r_I/r_E at which the mean of the conductance neuron exceeds the threshold
 SETTINGS = {
     "quick": {
         "K_exact": [100, 1000, 10_000, 100_000],
         "K_theory": [10.0**k for k in range(2, 10)],
         "potentials": 13,
-        "arrivals": 4e6,
+        "arrivals": 1e7,
+        "arrivals_silent": 1.6e8,
         "seed": 1,
     },
     "full": {
@@ -27,6 +29,7 @@ SETTINGS = {
         "K_theory": [10.0**k for k in np.arange(2, 9.01, 0.25)],
         "potentials": 33,
         "arrivals": 1e9,
+        "arrivals_silent": 2e9,
         "seed": 1,
     },
 }
@@ -70,16 +73,14 @@ def _at_potential(model, params, mu):
     return r_I if r_I >= 0 else np.nan
 
 
-def compute(progress, *, K_exact, K_theory, potentials, arrivals, seed):
+def compute(progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silent, seed):
     """Statistics of the neurons against K and against the mean potential.
 
     Returns
     -------
     xarray.Dataset
     """
-    settings = dict(
-        K_exact=K_exact, K_theory=K_theory, potentials=potentials, arrivals=arrivals, seed=seed
-    )
+    settings = {k: v for k, v in locals().items() if k != "progress"}
     theory, simulated = {}, {}
     for kind, grid, work in (("theory", K_theory, respond), ("exact", K_exact, exact)):
         items = []
@@ -87,7 +88,8 @@ def compute(progress, *, K_exact, K_theory, potentials, arrivals, seed):
             for K in grid:
                 params = _params(K)["current" if "current" in condition else "conductance"]
                 r_I = ABOVE * R_E if condition == "above" else _inhibition(condition, params)
-                how = "diffusion" if kind == "theory" else {"arrivals": arrivals, "seed": seed}
+                many = arrivals_silent if (condition, K) == ("conductance", SILENT_AT) else arrivals
+                how = "diffusion" if kind == "theory" else {"arrivals": many, "seed": seed}
                 items.append((params, R_E, r_I, how))
         found = shared.each(work, items, progress, f"one neuron against K: {kind}")
         shape = (len(CONDITIONS) + 1, len(grid))
@@ -103,7 +105,7 @@ def compute(progress, *, K_exact, K_theory, potentials, arrivals, seed):
     response = {
         "response": _against_potential(mu, K_exact, progress, respond, "diffusion"),
         "response_exact": _against_potential(
-            mu_exact, K_exact, progress, exact, {"arrivals": arrivals / 2, "seed": seed}
+            mu_exact, K_exact, progress, exact, {"arrivals": arrivals / 4, "seed": seed}
         ),
     }
     traces = _traces(progress, seed)

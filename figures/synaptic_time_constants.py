@@ -86,16 +86,7 @@ def compute(progress, *, tau_S, inputs, inputs_simulated, a, tau_critical, N, du
     -------
     xarray.Dataset
     """
-    settings = dict(
-        tau_S=tau_S,
-        inputs=inputs,
-        inputs_simulated=inputs_simulated,
-        a=a,
-        tau_critical=tau_critical,
-        N=N,
-        duration=duration,
-        seed=seed,
-    )
+    settings = {k: v for k, v in locals().items() if k != "progress"}
     items, points = [], []
     for model in MODELS:
         for tau in tau_S:

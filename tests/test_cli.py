@@ -25,6 +25,8 @@ COMMANDS = (
     "network",
     "simulate",
     "show",
+    "figure",
+    "report",
     "params",
     "script",
     "cache",
