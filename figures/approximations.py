@@ -1,11 +1,13 @@
 """How far each approximation of the noise is from the exact answer."""
 
+import warnings
+
 import numpy as np
 from matplotlib.colors import LogNorm
 
 import cbnet
 from cbnet import plotting
-from cbnet.errors import CbnetError
+from cbnet.errors import CbnetError, CbnetWarning
 from cbnet.theory import scaling as laws
 
 from . import shared
@@ -15,6 +17,7 @@ TITLE = "Approximations of the noise beside the exact answer"
 SETS = {"strong inhibition": (12, 1.8), "reference": (20, 0.8)}  # g, r_I/r_E
 WHITE = ("diffusion", "effective")
 FILTERED = ("colored", "diffusion", "fast", "adiabatic", "rescaled", "rice")
+STEP_INPUT = (135.0, 85.0)  # Hz: the reference network at ν_X = 50 Hz
 FILTERED_SET = {"g": 20, "a": 0.005}
 SETTINGS = {
     "quick": {
@@ -65,10 +68,6 @@ def _params(name, a):
 
 def _filtered(item):
     params, r_E, noise = item
-    import warnings
-
-    from cbnet.errors import CbnetWarning
-
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CbnetWarning)  # outside of its range: that is the point
         try:
@@ -139,6 +138,7 @@ def compute(
         seed=seed,
         feedforward=True,
     )
+    steps = _steps(progress, N, duration, seed)
     many = (len(inputs_filtered), len(tau_S))
     c = [
         [laws.exponent(_params(s, 0.001), ratio, noise) for ratio in ratios]
@@ -193,9 +193,45 @@ def compute(
             "C",
         ),
     }
+    variables |= steps
     parameters = {name: _params(name, 0.005) for name in SETS}
     parameters["filtered"] = cbnet.load("conductance").replace(**FILTERED_SET)
     return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def _steps(progress, N, duration, seed):
+    """Rate of one neuron with a time step, by the order of arrivals, over the exact one."""
+    order, dt = ("random", "brian2"), (0.1, 0.05)
+    params = shared.base("conductance").replace(r_E=hertz(STEP_INPUT[0]), r_I=hertz(STEP_INPUT[1]))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CbnetWarning)  # too long a step: that is the point
+        runs = shared.simulate_all(
+            [(params, {"arrivals": o, "dt": milliseconds(x)}) for o in order for x in dt],
+            progress,
+            N=N,
+            duration=duration,
+            transient="0.1s",
+            seed=seed,
+            feedforward=True,
+        )
+    right = float(respond((params, *STEP_INPUT, "shot"))["rate"])
+    shape, dims = (len(order), len(dt)), ("arrivals", "dt")
+    return {
+        "arrivals": ("arrivals", list(order)),
+        "dt": ("dt", dt, "ms", "time step"),
+        "step_ratio": (
+            dims,
+            np.reshape([float(r.rate_E) / right for r in runs], shape),
+            "1",
+            "rate with a time step over the exact rate",
+        ),
+        "step_ratio_sem": (
+            dims,
+            np.reshape([float(r.rate_E_sem) / right for r in runs], shape),
+            "1",
+            "its standard error",
+        ),
+    }
 
 
 def draw(data):

@@ -57,6 +57,21 @@ def compute(progress, *, K, nu_X, N, duration, storage, seed):
     xarray.Dataset
     """
     settings = {k: v for k, v in locals().items() if k != "progress"}
+    params = [
+        shared.base(model).scaled(law, int(k)).replace(nu_X=hertz(nu_X))
+        for model, law in CASES
+        for k in K
+    ]
+    sizes = [N or shared.network_size(k) for _ in CASES for k in K]
+    theory = shared.each(_theory, list(zip(params, sizes, strict=True)), progress, "theory")
+    runs = shared.simulate_all(
+        [(p, {"N": n}) for p, n in zip(params, sizes, strict=True)],
+        progress,
+        duration=duration,
+        transient="0.3s",
+        seed=seed,
+        storage=storage,
+    )
     measured = [_measured(run) for run in runs]
     names = [f"{model}, {law}" for model, law in CASES]
     variables = {
