@@ -203,7 +203,7 @@ def _draw_plane(figure, axes, data, model, name):
     bar = figure.colorbar(image, ax=axes, location="top", pad=0.02, aspect=18)
     bar.set_label(f"{model}: {label}", size=7)
     if name == "growth":
-        bar.set_ticks([-1000, -100, 0, 100, 1000], labels=["−1000", "−100", "0", "100", "1000"])
+        bar.set_ticks([-1000, 0, 1000], labels=["−1000", "0", "1000"])
         bar.ax.minorticks_off()
 
 
@@ -223,7 +223,7 @@ def _draw_spectrum(axes, data, point):
             mfc=shade if model == "conductance" else "white",
         )
     one = data.sel(point=point)
-    axes.set(xscale="log", yscale="log", xlabel="frequency (Hz)")
+    axes.set(xscale="log", yscale="log", xlabel="frequency (Hz)", ylim=(0.1, None))
     axes.set_title(
         f"{point}: {float(one.point_delay):g} ms, $g$ = {float(one.point_g):g}", loc="left", x=0.06
     )
