@@ -17,18 +17,18 @@ SILENT = 0.01  # Hz
 SHOWN = 0.1  # CV_K of the distributions that are drawn
 SETTINGS = {
     "quick": {
-        "K": [1000, 10_000],
+        "K": [1000, 2500],
         "CV_K": [0.0, 0.05, 0.1, 0.2, 0.4],
-        "K_simulated": [1000],
-        "CV_K_simulated": [0.0, 0.1, 0.2, 0.4],
+        "K_simulated": [2500],
+        "CV_K_simulated": [0.0, 0.05, 0.1, 0.3],
         "nu_X": 50.0,
         "N": 10_000,
-        "duration": "1s",
+        "duration": "0.6s",
         "storage": "stored",
         "seed": 5,
     },
     "full": {
-        "K": [1000, 10_000, 100_000],
+        "K": [1000, 10_000],
         "CV_K": [0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4],
         "K_simulated": [1000, 10_000],
         "CV_K_simulated": [0.0, 0.05, 0.1, 0.2, 0.3, 0.4],
@@ -44,14 +44,14 @@ CAPTION = (
     "Networks whose recurrent and external in-degrees have a coefficient of variation CV_K "
     "(independent, Gaussian), ν_X = 50 Hz, efficacy falling as 1/√K or as 1/log K from a = 0.0015 "
     "at K = 1000. (a, b) Distribution of the excitatory rates at CV_K = 0.1: theory at each K "
-    "(dash patterns) and simulated neurons at the smallest (markers; rates there include the "
-    "counting noise of the measured time). (c) Share of silent neurons (below 0.01 Hz) and (d) "
-    "coefficient of variation of rates against CV_K. (e) CV of intervals, averaged over neurons "
-    "with at least ten, against CV_K. (f) Largest distance between the distribution of log rates, "
-    "silent neurons left out, and a normal one (0: log-normal). Thin lines: theory at the "
-    "smallest K, thick ones at the largest (white noise); "
-    "markers: simulation with two standard errors; a simulated neuron counts as silent if it did "
-    "not fire."
+    "(dash patterns) and simulated neurons at the largest simulated K (markers; their rates "
+    "include the counting noise of the measured time). (c) Share of neurons that did not fire in "
+    "the time of the simulation and (d) coefficient of variation of rates against CV_K. (e) CV of "
+    "intervals, averaged over neurons with at least ten, against CV_K (simulation only). (f) "
+    "Largest distance between the distribution of log rates, silent neurons left out, and a "
+    "normal one (0: log-normal). Thin lines: theory at the smallest K, thick ones at the largest "
+    "(white noise, independent neurons); markers: simulation with two standard errors over "
+    "neurons."
 )
 _RATES = np.geomspace(0.02, 400, 81)
 
@@ -65,7 +65,7 @@ def _law(params, CV_K):
 
 
 def _theory(item):
-    params, CV_K = item
+    params, CV_K, seconds = item
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CbnetWarning)
         try:
@@ -82,17 +82,25 @@ def _theory(item):
         "rate": float(found.rate_mean[0]),
         "rate_cv": float(found.rate_cv[0]),
         "silent": float(found.fraction_silent[0]),
+        # of a neuron of a low rate spikes are rare, and hence Poissonian
+        "quiet": float(np.mean(np.exp(-_evenly(found) * seconds))),
         "saturated": float(found.fraction_saturated[0]),
         "distance": float(found.lognormal_distance[0]),
         "density": density,
     }
 
 
-_MEASURES = ("rate", "rate_cv", "silent", "saturated", "distance")
+def _evenly(found):
+    """Rates of neurons at evenly spaced quantiles of the distribution, in Hz."""
+    return np.asarray(found.quantile((np.arange(2000) + 0.5) / 2000), float)
+
+
+_MEASURES = ("rate", "rate_cv", "silent", "quiet", "saturated", "distance")
 _MEANINGS = {
     "rate": "mean rate",
     "rate_cv": "CV of rates over neurons",
-    "silent": "share of silent neurons",
+    "silent": "share of neurons below 0.01 Hz",
+    "quiet": "share of neurons that did not fire in the time of the simulation",
     "saturated": "share of neurons above 0.8/tau_rp",
     "distance": "distance to a log-normal distribution",
 }
@@ -107,7 +115,8 @@ def compute(progress, *, K, CV_K, K_simulated, CV_K_simulated, nu_X, N, duration
     """
     settings = {k: v for k, v in locals().items() if k != "progress"}
     cases = [(m, s) for m in MODELS for s in SCALINGS]
-    items = [(_point(m, s, k, nu_X), c) for m, s in cases for k in K for c in CV_K]
+    seconds = shared.base("current").model.entry("tau_L", "duration").parse(duration, "duration")
+    items = [(_point(m, s, k, nu_X), c, seconds) for m, s in cases for k in K for c in CV_K]
     found = shared.each(_theory, items, progress, "distributions of rates")
     points = []
     for model, scaling in cases:
@@ -137,7 +146,7 @@ def compute(progress, *, K, CV_K, K_simulated, CV_K_simulated, nu_X, N, duration
         unit = "Hz" if name == "rate" else "1"
         values = shared.gathered(found, name, shape)
         variables[f"{name}_theory"] = (dims, values, unit, f"{_MEANINGS[name]}, theory")
-        if name == "saturated":
+        if name in ("saturated", "silent"):
             continue
         for suffix in ("", "_sem"):
             values = shared.gathered(measured, name + suffix, many)
@@ -162,7 +171,7 @@ def _measured(run):
     )
     rates = spikes / seconds
     n, mean = len(rates), rates.mean()
-    silent = np.mean(spikes == 0)
+    quiet = np.mean(spikes == 0)
     # counting adds its own variance, that of a Poisson process at most
     variance = max(rates.var(ddof=1) - float(run.cv_E or 1) ** 2 * mean / seconds, 0.0)
     awake = np.log(rates[rates > 0])
@@ -183,8 +192,8 @@ def _measured(run):
         "rate_sem": float(run.in_units("rate_E_sem")),
         "rate_cv": cv,
         "rate_cv_sem": cv / np.sqrt(2 * n) * np.sqrt(1 + 2 * cv**2),
-        "silent": silent,
-        "silent_sem": np.sqrt(max(silent * (1 - silent), 1 / n) / n),
+        "quiet": quiet,
+        "quiet_sem": np.sqrt(max(quiet * (1 - quiet), 1 / n) / n),
         "distance": distance,
         "distance_sem": 0.26 / np.sqrt(n),  # sd of Kolmogorov's statistic
         "cv": float(run.cv_E),
@@ -209,7 +218,7 @@ def draw(data):
         for axes, scaling in zip(grid[0, :2], SCALINGS, strict=True):
             _draw_distributions(axes, data, scaling)
         for axes, name, label in (
-            (grid[0, 2], "silent", "share of silent neurons"),
+            (grid[0, 2], "quiet", "share that did not fire"),
             (grid[1, 0], "rate_cv", "CV of rates over neurons"),
             (grid[1, 1], "cv", "CV of intervals"),
             (grid[1, 2], "distance", "distance to log-normal"),
@@ -244,7 +253,7 @@ def _draw_distributions(axes, data, scaling):
             stroke = shared.STROKES[position % len(shared.STROKES)]
             axes.plot(data.nu, line, color=colour(model), ls=stroke)
         seen = data.density.sel(model=model, scaling=scaling, CV_K_simulated=at_simulation)
-        seen = seen.isel(K_simulated=0)[::3]
+        seen = seen.isel(K_simulated=-1)[::3]
         axes.plot(
             seen.nu,
             seen,
@@ -268,7 +277,7 @@ def _draw_against_spread(axes, data, name, model, position, scaling):
         if data.sizes["K"] > 1:
             line = data[f"{name}_theory"].sel(at).isel(K=0)
             axes.plot(data.CV_K, line, color=colour(model), ls=shared.STROKES[position], lw=0.5)
-    value, error = (data[f"{name}{s}"].sel(at).isel(K_simulated=0) for s in ("", "_sem"))
+    value, error = (data[f"{name}{s}"].sel(at).isel(K_simulated=-1) for s in ("", "_sem"))
     shift = 0.004 * (position - 0.5)
     shared.points(
         axes,

@@ -12,7 +12,7 @@ MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
 SETTINGS = {
     "quick": {
         "K": [400, 1600, 4000],
-        "inputs": [8, 12, 20, 30, 45, 65, 90],
+        "inputs": [11, 14, 20, 30, 45, 80],
         "inputs_simulated": [20.0, 45.0, 80.0],
         "N": 10_000,
         "duration": "0.3s",

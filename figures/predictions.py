@@ -11,7 +11,7 @@ TITLE = "Networks as their input grows"
 CASES = (("conductance", 1000), ("conductance", 10_000), ("current", 1000))
 SETTINGS = {
     "quick": {
-        "inputs": [13, 15, 18, 22, 27, 33, 40, 50, 62, 76, 92],
+        "inputs": [13, 16, 20, 27, 37, 50, 68, 92],
         "inputs_simulated": [20.0, 40.0, 80.0],
         "K_simulated": 1000,
         "N": 10_000,

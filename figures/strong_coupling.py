@@ -19,8 +19,8 @@ SETTINGS = {
     "quick": {
         "K_exact": [100, 1000, 10_000, 100_000],
         "K_theory": [10.0**k for k in range(2, 10)],
-        "potentials": 13,
-        "arrivals": 1e7,
+        "potentials": 9,
+        "arrivals": 5e6,
         "arrivals_silent": 1.6e8,
         "seed": 1,
     },

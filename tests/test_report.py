@@ -173,9 +173,9 @@ def heterogeneity(conductance=0.3, current=0.1, error=0.01):
     seen = ("model", "scaling", "K_simulated", "CV_K_simulated")
     return xr.Dataset(
         {
-            "silent_theory": (dims, silent),
-            "silent": (seen, silent),
-            "silent_sem": (seen, 0 * silent + error * 0.1),
+            "quiet_theory": (dims, silent),
+            "quiet": (seen, silent),
+            "quiet_sem": (seen, 0 * silent + error * 0.1),
             "rate_cv_theory": (dims, 4 * silent),
             "rate_cv": (seen, 4 * silent),
             "rate_cv_sem": (seen, 0 * silent + 1e-3),
@@ -272,9 +272,7 @@ def judged():
     for i, verdict in enumerate(verdicts):
         outcome = Outcome(verdict, Number(1.0), Number(1.2, 0.1), "a <note>")
         made.append(
-            Claim(
-                f"1.{i}", "1", "x | y", "network", "n", "c", "scaling", lambda _, o=outcome: o
-            )
+            Claim(f"1.{i}", "1", "x | y", "network", "n", "c", "scaling", lambda _, o=outcome: o)
         )
     return judge(made, {"scaling": None}, lambda figure: f"cbnet figure {figure} --quick")
 

@@ -124,11 +124,11 @@ def _tolerance(scaling, kind):
         for model in ("conductance", "current"):
             at = data.sel(model=model, scaling=scaling)
             if which == "theory":
-                line = at.silent_theory.isel(K=kind)
+                line = at.quiet_theory.isel(K=kind)
                 found.append(_tenth(line.CV_K.values, line.values, 0 * line.values))
             else:
                 line = at.isel(K_simulated=kind)
-                found.append(_tenth(line.CV_K_simulated.values, line.silent, line.silent_sem))
+                found.append(_tenth(line.CV_K_simulated.values, line.quiet, line.quiet_sem))
         return v.ratio(*found), found
 
     def decide(data):
@@ -148,13 +148,13 @@ def _tenth(x, y, sem):
 
 def _rescue(data):
     at = data.sel(model="conductance", scaling="sqrt")
-    equal = at.silent_theory.isel(K=-1).sel(CV_K=0.0, method="nearest")
-    unequal = at.silent_theory.isel(K=-1).sel(CV_K=0.1, method="nearest")
+    equal = at.quiet_theory.isel(K=-1).sel(CV_K=0.0, method="nearest")
+    unequal = at.quiet_theory.isel(K=-1).sel(CV_K=0.1, method="nearest")
     theory = difference(number(unequal), number(equal.fillna(0)))
     seen = at.isel(K_simulated=-1)
     first, second = (seen.sel(CV_K_simulated=c, method="nearest") for c in (0.0, 0.1))
     simulated = difference(
-        number(second.silent, second.silent_sem), number(first.silent, first.silent_sem)
+        number(second.quiet, second.quiet_sem), number(first.quiet, first.quiet_sem)
     )
     verdict = v.every(v.at_least(theory, 0.1), v.at_least(simulated, 0.1))
     note = f"theory at K = {float(at.K[-1]):g}, simulation at {float(seen.K_simulated):g}"
@@ -269,7 +269,7 @@ CLAIMS = (
     _claim(
         "2.6",
         "... a rescue that dies with unequal in-degrees",
-        "share of silent neurons at CV_K = 0.1 less that at 0",
+        "share of neurons that do not fire at CV_K = 0.1 less that at 0",
         "at least 0.1, theory at the largest K and simulation",
         "heterogeneity",
         _rescue,
@@ -341,7 +341,7 @@ CLAIMS = (
     _claim(
         "7.1",
         "conductance networks tolerate unequal in-degrees better than current ones, a ∝ 1/log K",
-        "CV_K at which 10 % of neurons are silent, conductance over current (both 1/log K)",
+        "CV_K at which 10 % of neurons do not fire in the time simulated, conductance over current (both 1/log K)",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
         _tolerance("log", -1),
@@ -349,7 +349,7 @@ CLAIMS = (
     _claim(
         "7.2",
         "... under 1/√K",
-        "CV_K at which 10 % of neurons are silent, conductance over current (both 1/√K)",
+        "CV_K at which 10 % of neurons do not fire in the time simulated, conductance over current (both 1/√K)",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
         _tolerance("sqrt", -1),
