@@ -18,7 +18,7 @@ from cbnet.simulation.workshop import Silent
 
 TINY = {
     "strong_coupling": {
-        "K_exact": [1000, 100_000],
+        "K_exact": [100, 400],
         "K_theory": [1e3, 1e5, 1e7, 1e9],
         "potentials": 3,
         "arrivals": 2e4,

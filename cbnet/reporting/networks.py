@@ -224,6 +224,7 @@ def _claim(key, says, number_, criterion, figure, decide):
 
 REFERENCE = "conductance, K = 1000"
 LOG_RATIO = "ln of its value at the largest input over that at the smallest"
+TENTH = "CV_K at which 10 % of neurons do not fire in the measured time, conductance over current"
 FALLS = "below 0, theory and simulation by 3 s.e."
 CLAIMS = (
     _claim(
@@ -341,7 +342,7 @@ CLAIMS = (
     _claim(
         "7.1",
         "conductance networks tolerate unequal in-degrees better than current ones, a ∝ 1/log K",
-        "CV_K at which 10 % of neurons do not fire in the time simulated, conductance over current (both 1/log K)",
+        f"{TENTH}, both 1/log K",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
         _tolerance("log", -1),
@@ -349,7 +350,7 @@ CLAIMS = (
     _claim(
         "7.2",
         "... under 1/√K",
-        "CV_K at which 10 % of neurons do not fire in the time simulated, conductance over current (both 1/√K)",
+        f"{TENTH}, both 1/√K",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
         _tolerance("sqrt", -1),
