@@ -29,7 +29,7 @@ SETTINGS = {
         "seed": 3,
     },
 }
-MINUTES = {"quick": 3, "full": 900}
+MINUTES = {"quick": 2, "full": 900}
 RASTER = {"neurons": 40, "window": 0.2}  # of the larger population; s
 _BRANCHES = 3
 CAPTION = (

@@ -33,7 +33,7 @@ SETTINGS = {
         "seed": 7,
     },
 }
-MINUTES = {"quick": 3, "full": 400}
+MINUTES = {"quick": 2, "full": 400}
 CAPTION = (
     "Networks of conductance and of current synapses of time constant τ_S, a = 0.0015 at K = 1000 "
     "(other K: 1/√K). (a, d) Excitatory rate, (b, e) CV of intervals and (c, f) standard deviation "

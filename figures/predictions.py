@@ -29,7 +29,7 @@ SETTINGS = {
         "seed": 8,
     },
 }
-MINUTES = {"quick": 2, "full": 200}
+MINUTES = {"quick": 1.5, "full": 200}
 CAPTION = (
     "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and "
     "following 1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln "
@@ -107,7 +107,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.6)
+        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
         panels = (
             ("rate", "excitatory rate (Hz)"),
             ("gain", r"gain $\mathrm{d}\nu/\mathrm{d}\nu_X$"),
@@ -138,7 +138,6 @@ def draw(data):
         for axes in (grid[0, 0], grid[0, 1], grid[1, 1]):
             axes.set_ylim(bottom=0)
         grid[0, 2].axhline(1, color="0.6", lw=0.6, zorder=0)
-        grid[0, 2].set(yscale="log")
         grid[0, 3].set(yscale="log")
         grid[1, 2].axhline(1, color="0.6", lw=0.8, zorder=0)
         grid[1, 2].set_ylim(0, 1.5)
@@ -152,7 +151,7 @@ def draw(data):
             ),
             *shared.theory_and_simulation("finite jumps"),
         ]
-        shared.legend(figure, handles, 5)
+        shared.legend(figure, handles, 3)
     return figure
 
 

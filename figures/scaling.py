@@ -40,7 +40,7 @@ SETTINGS = {
         "seed": 2,
     },
 }
-MINUTES = {"quick": 1, "full": 30}
+MINUTES = {"quick": 1.5, "full": 30}
 CAPTION = (
     "One neuron with conductance synapses (r_I = 0.8 r_E), efficacy following four laws from the "
     "value at which it fires at 5 Hz for r_E = 20 Hz and K = 1000. (a) Efficacy against K; "

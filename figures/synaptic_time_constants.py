@@ -35,7 +35,7 @@ SETTINGS = {
         "seed": 6,
     },
 }
-MINUTES = {"quick": 2, "full": 60}
+MINUTES = {"quick": 1.5, "full": 60}
 CAPTION = (
     "One neuron under Poisson input through synapses of time constant τ_S, K = 1000, g = 20. "
     "Conductance synapses: a = 0.005, r_I = 0.8 r_E (mean below threshold); current synapses: a = "
@@ -73,7 +73,7 @@ def _turn_over(item):
         return -np.log(max(float(respond((params, r_E, RATIO * r_E, None))["rate"]), 1e-30))
 
     ends = np.log((_LOWEST, _HIGHEST))
-    found = minimize_scalar(minus_log_rate, ends, method="bounded", options={"xatol": 0.05})
+    found = minimize_scalar(minus_log_rate, bounds=ends, method="bounded", options={"xatol": 0.05})
     r_E = float(np.exp(found.x))
     _, tau = shared.mean_potential(params, r_E, RATIO * r_E)
     return {"r_E": r_E, "tau_eff": float(tau), "rate": float(np.exp(-found.fun))}
