@@ -22,6 +22,7 @@ SETTINGS = {
         "potentials": 9,
         "arrivals": 5e6,
         "arrivals_silent": 1.6e8,
+        "seconds": 8.0,
         "seed": 1,
     },
     "full": {
@@ -30,6 +31,7 @@ SETTINGS = {
         "potentials": 33,
         "arrivals": 1e9,
         "arrivals_silent": 2e9,
+        "seconds": 200.0,
         "seed": 1,
     },
 }
@@ -73,7 +75,7 @@ def _at_potential(model, params, mu):
     return r_I if r_I >= 0 else np.nan
 
 
-def compute(progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silent, seed):
+def compute(progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silent, seconds, seed):
     """Statistics of the neurons against K and against the mean potential.
 
     Returns
@@ -89,7 +91,11 @@ def compute(progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silen
                 params = _params(K)["current" if "current" in condition else "conductance"]
                 r_I = ABOVE * R_E if condition == "above" else _inhibition(condition, params)
                 many = arrivals_silent if (condition, K) == ("conductance", SILENT_AT) else arrivals
-                how = "diffusion" if kind == "theory" else {"arrivals": many, "seed": seed}
+                how = (
+                    "diffusion"
+                    if kind == "theory"
+                    else {"arrivals": many, "seconds": seconds, "seed": seed}
+                )
                 items.append((params, R_E, r_I, how))
         found = shared.each(work, items, progress, f"one neuron against K: {kind}")
         shape = (len(CONDITIONS) + 1, len(grid))

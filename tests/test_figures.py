@@ -23,6 +23,7 @@ TINY = {
         "potentials": 3,
         "arrivals": 2e4,
         "arrivals_silent": 2e4,
+        "seconds": 0.0,
     },
     "scaling": {
         "K_shot": [100, 1000],

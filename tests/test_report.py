@@ -233,6 +233,7 @@ def approximations(ratio=1.0, error=0.01, step=0.7):
     [
         ("b.1", {}, SUPPORTED),
         ("b.1", {"ratio": 1.3}, NOT_SUPPORTED),
+        ("b.1", {"error": 0.1}, UNDECIDED),
         ("b.2", {}, SUPPORTED),
         ("b.2", {"ratio": 2.0}, NOT_SUPPORTED),  # then white noise is right
         ("b.13", {}, SUPPORTED),
@@ -243,6 +244,27 @@ def approximations(ratio=1.0, error=0.01, step=0.7):
 )
 def test_claims_of_approximations(key, data, expected):
     assert CLAIMS[key].decide(approximations(**data)).verdict == expected
+
+
+@pytest.mark.parametrize(
+    ("simulated", "theory", "expected"),
+    [
+        ([0.5, 0.4], [0.5, 0.4], SUPPORTED),
+        ([0.5, 0.6], [0.5, 0.4], NOT_SUPPORTED),
+        ([0.5], [0.5], UNDECIDED),
+    ],
+)
+def test_trends_need_two_inputs(simulated, theory, expected):
+    x = [20.0, 80.0][: len(simulated)]
+    data = xr.Dataset(
+        {
+            "V_sd_theory": (("case", "nu_X"), [theory]),
+            "V_sd": (("case", "nu_X_simulated"), [simulated]),
+            "V_sd_sem": (("case", "nu_X_simulated"), [[0.001] * len(x)]),
+        },
+        {"case": [networks.REFERENCE], "nu_X": x, "nu_X_simulated": x},
+    )
+    assert CLAIMS["8.3"].decide(data).verdict == expected
 
 
 def test_every_claim_is_stated_in_full_and_has_a_figure():

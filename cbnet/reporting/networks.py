@@ -190,6 +190,8 @@ def _trend(case, name, sign):
 
     def decide(data):
         at = data.sel(case=case)
+        if at.sizes["nu_X_simulated"] < 2:
+            return Outcome(v.UNDECIDED)
         line = np.log(np.abs(at[f"{name}_theory"].interp(nu_X=at.nu_X_simulated.values)))
         theory = Number(float(line[-1] - line[0]))
         sem = at[f"{name}_sem"] if f"{name}_sem" in data else 0 * at[name]
