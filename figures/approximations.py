@@ -327,10 +327,9 @@ def _draw_exponents(axes, data):
         for noise, shade in (("shot", "#d55e00"), ("diffusion", "#0173b2")):
             line = data.exponent.sel(set=name, exponent_noise=noise)
             axes.plot(data.ratio, line.where(line > 0), color=shade, ls=shared.STROKES[position])
-        last = data.exponent.sel(set=name, exponent_noise="shot")[-1]
-        axes.text(
-            float(data.ratio[-1]), float(last) * 1.1, f"$g$ = {SETS[name][0]}", size=7, ha="right"
-        )
+        last = float(data.exponent.sel(set=name, exponent_noise="shot")[-2])
+        x, y = float(data.ratio[-2]), last * (1.25, 0.45)[SETS[name][0] == 12]
+        axes.text(x, y, f"$g$ = {SETS[name][0]}", size=7, ha="center")
     axes.set(yscale="log", xlabel="$r_I/r_E$", ylabel="exponent $C$")
 
 

@@ -21,8 +21,8 @@ def _least_irregular(model, scaling):
     def decide(data):
         at = _at(data, model, scaling)
         lines = at.cv_E_theory.isel(branch=0).sel(nu_X=at.nu_X_simulated.values)
-        theory = smallest(Number(float(x)) for x in lines)
-        simulated = smallest(numbers(at.cv_E, at.cv_E_sem))
+        theory = smallest(Number(float(x)) for x in lines if np.isfinite(x))
+        simulated = smallest(n for n in numbers(at.cv_E, at.cv_E_sem) if n.known)
         verdict = v.every(v.at_least(theory, IRREGULAR), v.at_least(simulated, IRREGULAR))
         return Outcome(verdict, theory, simulated, f"K = {float(at.K):g}, smallest over inputs")
 
@@ -241,7 +241,7 @@ CLAIMS = (
         "1.5",
         "... firing is irregular",
         "CV of intervals",
-        "at least 0.5 at every input, theory and simulation",
+        "at least 0.5 at every input (simulation: where a CV was measured) in theory and simulation",
         "network_response",
         _least_irregular("current", "sqrt"),
     ),
@@ -265,7 +265,7 @@ CLAIMS = (
         "2.5",
         "... and firing stays irregular in a network of identical in-degrees (self-consistency)",
         "CV of intervals",
-        "at least 0.5 at every input, theory and simulation",
+        "at least 0.5 at every input (simulation: where a CV was measured) in theory and simulation",
         "network_response",
         _least_irregular("conductance", "sqrt"),
     ),
@@ -281,7 +281,7 @@ CLAIMS = (
         "3.5",
         "conductance synapses, a ∝ 1/log K: irregular activity survives",
         "CV of intervals",
-        "at least 0.5 at every input, theory and simulation",
+        "at least 0.5 at every input (simulation: where a CV was measured) in theory and simulation",
         "network_response",
         _least_irregular("conductance", "log"),
     ),
