@@ -1,6 +1,7 @@
 """One neuron whose synapses have a time constant: where more input means less firing."""
 
 import numpy as np
+from matplotlib.ticker import FormatStrFormatter, LogLocator
 from scipy.optimize import minimize_scalar
 
 from cbnet import plotting
@@ -44,9 +45,9 @@ CAPTION = (
     "each excitatory input. With conductances the effective time constant falls with the input; "
     "once it is about that of the synapses, voltage fluctuations are filtered and more input "
     "means less firing. (g) The input with the highest rate against τ_S, for several efficacies. "
-    "(h) The effective time constant there, which stays between one and two synaptic time "
-    "constants (grey) where it is set by them. Lines: theory of filtered finite jumps (τ_S = 0: "
-    "finite jumps), markers: simulations of unconnected neurons with two standard errors."
+    "(h) The effective time constant there (grey: one to two synaptic time constants). Lines: "
+    "theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of unconnected "
+    "neurons with two standard errors."
 )
 
 
@@ -203,6 +204,8 @@ def _draw_critical(above, below, data):
         axes.set(xscale="log", yscale="log", xlabel=r"$\tau_S$ (ms)")
         axes.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
         axes.minorticks_off()
-    above.set_ylabel("input of highest rate (Hz)")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    above.set(ylabel="input of highest rate (Hz)", ylim=(None, 3 * above.get_ylim()[1]))
     above.legend(handlelength=2.4, borderpad=0.1, loc="upper right")
     below.set_ylabel(r"$\tau_{\mathrm{eff}}$ there (ms)")

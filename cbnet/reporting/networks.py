@@ -227,6 +227,7 @@ def _claim(key, says, number_, criterion, figure, decide):
 REFERENCE = "conductance, K = 1000"
 LOG_RATIO = "ln of its value at the largest input over that at the smallest"
 TENTH = "CV_K at which 10 % of neurons do not fire in the measured time, conductance over current"
+EVERYWHERE = "at least 0.5 at every input, theory and simulation (where a CV was measured)"
 FALLS = "below 0, theory and simulation by 3 s.e."
 CLAIMS = (
     _claim(
@@ -241,7 +242,7 @@ CLAIMS = (
         "1.5",
         "... firing is irregular",
         "CV of intervals",
-        "at least 0.5 at every input (simulation: where a CV was measured) in theory and simulation",
+        EVERYWHERE,
         "network_response",
         _least_irregular("current", "sqrt"),
     ),
@@ -265,7 +266,7 @@ CLAIMS = (
         "2.5",
         "... and firing stays irregular in a network of identical in-degrees (self-consistency)",
         "CV of intervals",
-        "at least 0.5 at every input (simulation: where a CV was measured) in theory and simulation",
+        EVERYWHERE,
         "network_response",
         _least_irregular("conductance", "sqrt"),
     ),
@@ -281,7 +282,7 @@ CLAIMS = (
         "3.5",
         "conductance synapses, a ∝ 1/log K: irregular activity survives",
         "CV of intervals",
-        "at least 0.5 at every input (simulation: where a CV was measured) in theory and simulation",
+        EVERYWHERE,
         "network_response",
         _least_irregular("conductance", "log"),
     ),
