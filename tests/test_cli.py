@@ -27,6 +27,8 @@ COMMANDS = (
     "sweep",
     "status",
     "show",
+    "figure",
+    "report",
     "params",
     "script",
     "cache",
@@ -725,3 +727,43 @@ def test_unused_names(empty_folder):
     (empty_folder / "x-2.nc").touch()
     assert output.unused("x.nc") == Path("x-3.nc")
     assert output.unused("y.nc") == Path("y.nc")
+
+
+def test_figures_are_asked_for_by_name_and_mode():
+    assert "expected all or one of" in refused("figure scalin --quick")
+    assert "got --full too" in refused("figure scaling --quick --full")
+    assert "got --full too" in refused("report --quick --full")
+
+
+def test_figure_and_report_leave_their_files(empty_folder, monkeypatch):
+    """With every figure's work replaced by numbers that are there at once."""
+    import xarray as xr
+    from matplotlib.figure import Figure
+
+    from cbnet import figures
+    from cbnet.reporting import beyond, networks, one_neuron
+
+    for name in figures.NAMES:
+        one = figures.module(name)
+        data = xr.Dataset({"x": ("i", [1.0])}, attrs={"title": one.TITLE})
+        monkeypatch.setattr(one, "compute", lambda progress, data=data, **settings: data.copy())
+        monkeypatch.setattr(one, "draw", lambda data: Figure(figsize=(1, 1)))
+    code, out, err = run("figure scaling --quick --json --out one")
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["figures"] == ["scaling"] and all(Path(f).is_file() for f in found["files"])
+    claims = (*one_neuron.CLAIMS, *networks.CLAIMS, *beyond.CLAIMS)
+
+    def judged_by_nothing(data, mode):
+        from cbnet.reporting.claims import judge
+
+        return judge(claims, {}, lambda figure: f"cbnet figure {figure} --{mode}")
+
+    monkeypatch.setattr("cbnet.commands.report.judge_all", judged_by_nothing)
+    code, out, err = run("report --quick --out two")
+    assert code == 0 and "about" in err
+    text = Path("two/report.html").read_text("utf-8")
+    assert text.count("<img") == len(figures.NAMES) and text.count("<tr>") >= len(claims)
+    assert "cbnet figure scaling --quick" in text
+    assert "![" in Path("two/report.md").read_text("utf-8")
+    assert f"{len(claims)} undecided" in out

@@ -21,7 +21,8 @@ def variables(kind):
     elif kind == "network":
         from ..theory.self_consistency import Solution as of
 
-        left_out = ("noise",)
+        # modes take a second a state, and are asked for one network at a time
+        left_out = ("noise", "growth_rate", "frequency", "fano_E", "fano_I")
     else:
         from ..theory.response import Response as of
 

@@ -1,0 +1,409 @@
+"""Claims about networks."""
+
+import numpy as np
+
+from . import verdicts as v
+from .claims import NETWORK, Claim, Outcome, difference, largest, number, numbers, smallest
+from .one_neuron import IRREGULAR
+from .verdicts import Number
+
+ASYNCHRONOUS = 30.0  # Fano factor of the count in 1 ms up to which a population counts as such
+BROAD = 0.3  # CV of rates over neurons
+CANCELLED = 0.25  # net over excitatory input
+
+
+def _at(data, model, scaling):
+    """The part of network_response at the largest K."""
+    return data.sel(model=model, scaling=scaling).isel(K=-1)
+
+
+def _least_irregular(model, scaling):
+    def decide(data):
+        at = _at(data, model, scaling)
+        lines = at.cv_E_theory.isel(branch=0).sel(nu_X=at.nu_X_simulated.values)
+        theory = smallest(Number(float(x)) for x in lines if np.isfinite(x))
+        simulated = smallest(n for n in numbers(at.cv_E, at.cv_E_sem) if n.known)
+        verdict = v.every(v.at_least(theory, IRREGULAR), v.at_least(simulated, IRREGULAR))
+        return Outcome(verdict, theory, simulated, f"K = {float(at.K):g}, smallest over inputs")
+
+    return decide
+
+
+def _asynchronous(model, scaling):
+    def decide(data):
+        at = _at(data, model, scaling)
+        simulated = largest(numbers(at.fano_1ms, at.fano_1ms_sem))
+        note = f"K = {float(at.K):g}, largest over inputs; simulation only"
+        return Outcome(v.at_most(simulated, ASYNCHRONOUS), None, simulated, note)
+
+    return decide
+
+
+def _sd_against_K(model, scaling, test):
+    def decide(data):
+        at = data.sel(model=model, scaling=scaling)
+        middle = at.isel(nu_X_simulated=at.sizes["nu_X_simulated"] // 2)
+        simulated = v.exponent(middle.K.values, middle.V_sd, middle.V_sd_sem)
+        line = at.V_sd_theory.isel(branch=0).sel(nu_X=float(middle.nu_X_simulated))
+        theory = v.exponent(at.K.values, line)
+        return Outcome(v.every(test(theory), test(simulated)), theory, simulated)
+
+    return decide
+
+
+def _without_tuning(data):
+    at = _at(data, "conductance", "log")
+    simulated = largest(
+        Number(abs(-55.0 - float(m)) / float(s)) for m, s in zip(at.mu, at.V_sd, strict=True)
+    )
+    note = "largest over inputs, nothing changed but the input; from simulated rates"
+    return Outcome(v.at_most(simulated, 3.0), None, simulated, note)
+
+
+def _cancels(case):
+    def decide(data):
+        at = data.sel(case=case).isel(K=-1)
+        found = []
+        for kind in ("theory", "simulation"):
+            mean = at[f"current_mean_{kind}"]
+            share = abs(float(mean.sel(current="net")) / float(mean.sel(current="E")))
+            sem = 0.0
+            if kind == "simulation":
+                errors = at.current_mean_sem_simulation
+                sem = share * np.hypot(
+                    float(errors.sel(current="net")) / abs(float(mean.sel(current="net"))),
+                    float(errors.sel(current="E")) / abs(float(mean.sel(current="E"))),
+                )
+            found.append(Number(share, sem))
+        verdict = v.every(*(v.at_most(n, CANCELLED) for n in found))
+        return Outcome(verdict, *found, f"K = {float(at.K):g}")
+
+    return decide
+
+
+def _currents_shrink(case):
+    def decide(data):
+        at = data.sel(case=case, current="E")
+        ratio = at.current_sd_theory / at.current_mean_theory
+        theory = v.exponent(at.K.values, ratio)
+        seen = at.current_sd_simulation / at.current_mean_simulation
+        sem = at.current_sd_sem_simulation / at.current_mean_simulation
+        simulated = v.exponent(at.K.values, seen, sem)
+        verdict = v.every(v.at_most(theory, 0), v.at_most(simulated, 0))
+        return Outcome(verdict, theory, simulated)
+
+    return decide
+
+
+def _both_carry(data):
+    at = data.sel(case="conductance, log").isel(K=-1)
+    found = []
+    for kind in ("theory", "simulation"):
+        drift = float(at[f"drift_{kind}"])
+        found.append(Number(min(abs(drift), abs(1 - drift))))
+    note = f"K = {float(at.K):g}; simulation: from the simulated density, its error not known"
+    return Outcome(v.every(*(v.at_least(n, 0.1) for n in found)), *found, note)
+
+
+def _broad(data):
+    line = data.rate_cv_theory.sel(model="conductance", scaling="log").isel(K=-1)
+    theory = number(line.sel(CV_K=0.1, method="nearest"))
+    at = data.sel(model="conductance", scaling="log").isel(K_simulated=-1)
+    at = at.sel(CV_K_simulated=0.1, method="nearest")
+    simulated = number(at.rate_cv, at.rate_cv_sem)
+    note = f"theory at K = {float(line.K):g}, simulation at {float(at.K_simulated):g}"
+    verdict = v.every(v.at_least(theory, BROAD), v.at_least(simulated, BROAD))
+    return Outcome(verdict, theory, simulated, note)
+
+
+def _tolerance(scaling, kind):
+    """CV_K at which a tenth falls silent, conductance over current."""
+
+    def of(data, which):
+        found = []
+        for model in ("conductance", "current"):
+            at = data.sel(model=model, scaling=scaling)
+            if which == "theory":
+                line = at.quiet_theory.isel(K=kind)
+                found.append(_tenth(line.CV_K.values, line.values, 0 * line.values))
+            else:
+                line = at.isel(K_simulated=kind)
+                found.append(_tenth(line.CV_K_simulated.values, line.quiet, line.quiet_sem))
+        return v.ratio(*found), found
+
+    def decide(data):
+        theory, places = of(data, "theory")
+        simulated, _ = of(data, "simulation")
+        verdict = v.every(v.at_least(theory, 1.5), v.at_least(simulated, 1.5))
+        shown = ["> range" if not p.known else f"{p.value:.3f}" for p in places]
+        note = f"theory: conductance {shown[0]}, current {shown[1]}"
+        return Outcome(verdict, theory, simulated, note)
+
+    return decide
+
+
+def _tenth(x, y, sem):
+    return v.crossing(x, y, 0.1, sem)
+
+
+def _rescue(data):
+    at = data.sel(model="conductance", scaling="sqrt")
+    equal = at.quiet_theory.isel(K=-1).sel(CV_K=0.0, method="nearest")
+    unequal = at.quiet_theory.isel(K=-1).sel(CV_K=0.1, method="nearest")
+    theory = difference(number(unequal), number(equal.fillna(0)))
+    seen = at.isel(K_simulated=-1)
+    first, second = (seen.sel(CV_K_simulated=c, method="nearest") for c in (0.0, 0.1))
+    simulated = difference(
+        number(second.quiet, second.quiet_sem), number(first.quiet, first.quiet_sem)
+    )
+    verdict = v.every(v.at_least(theory, 0.1), v.at_least(simulated, 0.1))
+    note = f"theory at K = {float(at.K[-1]):g}, simulation at {float(seen.K_simulated):g}"
+    return Outcome(verdict, theory, simulated, note)
+
+
+def _critical_input(data):
+    at = data.sel(model="conductance").isel(tau_S=-1)
+    low, high = (number(at.cv_E[i], at.cv_E_sem[i]) for i in (0, -1))
+    line = at.cv_E_theory.values
+    theory = Number(float(line[-1]))
+    verdict = v.every(
+        v.at_least(low, IRREGULAR), v.at_most(high, IRREGULAR), v.at_most(theory, IRREGULAR)
+    )
+    note = f"τ_S = {float(at.tau_S):g} ms; simulated CV at the smallest input {low.value:.3f}"
+    return Outcome(verdict, theory, high, note)
+
+
+def _filtered_sd(data):
+    at = data.isel(nu_X_simulated=-1, tau_S=-1)
+    without = data.isel(nu_X_simulated=-1, tau_S=0)
+    found = {}
+    for model in ("conductance", "current"):
+        one, other = (d.sel(model=model) for d in (at, without))
+        found[model] = v.ratio(number(one.V_sd, one.V_sd_sem), number(other.V_sd, other.V_sd_sem))
+    simulated = difference(found["current"], found["conductance"])
+    note = f"conductance {found['conductance'].value:.2f}, current {found['current'].value:.2f}"
+    return Outcome(v.at_least(simulated, 0), None, simulated, note)
+
+
+def _trend(case, name, sign):
+    """ln of a measure at the largest input over that at the smallest simulated one."""
+
+    def decide(data):
+        at = data.sel(case=case)
+        if at.sizes["nu_X_simulated"] < 2:
+            return Outcome(v.UNDECIDED)
+        line = np.log(np.abs(at[f"{name}_theory"].interp(nu_X=at.nu_X_simulated.values)))
+        theory = Number(float(line[-1] - line[0]))
+        sem = at[f"{name}_sem"] if f"{name}_sem" in data else 0 * at[name]
+        first, last = (
+            number(np.log(np.abs(at[name][i])), np.abs(sem[i] / at[name][i])) for i in (0, -1)
+        )
+        simulated = difference(last, first)
+        if sign is None:  # wherever theory goes
+            test = v.at_most if theory.value < 0 else v.at_least
+            tests = [test(simulated, 0)]
+        elif sign == 0:
+            tests = [v.between(n, -0.01, 0.01) for n in (theory, simulated)]
+        else:
+            test = v.at_most if sign < 0 else v.at_least
+            tests = [test(n, 0) for n in (theory, simulated)]
+        return Outcome(v.every(*tests), theory, simulated)
+
+    return decide
+
+
+def _supralinear(data):
+    line = data.exponent.sel(case="conductance, K = 1000")
+    values = line.values[np.isfinite(line.values)]
+    theory = Number(float(values[0] - values[-1]))
+    note = f"local exponent from {values[0]:.2f} to {values[-1]:.2f}; theory only"
+    return Outcome(v.at_least(theory, 0), theory, None, note)
+
+
+def _claim(key, says, number_, criterion, figure, decide):
+    return Claim(key, key.split(".")[0], says, NETWORK, number_, criterion, figure, decide)
+
+
+REFERENCE = "conductance, K = 1000"
+LOG_RATIO = "ln of its value at the largest input over that at the smallest"
+TENTH = "CV_K at which 10 % of neurons do not fire in the measured time, conductance over current"
+EVERYWHERE = "at least 0.5 at every input, theory and simulation (where a CV was measured)"
+FALLS = "below 0, theory and simulation by 3 s.e."
+CLAIMS = (
+    _claim(
+        "1.4",
+        "current synapses, a ∝ 1/√K: excitation and inhibition of order √K cancel",
+        "net over excitatory mean input at the largest K",
+        "at most 0.25, theory and simulation",
+        "drift_diffusion",
+        _cancels("current, sqrt"),
+    ),
+    _claim(
+        "1.5",
+        "... firing is irregular",
+        "CV of intervals",
+        EVERYWHERE,
+        "network_response",
+        _least_irregular("current", "sqrt"),
+    ),
+    _claim(
+        "1.6",
+        "... and asynchronous",
+        "Fano factor of the population in 1 ms",
+        "at most 30 at every input",
+        "network_response",
+        _asynchronous("current", "sqrt"),
+    ),
+    _claim(
+        "2.4",
+        "conductance synapses, a ∝ 1/√K: voltage fluctuations shrink with K",
+        "exponent of the voltage sd against K",
+        "below 0, theory and simulation by 3 s.e.",
+        "network_response",
+        _sd_against_K("conductance", "sqrt", lambda n: v.at_most(n, 0)),
+    ),
+    _claim(
+        "2.5",
+        "... and firing stays irregular in a network of identical in-degrees (self-consistency)",
+        "CV of intervals",
+        EVERYWHERE,
+        "network_response",
+        _least_irregular("conductance", "sqrt"),
+    ),
+    _claim(
+        "2.6",
+        "... a rescue that dies with unequal in-degrees",
+        "share of neurons that do not fire at CV_K = 0.1 less that at 0",
+        "at least 0.1, theory at the largest K and simulation",
+        "heterogeneity",
+        _rescue,
+    ),
+    _claim(
+        "3.5",
+        "conductance synapses, a ∝ 1/log K: irregular activity survives",
+        "CV of intervals",
+        EVERYWHERE,
+        "network_response",
+        _least_irregular("conductance", "log"),
+    ),
+    _claim(
+        "3.6",
+        "... asynchronous",
+        "Fano factor of the population in 1 ms",
+        "at most 30 at every input",
+        "network_response",
+        _asynchronous("conductance", "log"),
+    ),
+    _claim(
+        "3.7",
+        "... with broad distributions of rates",
+        "CV of rates over neurons at CV_K = 0.1",
+        "at least 0.3, theory and simulation",
+        "heterogeneity",
+        _broad,
+    ),
+    _claim(
+        "4.1",
+        "with a ∝ 1/log K fluctuations of currents are small",
+        "exponent of sd/mean of the excitatory input against K",
+        "below 0, theory and simulation by 3 s.e.",
+        "drift_diffusion",
+        _currents_shrink("conductance, log"),
+    ),
+    _claim(
+        "4.2",
+        "... and firing is kept by a balance of drift and diffusion",
+        "the smaller of their shares of the rate, absolute, at the largest K",
+        "at least 0.1, theory and simulation",
+        "drift_diffusion",
+        _both_carry,
+    ),
+    _claim(
+        "5.1",
+        "the balance arises by itself, without fine tuning",
+        "distance of the mean potential from threshold in sd of the voltage (1/log K)",
+        "at most 3 at every input",
+        "network_response",
+        _without_tuning,
+    ),
+    _claim(
+        "6.7",
+        "irregular activity exists only while the input is below a critical value",
+        "CV of intervals at the largest input, conductance, longest τ_S",
+        "simulation at least 0.5 at the smallest input; at most 0.5 at the largest, theory too",
+        "network_time_constants",
+        _critical_input,
+    ),
+    _claim(
+        "6.8",
+        "synapses filter the voltage of conductance neurons more than that of current neurons",
+        "sd of voltage with the longest τ_S over that without, current less conductance",
+        "above 0 at the largest input by 3 s.e.",
+        "network_time_constants",
+        _filtered_sd,
+    ),
+    _claim(
+        "7.1",
+        "conductance networks tolerate unequal in-degrees better than current ones, a ∝ 1/log K",
+        f"{TENTH}, both 1/log K",
+        "at least 1.5, theory at the largest K and simulation",
+        "heterogeneity",
+        _tolerance("log", -1),
+    ),
+    _claim(
+        "7.2",
+        "... under 1/√K",
+        f"{TENTH}, both 1/√K",
+        "at least 1.5, theory at the largest K and simulation",
+        "heterogeneity",
+        _tolerance("sqrt", -1),
+    ),
+    _claim(
+        "8.1",
+        "as input grows the membrane time constant falls (conductance)",
+        f"τ_eff: {LOG_RATIO}",
+        FALLS,
+        "predictions",
+        _trend(REFERENCE, "tau_eff", -1),
+    ),
+    _claim(
+        "8.2",
+        "... and stays with current synapses",
+        f"τ_eff: {LOG_RATIO}",
+        "0 ± 0.01",
+        "predictions",
+        _trend("current, K = 1000", "tau_eff", 0),
+    ),
+    _claim(
+        "8.3",
+        "voltage fluctuations change with the input as theory predicts, conductance",
+        f"sd of voltage: {LOG_RATIO}",
+        "simulation goes where theory goes, by 3 s.e.",
+        "predictions",
+        _trend(REFERENCE, "V_sd", None),
+    ),
+    _claim(
+        "8.4",
+        "... and current synapses",
+        f"sd of voltage: {LOG_RATIO}",
+        "simulation goes where theory goes, by 3 s.e.",
+        "predictions",
+        _trend("current, K = 1000", "V_sd", None),
+    ),
+    _claim(
+        "8.5",
+        "the CV falls as input grows",
+        f"CV: {LOG_RATIO}",
+        FALLS,
+        "predictions",
+        _trend(REFERENCE, "cv", -1),
+    ),
+    _claim(
+        "8.6",
+        "the response is supralinear at low input, and less so as input grows",
+        "local exponent at the smallest input less that at the largest",
+        "above 0",
+        "predictions",
+        _supralinear,
+    ),
+)

@@ -1,0 +1,328 @@
+"""Claims about one neuron under Poisson input."""
+
+import numpy as np
+
+from . import verdicts as v
+from .claims import ONE_NEURON, Claim, Outcome, difference, largest, number, numbers
+from .verdicts import Number
+
+IRREGULAR = 0.5  # CV from which firing counts as irregular
+REGULAR = 0.2
+SILENT = 0.01  # Hz
+LARGE = 1e5  # in-degree
+HELD, CONDUCTANCE = "current, mean held", "conductance"
+UNTUNED, ABOVE = "current, untuned", "conductance, mean above threshold"
+
+
+def _exponents(data, name, condition, least=1000):
+    """Exponent against K by simulation, by theory at the same K, and by theory at the end."""
+    seen = data.sel(condition=condition).where(data.K_exact >= least, drop=True)
+    K = seen.K_exact.values
+    simulated = v.exponent(K, seen[f"{name}_exact"], seen[f"{name}_sem_exact"])
+    line = data[f"{name}_theory"].sel(condition=condition)
+    at_K = np.exp(np.interp(np.log(K), np.log(data.K.values), np.log(line.values)))
+    weights = seen[f"{name}_sem_exact"] / seen[f"{name}_exact"] * at_K
+    same = v.exponent(K, at_K, weights)
+    end = np.diff(np.log(line.values[-2:])) / np.diff(np.log(data.K.values[-2:]))
+    return simulated, Number(same.value), Number(float(end[0]))
+
+
+def _sd_exponent(condition, limit):
+    def decide(data):
+        simulated, theory, end = _exponents(data, "V_sd", condition)
+        # theory may be off by its own weights no further than a hundredth
+        verdict = v.every(
+            v.agree(simulated, theory) if limit else _same(simulated, theory),
+            v.between(end, limit - 0.01, limit + 0.01),
+        )
+        return Outcome(verdict, theory, simulated, f"theory at K = 1e9: {end.value:+.4f}")
+
+    return decide
+
+
+def _same(one, other):
+    """As agree(), for numbers that are expected to be near zero."""
+    if not (one.known and other.known):
+        return v.UNDECIDED
+    apart, error = abs(one.value - other.value), v.SIGMAS * np.hypot(one.sem, other.sem)
+    if apart > error:
+        return v.NOT_SUPPORTED
+    return v.SUPPORTED if error < 0.1 else v.UNDECIDED
+
+
+def _runs_away(data):
+    seen = data.sel(condition=UNTUNED)
+    K = seen.K_exact.values
+    simulated = v.exponent(K, -80 - seen.V_mean_exact, seen.V_mean_sem_exact)
+    line = data.V_mean_theory.sel(condition=UNTUNED)
+    theory = v.exponent(data.K.values, -80 - line)
+    verdict = v.every(v.between(theory, 0.49, 0.51), v.between(simulated, 0.49, 0.51))
+    return Outcome(verdict, theory, simulated)
+
+
+def _cv_at_large_K(condition, test):
+    def decide(data):
+        seen = data.sel(condition=condition)
+        theory = number(seen.cv_theory.sel(K=LARGE, method="nearest"))
+        at = seen.sel(K_exact=LARGE, method="nearest")
+        simulated = number(at.cv_exact, at.cv_sem_exact)
+        return Outcome(v.every(test(theory), test(simulated)), theory, simulated)
+
+    return decide
+
+
+def _silent(data):
+    seen = data.sel(condition=CONDUCTANCE)
+    theory = number(seen.rate_theory.sel(K=LARGE, method="nearest"))
+    at = seen.sel(K_exact=1e4, method="nearest")
+    rate, sem = float(at.rate_exact), float(at.rate_sem_exact)
+    # without a spike the error is the 95 % bound itself
+    simulated = Number(rate, sem if rate else sem / v.SIGMAS)
+    verdict = v.every(v.at_most(theory, SILENT), v.at_most(simulated, SILENT))
+    return Outcome(verdict, theory, simulated, "simulated at K = 1e4, theory at 1e5")
+
+
+def _kept_rate(data):
+    at = data.sel(law="preserving", r_E_exact=20.0)
+    worst = None
+    for value in numbers(at.rate_exact, at.rate_sem_exact):
+        if value.known and (worst is None or _z(value) > _z(worst)):
+            worst = value
+    theory = Number(5.0)
+    if worst is None:
+        return Outcome(v.UNDECIDED, theory)
+    return Outcome(v.agree(worst, theory), theory, worst, "the K that is furthest off, in errors")
+
+
+def _z(value):
+    return abs(value.value - 5.0) / max(value.sem, 1e-12)
+
+
+def _irregular_at(law, r_E=20.0):
+    def decide(data):
+        at = data.sel(law=law).sel(K=LARGE, method="nearest")
+        theory = number(at.cv.interp(r_E=r_E))
+        seen = at.sel(r_E_exact=r_E)
+        simulated = number(seen.cv_exact, seen.cv_sem_exact)
+        verdict = v.every(v.at_least(theory, IRREGULAR), v.at_least(simulated, IRREGULAR))
+        return Outcome(verdict, theory, simulated)
+
+    return decide
+
+
+def _fires_at(law, test, r_E=20.0):
+    def decide(data):
+        at = data.sel(law=law).sel(K=LARGE, method="nearest")
+        theory = number(at.rate.interp(r_E=r_E))
+        seen = at.sel(r_E_exact=r_E)
+        rate, sem = float(seen.rate_exact), float(seen.rate_sem_exact)
+        simulated = Number(rate, sem if rate else sem / v.SIGMAS)
+        return Outcome(v.every(test(theory), test(simulated)), theory, simulated)
+
+    return decide
+
+
+def _turns_over(model, tau_S, sign):
+    """ln of the rate at the largest input over that at the smallest simulated one."""
+
+    def decide(data):
+        seen = data.sel(model=model, tau_S=tau_S)
+        line = np.log(seen.rate_theory.interp(r_E=seen.r_E_simulated.values))
+        theory = Number(float(line[-1] - line[0]))
+        first, last = (
+            number(np.log(seen.rate[i]), seen.rate_sem[i] / seen.rate[i]) for i in (0, -1)
+        )
+        simulated = difference(last, first)
+        test = v.at_most if sign < 0 else v.at_least
+        return Outcome(v.every(test(theory, 0), test(simulated, 0)), theory, simulated)
+
+    return decide
+
+
+def _critical_exponent(along):
+    def decide(data):
+        table = data.r_E_critical
+        other = "a" if along == "tau_critical" else "tau_critical"
+        found = []
+        for k in range(table.sizes[other]):
+            line = table.isel({other: k})
+            found.append(v.exponent(line[along].values, line.values))
+        known = [n for n in found if n.known]
+        theory = largest(known)
+        return Outcome(v.at_most(theory, 0), theory, None, "the largest; theory only")
+
+    return decide
+
+
+def _time_constant_there(data):
+    ratio = data.tau_eff_critical / data.tau_critical
+    values = ratio.values[np.isfinite(ratio.values)]
+    if not values.size:
+        return Outcome(v.UNDECIDED)
+    low, high = Number(float(values.min())), Number(float(values.max()))
+    verdict = v.every(v.between(low, 1, 2), v.between(high, 1, 2))
+    return Outcome(verdict, high, None, f"from {low.value:.2f} to {high.value:.2f}; theory only")
+
+
+CLAIMS = (
+    Claim(
+        "1.1",
+        "1",
+        "current synapses, a ∝ 1/√K, mean held by tuned input: fluctuations stay of order one",
+        ONE_NEURON,
+        "exponent of the voltage sd against K, from K = 1000",
+        "simulation equals theory at the same K within 3 s.e.; theory at K = 1e9 is 0 ± 0.01",
+        "strong_coupling",
+        _sd_exponent(HELD, 0.0),
+    ),
+    Claim(
+        "1.2",
+        "1",
+        "... and drive irregular firing",
+        ONE_NEURON,
+        "CV at K = 1e5",
+        "at least 0.5, theory and simulation",
+        "strong_coupling",
+        _cv_at_large_K(HELD, lambda n: v.at_least(n, IRREGULAR)),
+    ),
+    Claim(
+        "1.3",
+        "1",
+        "without tuning the mean input of one neuron runs away as √K",
+        ONE_NEURON,
+        "exponent of E_L − mean voltage against K",
+        "0.5 ± 0.01, theory and simulation",
+        "strong_coupling",
+        _runs_away,
+    ),
+    Claim(
+        "2.1",
+        "2",
+        "conductance synapses, a ∝ 1/√K: voltage fluctuations shrink as K^(−1/4)",
+        ONE_NEURON,
+        "exponent of the voltage sd against K, from K = 1000",
+        "simulation equals theory at the same K within 3 s.e.; theory at K = 1e9 is −0.25 ± 0.01",
+        "strong_coupling",
+        _sd_exponent(CONDUCTANCE, -0.25),
+    ),
+    Claim(
+        "2.2",
+        "2",
+        "... at a fixed input ratio below threshold the neuron falls silent",
+        ONE_NEURON,
+        "rate (Hz)",
+        "below 0.01 Hz: theory by K = 1e5, simulation at K = 1e4 already",
+        "strong_coupling",
+        _silent,
+    ),
+    Claim(
+        "2.3",
+        "2",
+        "... above threshold it fires regularly",
+        ONE_NEURON,
+        "CV at K = 1e5",
+        "at most 0.2, theory and simulation",
+        "strong_coupling",
+        _cv_at_large_K(ABOVE, lambda n: v.at_most(n, REGULAR)),
+    ),
+    Claim(
+        "3.1",
+        "3",
+        "an efficacy between 1/√K and 1/log K keeps the response of a conductance neuron",
+        ONE_NEURON,
+        "rate at r_E = 20 Hz (Hz)",
+        "simulation equals 5 Hz within 3 s.e. at every K",
+        "scaling",
+        _kept_rate,
+    ),
+    Claim(
+        "3.2",
+        "3",
+        "... and its irregularity",
+        ONE_NEURON,
+        "CV at K = 1e5, r_E = 20 Hz",
+        "at least 0.5, theory and simulation",
+        "scaling",
+        _irregular_at("preserving"),
+    ),
+    Claim(
+        "3.3",
+        "3",
+        "a ∝ 1/log K exactly, from a at K = 1000: firing stays irregular at a fixed input",
+        ONE_NEURON,
+        "CV at K = 1e5, r_E = 20 Hz",
+        "at least 0.5, theory and simulation",
+        "scaling",
+        _irregular_at("log"),
+    ),
+    Claim(
+        "3.4",
+        "3",
+        "a ∝ 1/√K from the same start: the neuron falls silent instead",
+        ONE_NEURON,
+        "rate at K = 1e5, r_E = 20 Hz (Hz)",
+        "below 0.1 Hz, theory and simulation",
+        "scaling",
+        _fires_at("sqrt", lambda n: v.at_most(n, 0.1)),
+    ),
+    Claim(
+        "6.1",
+        "6",
+        "conductance synapses, τ_S = 2 ms: beyond a critical input more input means less firing",
+        ONE_NEURON,
+        "ln of the rate at the largest input over that at the smallest",
+        "below 0, theory and simulation by 3 s.e.",
+        "synaptic_time_constants",
+        _turns_over("conductance", 2.0, -1),
+    ),
+    Claim(
+        "6.2",
+        "6",
+        "... with instantaneous synapses it means more",
+        ONE_NEURON,
+        "ln of the rate at the largest input over that at the smallest",
+        "above 0, theory and simulation by 3 s.e.",
+        "synaptic_time_constants",
+        _turns_over("conductance", 0.0, 1),
+    ),
+    Claim(
+        "6.3",
+        "6",
+        "... and with current synapses of the same time constant as well",
+        ONE_NEURON,
+        "ln of the rate at the largest input over that at the smallest",
+        "above 0, theory and simulation by 3 s.e.",
+        "synaptic_time_constants",
+        _turns_over("current", 2.0, 1),
+    ),
+    Claim(
+        "6.4",
+        "6",
+        "the critical input falls with the synaptic time constant",
+        ONE_NEURON,
+        "exponent of the input of highest rate against τ_S",
+        "below 0 at every efficacy",
+        "synaptic_time_constants",
+        _critical_exponent("tau_critical"),
+    ),
+    Claim(
+        "6.5",
+        "6",
+        "the critical input falls with the coupling strength",
+        ONE_NEURON,
+        "exponent of the input of highest rate against a",
+        "below 0 at every time constant",
+        "synaptic_time_constants",
+        _critical_exponent("a"),
+    ),
+    Claim(
+        "6.6",
+        "6",
+        "the critical input is where the membrane has become as fast as the synapses",
+        ONE_NEURON,
+        "τ_eff/τ_S at the input of highest rate, largest",
+        "between 1 and 2 for every a and τ_S",
+        "synaptic_time_constants",
+        _time_constant_there,
+    ),
+)

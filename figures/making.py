@@ -1,0 +1,112 @@
+"""Compute, draw and write figures; take up what is there already."""
+
+import json
+import os
+import textwrap
+import time
+from pathlib import Path
+
+import xarray as xr
+
+import cbnet
+from cbnet import plotting
+from cbnet.errors import ParameterError
+from cbnet.parameters import nearest
+
+from . import MODES, NAMES, module
+
+
+def chosen(name):
+    """Names of the figures that ``NAME|all`` means."""
+    if name == "all":
+        return NAMES
+    if name not in NAMES:
+        raise ParameterError(
+            f"NAME: got {name!r}; expected all or one of {', '.join(NAMES)} "
+            f"({nearest(str(name), NAMES)})"
+        )
+    return (name,)
+
+
+def minutes(names, mode):
+    """How long figures take on two cores, about."""
+    return sum(module(name).MINUTES[mode] for name in names)
+
+
+def make(name, mode, out, progress, fresh=False):
+    """Data, picture and caption of one figure in a folder.
+
+    Parameters
+    ----------
+    name : str
+        One of :data:`cbnet.figures.NAMES`.
+    mode : {"quick", "full"}
+        Which settings.
+    out : path
+        An existing folder.
+    progress : object
+        With ``stage(name)`` and ``update(fraction)``.
+    fresh : bool
+        Compute even if data of the same settings and version of cbnet are there.
+
+    Returns
+    -------
+    data : xarray.Dataset
+    files : list of Path
+        ``NAME.nc``, ``NAME.pdf``, ``NAME.png``, ``NAME.txt``; those of an earlier run are replaced.
+    """
+    if mode not in MODES:
+        raise ParameterError(f"mode: got {mode!r}; expected one of {', '.join(MODES)}")
+    one, path = module(name), Path(out) / f"{name}.nc"
+    identity = {"figure": name, "mode": mode, "made_from": _made_from(one.SETTINGS[mode])}
+    data = None if fresh else _finished(path, identity)
+    if data is None:
+        started = time.perf_counter()
+        data = one.compute(progress, **one.SETTINGS[mode])
+        data.attrs |= {
+            **identity,
+            "seconds": round(time.perf_counter() - started, 1),
+            "caption": one.CAPTION,
+        }
+        _save(data, path)
+        data = _load(path)
+    return data, [path, *_draw(one, data, path)]
+
+
+def _made_from(settings):
+    return json.dumps([cbnet.__version__, settings], sort_keys=True)
+
+
+def _finished(path, identity):
+    """The data of an earlier run, if it had the same settings and version."""
+    if not path.is_file():
+        return None
+    try:
+        data = _load(path)
+    except (OSError, ValueError):
+        return None
+    return data if all(data.attrs.get(k) == v for k, v in identity.items()) else None
+
+
+def _load(path):
+    return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+
+
+def _save(data, path):
+    part = path.with_name(f".{path.name}.part")
+    try:
+        data.to_netcdf(part, engine="h5netcdf")
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _draw(one, data, path):
+    figure = one.draw(data)
+    with plotting.style():  # also says how fonts and pixels are written
+        for ending in (".pdf", ".png"):
+            figure.savefig(path.with_suffix(ending))
+            yield path.with_suffix(ending)
+    caption = path.with_suffix(".txt")
+    caption.write_text(textwrap.fill(data.attrs["caption"], 100) + "\n", "utf-8")
+    yield caption

@@ -1,0 +1,192 @@
+"""Rate and irregularity of whole networks against their input."""
+
+import numpy as np
+
+from cbnet import plotting
+
+from . import shared
+from .shared import colour, hertz, key, solve
+
+TITLE = "Response of networks to external input"
+MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
+SETTINGS = {
+    "quick": {
+        "K": [400, 1600, 4000],
+        "inputs": [11, 14, 20, 30, 45, 80],
+        "inputs_simulated": [20.0, 45.0, 80.0],
+        "N": 10_000,
+        "duration": "0.3s",
+        "storage": "stored",
+        "seed": 3,
+    },
+    "full": {
+        "K": [400, 1000, 4000, 10_000, 100_000],
+        "inputs": [6, 8, 10, 12, 14, 17, 20, 25, 30, 37, 45, 55, 65, 80, 100],
+        "inputs_simulated": [10.0, 20.0, 30.0, 50.0, 80.0],
+        "N": None,
+        "duration": "2s",
+        "storage": "auto",
+        "seed": 3,
+    },
+}
+MINUTES = {"quick": 2, "full": 900}
+RASTER = {"neurons": 40, "window": 0.2}  # of the larger population; s
+_BRANCHES = 3
+CAPTION = (
+    "Networks of conductance and of current synapses, efficacy falling as 1/√K or as 1/log K from "
+    "a = 0.0015 at K = 1000. (a-d) Excitatory rate and (e-h) CV of intervals against the rate of "
+    "each external input; dash patterns and markers distinguish in-degrees, the grey line is the "
+    "balance line. All self-consistent states of the theory (finite jumps) are drawn, unstable "
+    "ones thin. (i, j) Spikes of 40 neurons of each network at the middle in-degree and input "
+    "under 1/√K. Markers: simulations with two standard errors; crossed where the population "
+    "fires together (Fano factor in 1 ms above 100), which no theory of an asynchronous state "
+    "describes."
+)
+
+
+def _point(model, scaling, K, nu_X):
+    return shared.base(model).scaled(scaling, int(K)).replace(nu_X=hertz(nu_X))
+
+
+def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed):
+    """Fixed points and simulations.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    settings = {k: v for k, v in locals().items() if k != "progress"}
+    combinations = [(m, s, k) for m in MODELS for s in SCALINGS for k in K]
+    grid = sorted({*inputs, *inputs_simulated})
+    items = [(_point(*c, rate), None) for c in combinations for rate in grid]
+    solutions = shared.each(solve, items, progress, "fixed points of networks")
+    points = []
+    for model, scaling, k in combinations:
+        for rate in inputs_simulated:
+            params = _point(model, scaling, k, rate)
+            points.append((params, {"N": N or shared.network_size(k), "record": 4 * 40}))
+    runs = shared.simulate_all(
+        points, progress, duration=duration, transient="0.2s", seed=seed, storage=storage
+    )
+    shape = (len(MODELS), len(SCALINGS), len(K))
+    dims = ("model", "scaling", "K")
+    variables = {
+        "model": ("model", list(MODELS)),
+        "scaling": ("scaling", list(SCALINGS)),
+        "K": ("K", K, "1", "in-degree"),
+        "nu_X": ("nu_X", np.asarray(grid, float), "Hz", "rate of each external input"),
+        "nu_X_simulated": ("nu_X_simulated", inputs_simulated, "Hz", "the same, simulations"),
+        "balance_line": (
+            "nu_X",
+            [s["balance_line"] for s in solutions[: len(grid)]],
+            "Hz",
+            "balance line",
+        ),
+    }
+    for name, unit in (("rate_E", "Hz"), ("cv_E", "1"), ("V_sd", "mV"), ("stable", "1")):
+        values = np.full((len(solutions), _BRANCHES), np.nan)
+        for i, one in enumerate(solutions):
+            count = min(_BRANCHES, len(one[name]))
+            values[i, :count] = one[name][:count]
+        values = values.reshape(*shape, len(grid), _BRANCHES)
+        variables[f"{name}_theory"] = ((*dims, "nu_X", "branch"), values, unit, f"{name}, theory")
+    many = (*shape, len(inputs_simulated))
+    simulated = (*dims, "nu_X_simulated")
+    for name, unit in (
+        ("rate_E", "Hz"),
+        ("cv_E", "1"),
+        ("V_sd", "mV"),
+        ("fano_1ms", "1"),
+    ):
+        for suffix in ("", "_sem"):
+            values = np.reshape([float(r.in_units(name + suffix)) for r in runs], many)
+            variables[name + suffix] = (simulated, values, unit, f"{name}, simulation")
+    rate_I = np.reshape([float(r.in_units("rate_I")) for r in runs], many)
+    variables["rate_I"] = (simulated, rate_I, "Hz", "inhibitory rate, simulation")
+    mu = [
+        shared.mean_potential(p, float(p.nu_X) + float(r.in_units("rate_E")), r.in_units("rate_I"))
+        for (p, _), r in zip(points, runs, strict=True)
+    ]
+    values = np.reshape([float(m) for m, _ in mu], many)
+    variables["mu"] = (simulated, values, "mV", "mean potential at the simulated rates")
+    variables |= _rasters(combinations, runs, K, inputs_simulated)
+    parameters = {model: shared.base(model) for model in MODELS}
+    return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def _rasters(combinations, runs, K, inputs_simulated):
+    found, per_point = {}, len(inputs_simulated)
+    for model in MODELS:
+        place = combinations.index((model, "sqrt", K[len(K) // 2])) * per_point + per_point // 2
+        run = runs[place]
+        times = run.in_units("spike_times") - run.in_units("transient")
+        rows = np.searchsorted(run.recorded, run.spike_neurons)
+        kept = (rows < RASTER["neurons"]) & (times < RASTER["window"]) & (times >= 0)
+        spikes = f"spike_{model}"
+        found[f"raster_time_{model}"] = (spikes, times[kept] * 1e3, "ms", "spikes")
+        found[f"raster_neuron_{model}"] = (spikes, rows[kept], "1", "recorded neuron")
+    return found
+
+
+def draw(data):
+    """The figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with plotting.style():
+        height = 15.5 * shared.CENTIMETRE
+        figure = shared.Figure(figsize=(shared.WIDE, height), layout="constrained")
+        above, below = figure.subfigures(2, 1, height_ratios=(3, 1))
+        grid = above.subplots(2, 4, sharex=True, sharey="row")
+        pairs = [(model, scaling) for scaling in SCALINGS for model in MODELS]
+        for column, pair in zip(grid.T, pairs, strict=True):
+            _draw_pair(column, data, *pair)
+        grid[0, 0].set(ylabel="excitatory rate (Hz)", ylim=(0, 260))
+        grid[1, 0].set(ylabel="CV of intervals", ylim=(0, 1.6))
+        rasters = below.subplots(1, 2)
+        for axes, model in zip(rasters, MODELS, strict=True):
+            axes.plot(
+                data[f"raster_time_{model}"],
+                data[f"raster_neuron_{model}"],
+                ls="",
+                marker="|",
+                ms=2.2,
+                mew=0.7,
+                color=colour(model),
+            )
+            axes.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, RASTER["window"] * 1e3))
+            axes.set_title(f"{model} synapses, {plotting.SCALING_NAMES['sqrt']}", loc="left")
+        shared.letter([*grid.flat, *rasters])
+        handles = [
+            *shared.model_keys(),
+            *(key(f"$K$ = {k:g}", "0.2", i, True) for i, k in enumerate(data.K.values)),
+            key("balance line", "0.6", 0, lw=0.8),
+            *shared.theory_and_simulation("finite jumps"),
+        ]
+        shared.legend(figure, handles, 4)
+    return figure
+
+
+def _draw_pair(column, data, model, scaling):
+    shade = colour(model)
+    rate, cv = column
+    rate.plot(data.nu_X, data.balance_line, color="0.6", lw=0.8, zorder=0)
+    for position, K in enumerate(data.K.values):
+        at = {"model": model, "scaling": scaling, "K": K}
+        for axes, name in ((rate, "rate_E"), (cv, "cv_E")):
+            for branch in range(data.sizes["branch"]):
+                line = data[f"{name}_theory"].sel(at).isel(branch=branch)
+                stable = data.stable_theory.sel(at).isel(branch=branch) == 1
+                stroke = shared.STROKES[position % len(shared.STROKES)]
+                axes.plot(data.nu_X, line.where(stable), color=shade, ls=stroke, lw=1)
+                axes.plot(data.nu_X, line.where(~stable), color=shade, ls=stroke, lw=0.5)
+            value, error = data[name].sel(at), data[f"{name}_sem"].sel(at)
+            x = data.nu_X_simulated + 1.6 * (position - 1)
+            options = {"filled": model == "conductance"}
+            shared.points(axes, x, value, error, shade, position, **options)
+            together = value.where(data.fano_1ms.sel(at) > 100)
+            axes.plot(x, together, ls="", marker="x", color="0.1", ms=3, mew=0.6, zorder=4)
+    rate.set_title(f"{model}, {plotting.SCALING_NAMES[scaling]}", loc="left", size=7.5)
+    cv.set_xlabel(r"$\nu_X$ (Hz)")

@@ -1,0 +1,174 @@
+"""Networks whose synapses have time constants."""
+
+import numpy as np
+
+import cbnet
+from cbnet import plotting
+from cbnet.errors import ConvergenceError
+
+from . import shared
+from .shared import colour, hertz, key, milliseconds
+
+TITLE = "Networks with synaptic time constants"
+MODELS = ("conductance", "current")
+SETTINGS = {
+    "quick": {
+        "tau_S": [0.0, 2.0, 5.0],
+        "inputs": [15, 30, 60, 90],
+        "inputs_simulated": [20.0, 50.0, 90.0],
+        "K": 1000,
+        "N": 10_000,
+        "duration": "0.5s",
+        "storage": "stored",
+        "seed": 7,
+    },
+    "full": {
+        "tau_S": [0.0, 1.0, 2.0, 5.0, 10.0],
+        "inputs": [12, 15, 20, 25, 30, 40, 50, 60, 75, 90, 110],
+        "inputs_simulated": [15.0, 30.0, 50.0, 70.0, 90.0, 110.0],
+        "K": 4000,
+        "N": None,
+        "duration": "4s",
+        "storage": "auto",
+        "seed": 7,
+    },
+}
+MINUTES = {"quick": 2, "full": 400}
+CAPTION = (
+    "Networks of conductance and of current synapses of time constant τ_S, a = 0.0015 at K = 1000 "
+    "(other K: 1/√K). (a, d) Excitatory rate, (b, e) CV of intervals and (c, f) standard deviation "
+    "of the voltage against the rate of each external input. (g) Share of the input's fluctuations "
+    "that is left, sd with synaptic time constants over sd without. (h) Fano factor of the "
+    "population's count in 1 ms. Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) "
+    "for an asynchronous state, markers: simulation with two standard errors; (g) and (h) are "
+    "simulated. Markers with a cross: Fano factor above 100, where the population fires together "
+    "and the theory does not apply."
+)
+
+
+def _point(model, tau, K, nu_X):
+    params = shared.base(model).scaled("sqrt", K)
+    params = params.replace(tau_S=milliseconds(tau), nu_X=hertz(nu_X))
+    return params.replace(jump="exponential") if model == "conductance" else params
+
+
+def _solve(item):
+    """Numbers of the stable state of the highest rate; at the best accuracy that is reached."""
+    params, rtol = item
+    try:
+        found = cbnet.solve(params, rtol=rtol)
+    except ConvergenceError as error:
+        found = error.best
+    nothing = dict.fromkeys(("rate_E", "cv_E", "V_sd"), np.nan)
+    if found is None or not len(found.rate_E):
+        return nothing
+    rates = np.asarray(found.rate_E, float)
+    place = np.lexsort((-rates, ~np.asarray(found.stable, bool)))[0]
+    return {name: float(found.in_units(name)[place]) for name in nothing}
+
+
+def compute(progress, *, tau_S, inputs, inputs_simulated, K, N, duration, storage, seed):
+    """Theory and simulation of each network.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    settings = {k: v for k, v in locals().items() if k != "progress"}
+    cases = [(m, t) for m in MODELS for t in tau_S]
+    items = [(_point(m, t, K, r), 0.03 if t > 0 else 1e-3) for m, t in cases for r in inputs]
+    found = shared.each(_solve, items, progress, "fixed points with filtered synapses")
+    size = N or shared.network_size(K)
+    points = [(_point(m, t, K, r), {}) for m, t in cases for r in inputs_simulated]
+    runs = shared.simulate_all(
+        points,
+        progress,
+        N=size,
+        duration=duration,
+        transient="0.3s",
+        seed=seed,
+        storage=storage,
+    )
+    shape = (len(MODELS), len(tau_S))
+    lines, marks = ("model", "tau_S", "nu_X"), ("model", "tau_S", "nu_X_simulated")
+    variables = {
+        "model": ("model", list(MODELS)),
+        "tau_S": ("tau_S", tau_S, "ms", "synaptic time constant"),
+        "nu_X": ("nu_X", np.asarray(inputs, float), "Hz", "rate of each external input"),
+        "nu_X_simulated": ("nu_X_simulated", inputs_simulated, "Hz", "the same, simulations"),
+    }
+    for name, unit in (("rate_E", "Hz"), ("cv_E", "1"), ("V_sd", "mV")):
+        values = shared.gathered(found, name, (*shape, len(inputs)))
+        variables[f"{name}_theory"] = (lines, values, unit, f"{name}, theory")
+    many = (*shape, len(inputs_simulated))
+    for name, unit in (("rate_E", "Hz"), ("cv_E", "1"), ("V_sd", "mV"), ("fano_1ms", "1")):
+        for suffix in ("", "_sem"):
+            values = np.reshape([float(r.in_units(name + suffix)) for r in runs], many)
+            variables[name + suffix] = (marks, values, unit, f"{name}, simulation")
+    tau = [
+        shared.mean_potential(p, float(p.nu_X) + float(r.in_units("rate_E")), r.in_units("rate_I"))
+        for (p, _), r in zip(points, runs, strict=True)
+    ]
+    values = np.reshape([float(t) for _, t in tau], many)
+    variables["tau_eff"] = (marks, values, "ms", "effective time constant at simulated rates")
+    parameters = {model: _point(model, 0.0, K, 30.0) for model in MODELS}
+    return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def draw(data):
+    """The figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    import seaborn as sns
+
+    count = data.sizes["tau_S"]
+    shades = {m: sns.light_palette(colour(m), count + 2, reverse=True)[:count] for m in MODELS}
+    with plotting.style():
+        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
+        for line, model in zip(grid, MODELS, strict=True):
+            for axes, name in zip(line[:3], ("rate_E", "cv_E", "V_sd"), strict=True):
+                for position in range(count):
+                    _draw_one(axes, data, name, model, position, shades[model][position])
+            line[0].set(ylabel=f"rate (Hz), {model}", ylim=(0, None))
+            line[1].set(ylabel="CV of intervals", ylim=(0, None))
+            line[2].set(ylabel="sd of voltage (mV)", ylim=(0, None))
+        for model in MODELS:
+            for position in range(count):
+                marks = (shades[model][position], position, model == "conductance")
+                at = {"model": model, "tau_S": data.tau_S.values[position]}
+                if position:
+                    ratio = data.V_sd.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
+                    error = data.V_sd_sem.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
+                    x = data.nu_X_simulated + 1.5 * (position - 1)
+                    shared.points(grid[0, 3], x, ratio, error, *marks)
+                value, error = data.fano_1ms.sel(at), data.fano_1ms_sem.sel(at)
+                shared.points(grid[1, 3], data.nu_X_simulated, value, error, *marks)
+        grid[0, 3].set(ylabel=r"sd of voltage / sd at $\tau_S$ = 0", ylim=(0, None))
+        grid[1, 3].set(ylabel="Fano factor, 1 ms", yscale="log")
+        for axes in grid.flat:
+            axes.set_xlabel(r"$\nu_X$ (Hz)")
+        shared.letter([*grid[0, :3], *grid[1, :3], grid[0, 3], grid[1, 3]])
+        handles = [
+            *shared.model_keys(),
+            *(
+                key(rf"$\tau_S$ = {tau:g} ms", "0.2", i, True)
+                for i, tau in enumerate(data.tau_S.values)
+            ),
+            *shared.theory_and_simulation("filtered jumps"),
+        ]
+        shared.legend(figure, handles, 4)
+    return figure
+
+
+def _draw_one(axes, data, name, model, position, shade):
+    at = {"model": model, "tau_S": data.tau_S.values[position]}
+    stroke = shared.STROKES[position % len(shared.STROKES)]
+    axes.plot(data.nu_X, data[f"{name}_theory"].sel(at), color=shade, ls=stroke)
+    value, error = data[name].sel(at), data[f"{name}_sem"].sel(at)
+    x = data.nu_X_simulated + 1.2 * (position - 1)
+    shared.points(axes, x, value, error, shade, position, model == "conductance")
+    together = value.where(data.fano_1ms.sel(at) > 100)
+    axes.plot(x, together, ls="", marker="x", color="0.1", ms=3, mew=0.6, zorder=4)

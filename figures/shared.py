@@ -1,0 +1,314 @@
+"""What the figures share: labelled data in, panels and fixed styles out."""
+
+import json
+import os
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+
+import numpy as np
+import xarray as xr
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+import cbnet
+from cbnet import plotting
+from cbnet.errors import ConvergenceError
+from cbnet.parameters import to_quantity
+from cbnet.results import versions
+from cbnet.simulation import workshop
+from cbnet.simulation.job import prepare
+
+CENTIMETRE, NARROW, WIDE = plotting.CENTIMETRE, plotting.NARROW, plotting.WIDE
+# Lightness, stroke and marker change together, so that nothing rests on colour alone.
+STROKES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)), (0, (6, 1, 1, 1, 1, 1)))
+MARKERS = ("o", "s", "^", "D", "v")
+FILLS = {"conductance": None, "current": "white"}
+STANDARD_ERRORS = 2  # that error bars show
+_FEWEST_FOR_A_POOL = 8
+
+
+def dataset(title, parameters, settings, variables):
+    """Labelled data of a figure.
+
+    Parameters
+    ----------
+    title : str
+        What the data are of.
+    parameters : dict of str to Parameters
+        By name; part of the metadata.
+    settings : dict
+        Of the computation: what another run needs to give the same.
+    variables : dict of str to tuple
+        By name ``(dims, values)`` or ``(dims, values, unit, meaning)``; coordinates are those whose
+        only dimension has their name.
+
+    Returns
+    -------
+    xarray.Dataset
+        Values in the unit their attribute ``units`` names, which is the one that is drawn.
+    """
+    data, coordinates = {}, {}
+    for name, (dims, values, *rest) in variables.items():
+        unit, meaning = (*rest, "1", name)[:2] if rest else ("1", name)
+        dims = (dims,) if isinstance(dims, str) else tuple(dims)
+        made = xr.Variable(dims, np.asarray(values), {"units": unit, "long_name": meaning})
+        (coordinates if dims == (name,) else data)[name] = made
+    return xr.Dataset(
+        data,
+        coordinates,
+        attrs={
+            "title": title,
+            "parameters": json.dumps({k: p.to_dict() for k, p in parameters.items()}),
+            "settings": json.dumps(settings, sort_keys=True),
+            "versions": json.dumps(versions(), sort_keys=True),
+        },
+    )
+
+
+def hertz(values):
+    """Numbers in Hz as rates."""
+    return to_quantity(np.asarray(values, float), "Hz")
+
+
+def milliseconds(values):
+    """Numbers in ms as times."""
+    return to_quantity(np.asarray(values, float) * 1e-3, "ms")  # which takes SI
+
+
+def base(model):
+    """Reference parameters of a model."""
+    return cbnet.load(model)
+
+
+def simulate_all(points, progress, **common):
+    """Simulations of networks, side by side.
+
+    Parameters
+    ----------
+    points : list of (Parameters, dict)
+        What to simulate, and options of :func:`cbnet.simulate` for it alone.
+    progress : object
+        With ``stage(name)`` and ``update(fraction)``.
+    **common
+        Options of all.
+
+    Returns
+    -------
+    list of Simulation
+    """
+    jobs = [prepare(params, **{**common, **options}) for params, options in points]
+    return workshop.run_jobs(jobs, os.cpu_count() or 1, progress) if jobs else []
+
+
+def network_size(K, least=4000):
+    """Neurons such that N_E = 4K, but at least `least`, and no more than 2K beyond 12800."""
+    excitatory = max(least, 2 * K, min(4 * K, 12_800))
+    return excitatory + max(excitatory // 4, K // 4 + 1)
+
+
+def each(function, items, progress, name):
+    """[function(item) for item in items], on all cores, with progress.
+
+    `function` must be importable by its name, and so must what the items hold.
+    """
+    progress.stage(name)
+    found = []
+    if len(items) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2:
+        for done, item in enumerate(items):
+            found.append(function(item))
+            progress.update((done + 1) / len(items))
+        return found
+    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
+        try:
+            for done, answer in enumerate(pool.map(function, items)):
+                found.append(answer)
+                progress.update((done + 1) / len(items))
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return found
+
+
+def respond(item):
+    """Numbers of one neuron in the units of the figures: params, r_E, r_I (Hz), noise."""
+    params, r_E, r_I, noise = item
+    try:
+        found = cbnet.respond(params, r_E=hertz(r_E), r_I=hertz(r_I), noise=noise)
+    except ConvergenceError as error:
+        found = error.best
+    names = ("rate", "cv", "V_mean", "V_sd", "tau_eff", "mu")
+    return {name: np.asarray(found.in_units(name), float) for name in names}
+
+
+def solve(item):
+    """Numbers of a network's fixed points, the stable one of the highest rate first."""
+    params, noise = item
+    try:
+        found = cbnet.solve(params, noise=noise)
+    except ConvergenceError as error:
+        found = error.best
+    names = ("rate_E", "rate_I", "cv_E", "V_mean", "V_sd", "tau_eff")
+    columns = {name: np.asarray(found.in_units(name), float) for name in names}
+    stable = np.asarray(found.stable, bool)
+    order = np.lexsort((-columns["rate_E"], ~stable))
+    columns = {name: values[order] for name, values in columns.items()}
+    return {
+        **columns,
+        "stable": stable[order],
+        "balance_line": float(found.in_units("balance_line")),
+    }
+
+
+def exact(item):
+    """Numbers of one neuron simulated without a time step: params, r_E, r_I (Hz), options.
+
+    Among the options, ``arrivals`` says how many to simulate, which is what takes time, and
+    ``seconds`` of what length the simulation is at least.
+    """
+    params, r_E, r_I, options = item
+    options = dict(options)
+    arrivals, seconds = options.pop("arrivals"), options.pop("seconds", 0.0)
+    values = params.resolve("E")
+    total = values["K"] * (r_E + values["gamma"] * r_I)
+    found = cbnet.simulate_neuron(
+        params,
+        hertz(r_E),
+        hertz(r_I),
+        duration=to_quantity(min(max(arrivals / total, seconds), 2000.0), "s"),
+        **options,
+    )
+    names = ("rate", "rate_sem", "cv", "cv_sem", "V_mean", "V_mean_sem", "V_sd", "V_sd_sem")
+    return {name: float(found.in_units(name)) for name in names} | {"spikes": found.spikes}
+
+
+def gathered(answers, name, shape):
+    """One number of many answers as an array."""
+    return np.array([float(np.ravel(answer[name])[0]) for answer in answers]).reshape(shape)
+
+
+def mean_potential(params, r_E, r_I):
+    """μ (mV) and τ (ms) of the drift at given input rates in Hz, which may be arrays."""
+    from cbnet.reduced import of_model
+
+    values = params.resolve("E")
+    values = {
+        **values,
+        "R_E": values["K"] * np.asarray(r_E, float),
+        "R_I": values["gamma"] * values["K"] * np.asarray(r_I, float),
+    }
+    mu, tau = of_model(params.model, values).operating_point(values)
+    return np.asarray(mu) * 1e3, np.asarray(tau) * 1e3
+
+
+def inhibition_that_holds(params, r_E, mu):
+    """r_I (Hz) at which the drift of a current neuron vanishes at μ (mV); NaN if none does."""
+    values = params.resolve("E")
+    J_E, J_I = values["J_E"], values["J_I"]
+    leak = (mu * 1e-3 - values["E_L"]) / (values["tau_L"] * values["K"])
+    r_I = (J_E * np.asarray(r_E, float) - leak) / (values["gamma"] * J_I)
+    return np.where(r_I >= 0, r_I, np.nan)
+
+
+# --- drawing
+
+
+def colour(model):
+    """The fixed colour of a model."""
+    return plotting.colour(model)
+
+
+def canvas(rows, columns, width=WIDE, row_height=4.4, legend=1.4, **options):
+    """A figure and its axes, with letters."""
+    height = (legend + row_height * rows) * CENTIMETRE
+    figure = Figure(figsize=(width, height), layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False, **options)
+    return figure, grid
+
+
+def letter(axes):
+    """Letters on axes in reading order."""
+    for character, one in zip("abcdefghijklmnop", axes, strict=False):
+        one.text(-0.06, 1.05, character, transform=one.transAxes, weight="bold", ha="right")
+
+
+def points(axes, x, y, error, shade, position=0, filled=True, **options):
+    """Markers of a simulation with their error bars."""
+    x, y, error = (np.asarray(v, float) for v in (x, y, error))
+    seen = np.isfinite(y)
+    axes.errorbar(
+        x[seen],
+        y[seen],
+        yerr=STANDARD_ERRORS * np.nan_to_num(error[seen]),
+        **{
+            "fmt": MARKERS[position % len(MARKERS)],
+            "color": shade,
+            "mfc": shade if filled else "white",
+            "mew": 0.8,
+            "ms": 3.6,
+            "elinewidth": 0.8,
+            "zorder": 3,
+            **options,
+        },
+    )
+
+
+def key(label, shade="0.2", position=None, marker=False, filled=True, lw=1.2):
+    """An entry of a legend."""
+    return Line2D(
+        [],
+        [],
+        color=shade,
+        lw=lw,
+        ls=STROKES[(position or 0) % len(STROKES)] if position is not None else "",
+        marker=MARKERS[(position or 0) % len(MARKERS)] if marker else "",
+        ms=3.6,
+        mew=0.8,
+        mfc=shade if filled else "white",
+        label=label,
+    )
+
+
+def model_keys(models=("conductance", "current")):
+    """Entries for models: their colours, and their markers filled or not."""
+    return [
+        Line2D(
+            [],
+            [],
+            color=colour(model),
+            lw=2,
+            marker="o",
+            ms=3.6,
+            mew=0.8,
+            mfc=colour(model) if model == "conductance" else "white",
+            label=f"{model} synapses",
+        )
+        for model in models
+    ]
+
+
+def theory_and_simulation(noise=None):
+    """Entries that say what lines and markers are."""
+    line = "lines: theory" + (f" ({noise})" if noise else "")
+    marker = f"markers: simulation ±{STANDARD_ERRORS} s.e."
+    return [
+        Line2D([], [], color="0.2", lw=1.2, label=line),
+        Line2D([], [], color="0.2", ls="", marker="o", ms=3.6, label=marker),
+    ]
+
+
+def legend(figure, handles, columns=4):
+    """One legend above all panels."""
+    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+
+
+def in_degrees(axes, K):
+    """A logarithmic axis of in-degrees with ticks at these."""
+    axes.set(xscale="log", xlabel="in-degree $K$")
+    axes.set_xticks(K, [f"{k:g}" if k < 1e4 else power(k) for k in K])
+    axes.minorticks_off()
+
+
+def power(K):
+    """A power of ten for a label."""
+    exponent = np.log10(K)
+    return f"$10^{{{exponent:.0f}}}$" if abs(exponent - round(exponent)) < 1e-9 else f"{K:g}"

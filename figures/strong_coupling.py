@@ -1,0 +1,353 @@
+"""One neuron with efficacies that fall as 1/√K: what is left of its fluctuations."""
+
+import numpy as np
+from matplotlib.ticker import LogLocator, NullFormatter
+
+from cbnet import plotting
+
+from . import shared
+from .shared import colour, exact, gathered, hertz, inhibition_that_holds, key, respond
+
+TITLE = "One neuron with strong synapses, a ∝ 1/√K"
+CONDITIONS = ("conductance", "current, mean held", "current, untuned")
+MODELS = ("conductance", "current")
+HELD = -60.0  # mV: the mean of the conductance neuron at this ratio for large K
+R_E, RATIO = 40.0, 0.8  # Hz, r_I/r_E
+SILENT_AT = 10_000  # in-degree at which silence below threshold is simulated for long
+ABOVE = 0.4  # r_I/r_E at which the mean of the conductance neuron exceeds the threshold
+SETTINGS = {
+    "quick": {
+        "K_exact": [100, 1000, 10_000, 100_000],
+        "K_theory": [10.0**k for k in range(2, 10)],
+        "potentials": 9,
+        "arrivals": 5e6,
+        "arrivals_silent": 1.6e8,
+        "seconds": 8.0,
+        "seed": 1,
+    },
+    "full": {
+        "K_exact": [100, 316, 1000, 3162, 10_000, 31_623, 100_000],
+        "K_theory": [10.0**k for k in np.arange(2, 9.01, 0.25)],
+        "potentials": 33,
+        "arrivals": 1e9,
+        "arrivals_silent": 2e9,
+        "seconds": 200.0,
+        "seed": 1,
+    },
+}
+MINUTES = {"quick": 1, "full": 40}
+CAPTION = (
+    "One neuron under Poisson input, efficacies falling as 1/√K. (a, b) Voltage of a neuron with "
+    "conductance synapses, and with current synapses whose inhibition is tuned so that the mean "
+    "stays at −60 mV, for K = 100 and 10,000 (simulated; dashed: threshold). (c) Density of the "
+    "voltage for the same K: lines are theory, steps simulation. (d-f) Mean and standard "
+    "deviation of the voltage and effective time constant against K. Untuned, the current "
+    "neuron's mean runs away as √K; held, its fluctuations stay. Those of the conductance neuron "
+    "fall as K^(-1/4) while its time constant falls as 1/√K. (g) Rate against K at a ratio of "
+    "inhibitory to excitatory input rates that leaves the mean below threshold (circles), and at "
+    "one that lifts it above (squares, conductance only). (h, i) Rate and CV against the mean "
+    "potential, set by inhibition, for K from 100 to 100,000 (dash patterns as in the legend): "
+    "the conductance neuron turns into a switch, silent below threshold and regular above, the "
+    "current neuron does not change. Markers: exact event-driven simulations with two standard "
+    "errors."
+)
+
+
+def _params(K):
+    return {model: shared.base(model).scaled("sqrt", int(K)) for model in MODELS}
+
+
+def _inhibition(condition, params):
+    if condition == "current, mean held":
+        return float(inhibition_that_holds(params, R_E, HELD))
+    return RATIO * R_E
+
+
+def _at_potential(model, params, mu):
+    """r_I at which the drift of the neuron vanishes at μ (mV); NaN where none does."""
+    if model == "current":
+        return float(inhibition_that_holds(params, R_E, mu))
+    values = params.resolve("E")
+    volts = mu * 1e-3
+    aK = values["a"] * values["K"]
+    excess = aK * R_E * (values["E_E"] - volts) - (volts - values["E_L"]) / values["tau_L"]
+    r_I = excess / (values["g"] * values["gamma"] * aK * (volts - values["E_I"]))
+    return r_I if r_I >= 0 else np.nan
+
+
+def compute(progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silent, seconds, seed):
+    """Statistics of the neurons against K and against the mean potential.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    settings = {k: v for k, v in locals().items() if k != "progress"}
+    theory, simulated = {}, {}
+    for kind, grid, work in (("theory", K_theory, respond), ("exact", K_exact, exact)):
+        items = []
+        for condition in (*CONDITIONS, "above"):
+            for K in grid:
+                params = _params(K)["current" if "current" in condition else "conductance"]
+                r_I = ABOVE * R_E if condition == "above" else _inhibition(condition, params)
+                many = arrivals_silent if (condition, K) == ("conductance", SILENT_AT) else arrivals
+                how = (
+                    "diffusion"
+                    if kind == "theory"
+                    else {"arrivals": many, "seconds": seconds, "seed": seed}
+                )
+                items.append((params, R_E, r_I, how))
+        found = shared.each(work, items, progress, f"one neuron against K: {kind}")
+        shape = (len(CONDITIONS) + 1, len(grid))
+        target = theory if kind == "theory" else simulated
+        for name in ("rate", "cv", "V_mean", "V_sd"):
+            target[name] = gathered(found, name, shape)
+            if kind == "exact":
+                target[f"{name}_sem"] = gathered(found, f"{name}_sem", shape)
+        if kind == "theory":
+            target["tau_eff"] = gathered(found, "tau_eff", shape)
+    mu = np.linspace(-64, -51, potentials)
+    mu_exact = np.array([-60.0, -57.0, -53.0])
+    response = {
+        "response": _against_potential(mu, K_exact, progress, respond, "diffusion"),
+        "response_exact": _against_potential(
+            mu_exact, K_exact, progress, exact, {"arrivals": arrivals / 4, "seed": seed}
+        ),
+    }
+    traces = _traces(progress, seed)
+    c, k = ("condition", "K"), ("condition", "K_exact")
+    units = {"rate": "Hz", "cv": "1", "V_mean": "mV", "V_sd": "mV", "tau_eff": "ms"}
+    variables = {
+        "condition": ("condition", [*CONDITIONS, "conductance, mean above threshold"]),
+        "K": ("K", K_theory, "1", "in-degree"),
+        "K_exact": ("K_exact", K_exact, "1", "in-degree of the simulations"),
+        "mu": ("mu", mu, "mV", "mean potential of the drift"),
+        "mu_exact": ("mu_exact", mu_exact, "mV", "mean potential, simulations"),
+        "model": ("model", list(MODELS)),
+        **{f"{n}_theory": (c, v, units[n], f"{n}, diffusion") for n, v in theory.items()},
+        **{
+            f"{n}_exact": (k, v, units[n.removesuffix("_sem")], f"{n}, simulation")
+            for n, v in simulated.items()
+        },
+        **traces,
+    }
+    for kind, found in response.items():
+        along = "mu" if kind == "response" else "mu_exact"
+        for name, values in found.items():
+            unit = units[name.removesuffix("_sem")]
+            variables[f"{kind}_{name}"] = (("model", "K_exact", along), values, unit, name)
+    parameters = {model: shared.base(model).replace(r_E=hertz(R_E)) for model in MODELS}
+    return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def _against_potential(mu, K_exact, progress, work, how):
+    items, kept = [], []
+    for model in MODELS:
+        for K in K_exact:
+            params = _params(K)[model]
+            for at in mu:
+                r_I = _at_potential(model, params, at)
+                kept.append(np.isfinite(r_I))
+                if kept[-1]:
+                    items.append((params, R_E, r_I, how))
+    found = shared.each(work, items, progress, "one neuron against its mean potential")
+    kept = np.array(kept)
+    names = ("rate", "cv") if work is respond else ("rate", "rate_sem", "cv", "cv_sem")
+    columns = {}
+    for name in names:
+        values = np.full(kept.size, np.nan)
+        values[kept] = gathered(found, name, kept.sum())
+        columns[name] = values.reshape(len(MODELS), len(K_exact), len(mu))
+    return columns
+
+
+def _traces(progress, seed):
+    """Voltage of one simulated neuron and density of a hundred, beside the density of theory."""
+    import cbnet
+
+    shown = (100, 10_000)
+    points, densities = [], []
+    grid = np.linspace(-76, -55, 211)
+    for model in MODELS:
+        for K in shown:
+            params = _params(K)[model]
+            condition = "conductance" if model == "conductance" else "current, mean held"
+            r_I = _inhibition(condition, params)
+            params = params.replace(r_E=hertz(R_E), r_I=hertz(r_I))
+            points.append((params, {}))
+            response = cbnet.respond(params, noise="diffusion")
+            densities.append(np.asarray(response.density(grid * 1e-3 * _volt()), float) / 1e3)
+    simulations = shared.simulate_all(
+        points,
+        progress,
+        N=200,
+        duration="1s",
+        transient="0.2s",
+        seed=seed,
+        record=1,
+        feedforward=True,
+    )
+    window = 0.2  # s that are drawn
+    time = np.linspace(0, window, 1501)
+    traces, heights = [], []
+    for one in simulations:
+        moments = one.in_units("trace_times") - one.in_units("trace_times")[0]
+        traces.append(np.interp(time, moments, one.in_units("V_traces")[:, 0]))
+        centres = one.in_units("V_grid")
+        heights.append(np.interp(grid, centres, np.asarray(one.V_density) / 1e3))
+    shape = (len(MODELS), len(shown))
+    dims = ("model", "K_shown")
+    return {
+        "K_shown": ("K_shown", list(shown), "1", "in-degree of the traces"),
+        "time": ("time", time * 1e3, "ms", "time"),
+        "voltage": ("voltage", grid, "mV", "membrane potential"),
+        "trace": ((*dims, "time"), np.reshape(traces, (*shape, -1)), "mV", "membrane potential"),
+        "density_simulation": (
+            (*dims, "voltage"),
+            np.reshape(heights, (*shape, -1)),
+            "1/mV",
+            "density",
+        ),
+        "density_theory": (
+            (*dims, "voltage"),
+            np.reshape(densities, (*shape, -1)),
+            "1/mV",
+            "density, diffusion",
+        ),
+    }
+
+
+def _volt():
+    from brian2 import volt
+
+    return volt
+
+
+def draw(data):
+    """The figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    with plotting.style():
+        figure, grid = shared.canvas(3, 3, row_height=4.3, legend=2.2)
+        for axes, model in zip(grid[0], MODELS, strict=False):
+            _draw_traces(axes, data, model)
+        _draw_density(grid[0, 2], data)
+        for axes, name, label in (
+            (grid[1, 0], "V_mean", "mean of voltage (mV)"),
+            (grid[1, 1], "V_sd", "sd of voltage (mV)"),
+            (grid[1, 2], "tau_eff", r"$\tau_{\mathrm{eff}}$ (ms)"),
+            (grid[2, 0], "rate", "rate (Hz)"),
+        ):
+            _draw_against_K(axes, data, name)
+            axes.set(xscale="log", xlabel="in-degree $K$", ylabel=label)
+            axes.xaxis.set_major_locator(LogLocator(numticks=8))
+            axes.xaxis.set_minor_formatter(NullFormatter())
+        grid[1, 0].set_ylim(-110, -45)
+        grid[1, 1].set(yscale="log", ylim=(0.03, 12))
+        grid[1, 2].set(yscale="log")
+        grid[2, 0].set(yscale="log", ylim=(1e-4, 2e3))
+        for axes, name in ((grid[2, 1], "rate"), (grid[2, 2], "cv")):
+            _draw_response(axes, data, name)
+        grid[2, 1].set(yscale="log", ylim=(1e-2, 1e3), ylabel="rate (Hz)")
+        grid[2, 2].set(ylim=(0, 1.15), ylabel="CV of intervals")
+        shared.letter(grid.flat)
+        _legend(figure, data)
+    return figure
+
+
+def _draw_traces(axes, data, model):
+    apart = 24.0  # mV between the two traces
+    for position, K in enumerate(data.K_shown.values):
+        shift = -apart * position
+        trace = data.trace.sel(model=model, K_shown=K)
+        axes.plot(data.time, trace + shift, color=colour(model), lw=0.6)
+        axes.axhline(-55 + shift, color="0.4", ls="--", lw=0.6)
+        axes.text(203, -62 + shift, f"$K$ = {shared.power(K)}", size=6.5, rotation=90, va="center")
+    ticks = np.array([-55.0, -70.0])
+    axes.set(xlim=(0, 200), xlabel="time (ms)", ylabel="voltage (mV)", ylim=(-97, -53))
+    axes.set_yticks([*ticks, *(ticks - apart)], [f"−{-t:.0f}" for t in ticks] * 2)
+    axes.set_title(f"{model} synapses" + (", mean held" if model == "current" else ""), loc="left")
+
+
+def _draw_density(axes, data):
+    for model in MODELS:
+        for position, K in enumerate(data.K_shown.values):
+            at = {"model": model, "K_shown": K}
+            shade = colour(model)
+            axes.plot(data.voltage, data.density_theory.sel(at), color=shade, ls=_stroke(position))
+            simulated = data.density_simulation.sel(at)[::7]
+            axes.plot(
+                simulated.voltage,
+                simulated,
+                ls="",
+                marker=shared.MARKERS[position],
+                ms=2.6,
+                mew=0.6,
+                color=shade,
+                mfc=shade if model == "conductance" else "white",
+            )
+    axes.set(xlabel="voltage (mV)", ylabel="density (1/mV)", xlim=(-74, -54), ylim=(0, None))
+    axes.set_title("$K$ = $10^2$ (solid), $10^4$ (dashed)", loc="left")
+
+
+def _stroke(position):
+    return shared.STROKES[position % len(shared.STROKES)]
+
+
+def _draw_against_K(axes, data, name):
+    for index, condition in enumerate(data.condition.values):
+        model = "current" if "current" in condition else "conductance"
+        above = "above" in condition
+        if above and name != "rate":
+            continue
+        line = data[f"{name}_theory"].sel(condition=condition)
+        style = {"color": colour(model), "ls": _stroke({0: 0, 1: 0, 2: 1, 3: 3}[index])}
+        if name == "tau_eff" and "untuned" in condition:
+            continue  # the same as with its mean held
+        axes.plot(data.K, line.where(line > (1e-8 if name == "rate" else -np.inf)), **style)
+        if f"{name}_exact" in data:
+            value = data[f"{name}_exact"].sel(condition=condition)
+            error = data[f"{name}_sem_exact"].sel(condition=condition)
+            if name == "rate":
+                value = value.where(value > 0)
+            marker = 1 if above else 2 if "untuned" in condition else 0
+            shared.points(
+                axes, data.K_exact, value, error, colour(model), marker, model == "conductance"
+            )
+
+
+def _draw_response(axes, data, name):
+    for model in MODELS:
+        for position, K in enumerate(data.K_exact.values[:: max(1, len(data.K_exact) // 4)]):
+            at = {"model": model, "K_exact": K}
+            line = data[f"response_{name}"].sel(at)
+            axes.plot(data.mu, line, color=colour(model), ls=_stroke(position), lw=1)
+            value = data[f"response_exact_{name}"].sel(at)
+            error = data[f"response_exact_{name}_sem"].sel(at)
+            shift = 0.12 * (position - 1.5)
+            shared.points(
+                axes,
+                data.mu_exact + shift,
+                value.where(value > 0),
+                error,
+                colour(model),
+                position,
+                model == "conductance",
+            )
+    axes.axvline(-55, color="0.6", lw=0.8, zorder=0)
+    axes.set_xlabel(r"mean potential $\mu$ (mV)")
+
+
+def _legend(figure, data):
+    shown = data.K_exact.values[:: max(1, len(data.K_exact) // 4)]
+    handles = [
+        *shared.model_keys(),
+        key("current synapses, untuned", colour("current"), 1),
+        key("conductance, mean above threshold", colour("conductance"), 3),
+        *(key(f"h, i: $K$ = {shared.power(K)}", "0.2", i, True) for i, K in enumerate(shown)),
+        *shared.theory_and_simulation("diffusion"),
+    ]
+    shared.legend(figure, handles, 4)

@@ -1,0 +1,211 @@
+"""One neuron whose synapses have a time constant: where more input means less firing."""
+
+import numpy as np
+from matplotlib.ticker import FormatStrFormatter, LogLocator
+from scipy.optimize import minimize_scalar
+
+from cbnet import plotting
+
+from . import shared
+from .shared import colour, gathered, hertz, inhibition_that_holds, key, milliseconds, respond
+
+TITLE = "One neuron with synaptic time constants"
+MODELS = ("conductance", "current")
+VALUES = {"conductance": {"a": 0.005}, "current": {"a": 0.0015}}
+RATIO, HELD = 0.8, -60.0  # r_I/r_E of the conductance neuron; mean (mV) of the current neuron
+_LOWEST, _HIGHEST = 4.0, 400.0  # Hz, where the turn-over is looked for
+SETTINGS = {
+    "quick": {
+        "tau_S": [0.0, 1.0, 2.0, 5.0],
+        "inputs": [13, 16, 20, 28, 40, 60, 85, 120],
+        "inputs_simulated": [20.0, 60.0, 120.0],
+        "a": [0.0025, 0.005, 0.01],
+        "tau_critical": [0.5, 1.0, 2.0, 4.0],
+        "N": 400,
+        "duration": "1s",
+        "seed": 6,
+    },
+    "full": {
+        "tau_S": [0.0, 0.5, 1.0, 2.0, 5.0, 10.0],
+        "inputs": [5, 7, 10, 13, 16, 20, 24, 28, 34, 40, 50, 60, 72, 85, 100, 120],
+        "inputs_simulated": [10.0, 20.0, 40.0, 60.0, 90.0, 120.0],
+        "a": [0.0015, 0.0025, 0.005, 0.01],
+        "tau_critical": [0.25, 0.5, 1.0, 2.0, 4.0, 8.0],
+        "N": 1000,
+        "duration": "20s",
+        "seed": 6,
+    },
+}
+MINUTES = {"quick": 1.5, "full": 60}
+CAPTION = (
+    "One neuron under Poisson input through synapses of time constant τ_S, K = 1000, g = 20. "
+    "Conductance synapses: a = 0.005, r_I = 0.8 r_E (mean below threshold); current synapses: a = "
+    "0.0015 with inhibition that holds the mean at −60 mV. (a-c) Rate, CV and standard deviation "
+    "of the voltage of the conductance neuron, (d-f) of the current neuron, against the rate of "
+    "each excitatory input. With conductances the effective time constant falls with the input; "
+    "once it is about that of the synapses, voltage fluctuations are filtered and more input "
+    "means less firing. (g) The input with the highest rate against τ_S, for several efficacies. "
+    "(h) The effective time constant there (grey: one to two synaptic time constants). Lines: "
+    "theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of unconnected "
+    "neurons with two standard errors."
+)
+
+
+def _params(model, tau_S, a=None):
+    params = shared.base(model).replace(tau_S=milliseconds(tau_S), **VALUES[model])
+    if a is not None:
+        params = params.replace(a=a)
+    return params.replace(jump="exponential") if model == "conductance" else params
+
+
+def _inhibition(model, params, r_E):
+    if model == "conductance":
+        return RATIO * r_E
+    return float(inhibition_that_holds(params, r_E, HELD))
+
+
+def _turn_over(item):
+    """Input rate of the highest firing rate, and the effective time constant there."""
+    a, tau_S = item
+    params = _params("conductance", tau_S, a)
+
+    def minus_log_rate(x):
+        r_E = float(np.exp(x))
+        return -np.log(max(float(respond((params, r_E, RATIO * r_E, None))["rate"]), 1e-30))
+
+    ends = np.log((_LOWEST, _HIGHEST))
+    found = minimize_scalar(minus_log_rate, bounds=ends, method="bounded", options={"xatol": 0.05})
+    r_E = float(np.exp(found.x))
+    _, tau = shared.mean_potential(params, r_E, RATIO * r_E)
+    return {"r_E": r_E, "tau_eff": float(tau), "rate": float(np.exp(-found.fun))}
+
+
+def compute(progress, *, tau_S, inputs, inputs_simulated, a, tau_critical, N, duration, seed):
+    """Responses for each synaptic time constant, and the input at which they turn over.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    settings = {k: v for k, v in locals().items() if k != "progress"}
+    items, points = [], []
+    for model in MODELS:
+        for tau in tau_S:
+            params = _params(model, tau)
+            items += [(params, r, _inhibition(model, params, r), None) for r in inputs]
+            for r in inputs_simulated:
+                r_I = _inhibition(model, params, r)
+                points.append((params.replace(r_E=hertz(r), r_I=hertz(r_I)), {}))
+    found = shared.each(respond, items, progress, "responses with filtered synapses")
+    turns = shared.each(
+        _turn_over, [(x, tau) for x in a for tau in tau_critical], progress, "turn-over"
+    )
+    runs = shared.simulate_all(
+        points, progress, N=N, duration=duration, transient="0.2s", seed=seed, feedforward=True
+    )
+    shape = (len(MODELS), len(tau_S))
+    lines, marks = ("model", "tau_S", "r_E"), ("model", "tau_S", "r_E_simulated")
+    variables = {
+        "model": ("model", list(MODELS)),
+        "tau_S": ("tau_S", tau_S, "ms", "synaptic time constant"),
+        "r_E": ("r_E", np.asarray(inputs, float), "Hz", "rate of each excitatory input"),
+        "r_E_simulated": ("r_E_simulated", inputs_simulated, "Hz", "the same, simulations"),
+        "a": ("a", a, "1", "efficacy"),
+        "tau_critical": ("tau_critical", tau_critical, "ms", "synaptic time constant"),
+    }
+    for name, unit in (("rate", "Hz"), ("cv", "1"), ("V_sd", "mV"), ("tau_eff", "ms")):
+        values = gathered(found, name, (*shape, len(inputs)))
+        variables[f"{name}_theory"] = (lines, values, unit, f"{name}, theory")
+    many = (*shape, len(inputs_simulated))
+    for name, source in (("rate", "rate_E"), ("cv", "cv_E"), ("V_sd", "V_sd")):
+        unit = {"rate": "Hz", "cv": "1", "V_sd": "mV"}[name]
+        for suffix in ("", "_sem"):
+            values = np.reshape([float(r.in_units(source + suffix)) for r in runs], many)
+            variables[name + suffix] = (marks, values, unit, f"{name}, simulation")
+    grid, turned = ("a", "tau_critical"), (len(a), len(tau_critical))
+    for name, unit in (("r_E", "Hz"), ("tau_eff", "ms"), ("rate", "Hz")):
+        values = gathered(turns, name, turned)
+        if name == "r_E":  # at the end of the range: no turn-over inside
+            values = np.where(values > 0.9 * _HIGHEST, np.nan, values)
+        variables[f"{name}_critical"] = (grid, values, unit, f"{name} at the turn-over")
+    parameters = {model: _params(model, 0.0) for model in MODELS}
+    return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def draw(data):
+    """The figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    shades = {model: _shades(model, data.sizes["tau_S"]) for model in MODELS}
+    with plotting.style():
+        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
+        for line, model in zip(grid, MODELS, strict=True):
+            for axes, name in zip(line[:3], ("rate", "cv", "V_sd"), strict=True):
+                for position, tau in enumerate(data.tau_S.values):
+                    at = {"model": model, "tau_S": tau}
+                    curve = data[f"{name}_theory"].sel(at)
+                    stroke = shared.STROKES[position % len(shared.STROKES)]
+                    axes.plot(data.r_E, curve, color=shades[model][position], ls=stroke)
+                    value, error = data[name].sel(at), data[f"{name}_sem"].sel(at)
+                    x = data.r_E_simulated * 1.04 ** (position - 1.5)
+                    shared.points(
+                        axes,
+                        x,
+                        value.where(value > 0),
+                        error,
+                        shades[model][position],
+                        position,
+                        model == "conductance",
+                    )
+                axes.set(xscale="log", xlabel="$r_E$ (Hz)")
+                axes.set_xticks([20, 50, 100], ["20", "50", "100"])
+                axes.minorticks_off()
+            line[0].set(ylabel=f"rate (Hz), {model}", yscale="log", ylim=(0.02, 400))
+            line[1].set(ylabel="CV of intervals", ylim=(0, 1.3))
+            line[2].set(ylabel="sd of voltage (mV)", ylim=(0, None))
+        _draw_critical(grid[0, 3], grid[1, 3], data)
+        shared.letter([*grid[0, :3], *grid[1, :3], grid[0, 3], grid[1, 3]])
+        handles = [
+            *shared.model_keys(),
+            *(
+                key(rf"$\tau_S$ = {tau:g} ms", "0.2", i, True)
+                for i, tau in enumerate(data.tau_S.values)
+            ),
+            *shared.theory_and_simulation("filtered jumps"),
+        ]
+        shared.legend(figure, handles, 4)
+    return figure
+
+
+def _shades(model, count):
+    """The colour of a model, lighter for longer time constants."""
+    import seaborn as sns
+
+    return sns.light_palette(colour(model), count + 2, reverse=True)[:count]
+
+
+def _draw_critical(above, below, data):
+    shades = _shades("conductance", data.sizes["a"])
+    for position, a in enumerate(data.a.values):
+        style = {
+            "color": shades[position],
+            "marker": shared.MARKERS[position],
+            "ls": shared.STROKES[position],
+            "ms": 3.4,
+        }
+        above.plot(data.tau_critical, data.r_E_critical.sel(a=a), label=f"$a$ = {a:g}", **style)
+        below.plot(data.tau_critical, data.tau_eff_critical.sel(a=a), **style)
+    tau = data.tau_critical.values
+    below.fill_between(tau, tau, 2 * tau, color="0.85", lw=0, zorder=0)
+    for axes in (above, below):
+        axes.set(xscale="log", yscale="log", xlabel=r"$\tau_S$ (ms)")
+        axes.set_xticks([0.5, 1, 2, 4], ["0.5", "1", "2", "4"])
+        axes.minorticks_off()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    above.set(ylabel="input of highest rate (Hz)", ylim=(None, 3 * above.get_ylim()[1]))
+    above.legend(handlelength=2.4, borderpad=0.1, loc="upper right")
+    below.set_ylabel(r"$\tau_{\mathrm{eff}}$ there (ms)")

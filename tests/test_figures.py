@@ -1,0 +1,268 @@
+"""Figures: finite, labelled data at tiny size; pictures from stored data alone; files."""
+
+import importlib.resources
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+from cbnet.figures import making, shared
+from matplotlib import colors, image
+
+import cbnet
+from cbnet import figures, plotting
+from cbnet.errors import ParameterError
+from cbnet.simulation.job import prepare
+from cbnet.simulation.measured import Simulation
+from cbnet.simulation.workshop import Silent
+
+TINY = {
+    "strong_coupling": {
+        "K_exact": [100, 400],
+        "K_theory": [1e3, 1e5, 1e7, 1e9],
+        "potentials": 3,
+        "arrivals": 2e4,
+        "arrivals_silent": 2e4,
+        "seconds": 0.0,
+    },
+    "scaling": {
+        "K_shot": [100, 1000],
+        "K_diffusion": [1e2, 1e3, 1e4],
+        "inputs": [10, 20, 50],
+        "inputs_exact": [20.0],
+        "arrivals": 2e4,
+        "seconds": 0.0,
+    },
+    "network_response": {"K": [400], "inputs": [50.0], "inputs_simulated": [50.0], "N": 1000},
+    "drift_diffusion": {"K": [300, 400], "N": 1000},
+    "heterogeneity": {
+        "K": [1000],
+        "CV_K": [0.0, 0.1],
+        "K_simulated": [400],
+        "CV_K_simulated": [0.0, 0.1],
+        "N": 1000,
+    },
+    "synaptic_time_constants": {
+        "tau_S": [0.0, 2.0],
+        "inputs": [20, 60],
+        "inputs_simulated": [20.0, 60.0],
+        "a": [0.005],
+        "tau_critical": [2.0],
+        "N": 100,
+    },
+    "network_time_constants": {
+        "tau_S": [0.0, 2.0],
+        "inputs": [50],
+        "inputs_simulated": [20.0, 50.0],
+        "K": 400,
+        "N": 1000,
+    },
+    "predictions": {"inputs": [20, 40], "inputs_simulated": [20.0, 40.0], "N": 2500},
+    "approximations": {
+        "a": [0.005, 0.01],
+        "inputs": [10, 50],
+        "a_exact": [0.01],
+        "inputs_exact": [50.0],
+        "tau_S": [1.0],
+        "inputs_filtered": [20.0, 100.0],
+        "ratios": [0.4, 1.8],
+        "arrivals": 2e4,
+        "N": 100,
+    },
+    "stability": {"delays": [2.0, 10.0], "g": [15.0, 20.0], "sizes": [5000, 10_000]},
+}
+
+
+def simulated(points, progress, **common):
+    """Results in the form of simulations, from a random generator: nothing is compiled."""
+    return [_one(prepare(params, **{**common, **options})) for params, options in points]
+
+
+def _one(job):
+    rng = np.random.default_rng(job.seed)
+    counts = rng.poisson(20.0 * job.layout.N_E * 1e-3, 400)
+    bins = np.linspace(-80e-3, -55e-3, 200)
+    neurons = np.sort(rng.choice(job.recorded, 300)) if len(job.recorded) else np.empty(0, int)
+    times = job.transient + rng.random(len(neurons)) * job.duration
+    fields = {
+        "V_grid": bins,
+        "V_density": np.full(200, 40.0),
+        "current_mean": np.array([5.0, -4.0, 1.0]),
+        "current_mean_sem": np.full(3, 0.1),
+        "current_sd": np.array([1.0, 1.0, 1.4]),
+        "current_sd_sem": np.full(3, 0.1),
+        "count_E_1ms": counts,
+        "count_I_1ms": counts,
+        "recorded": job.recorded,
+        "spike_neurons": neurons,
+        "spike_times": times,
+        "trace_times": np.arange(500) * 1e-3,
+        "V_traces": rng.normal(-60e-3, 2e-3, (500, len(job.recorded))),
+        "rate_E": 20.0,
+        "rate_I": 20.0,
+        "V_mean": -60e-3,
+        "N": job.layout.N,
+        "N_E": job.layout.N_E,
+        "duration": job.duration,
+        "transient": job.transient,
+        "seed": job.seed,
+    }
+    words = {"law", "storage", "arrivals", "initial"}
+    for name in Simulation._variables():
+        fields.setdefault(name, "" if name in words else 0.5)
+    return Simulation(parameters=job.params, **fields)
+
+
+@pytest.fixture(scope="module")
+def computed():
+    """Data of every figure, computed when first asked for."""
+    found = {}
+
+    def of(name):
+        if name not in found:
+            settings = {**figures.module(name).SETTINGS["quick"], **TINY[name]}
+            found[name] = figures.module(name).compute(Silent(), **settings)
+        return found[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared, "simulate_all", simulated)
+        patch.setattr(shared, "_FEWEST_FOR_A_POOL", 10**9)
+        yield of
+
+
+# Where nothing was simulated or a state has no value of this kind.
+MAY_BE_UNDEFINED = {
+    "strong_coupling": {"cv", "response", "tau_eff"},
+    "scaling": {"a", "rate", "cv", "slope"},
+    "network_response": {"rate_E", "cv_E", "V_sd", "stable"},
+    "drift_diffusion": {"current", "density", "spectrum", "fano", "drift", "cv", "V_sd"},
+    "heterogeneity": {"density", "rate_cv", "distance", "cv"},
+    "synaptic_time_constants": {"cv", "r_E"},
+    "predictions": {"rate", "cv", "V", "tau_eff", "gain", "exponent"},
+    "approximations": {"filtered"},
+    "stability": {"spectrum", "fano"},
+}
+
+
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_data_are_finite_and_labelled(name, computed):
+    data = computed(name)
+    assert data.attrs["title"]
+    assert json.loads(data.attrs["parameters"]) and json.loads(data.attrs["versions"])
+    assert set(json.loads(data.attrs["settings"])) == set(figures.module(name).SETTINGS["quick"])
+    for key, array in data.variables.items():
+        assert {"units", "long_name"} <= set(array.attrs), key
+        if array.dtype.kind == "f":
+            assert not np.isinf(array.values).any(), key
+            undefined = tuple(MAY_BE_UNDEFINED.get(name, ()))
+            if not key.startswith(undefined or ("\0",)):
+                assert np.isfinite(array.values).all(), key
+
+
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_pictures_are_drawn_from_stored_data_alone(name, computed, tmp_path, monkeypatch):
+    path = tmp_path / "data.nc"
+    computed(name).to_netcdf(path, engine="h5netcdf")
+    stored = xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("drawing computes")
+
+    for what in ("respond", "solve", "simulate", "currents", "stability", "heterogeneity"):
+        monkeypatch.setitem(cbnet.__dict__, what, refuse)
+    for what in ("each", "simulate_all", "respond", "solve", "exact"):
+        monkeypatch.setattr(shared, what, refuse)
+    figure = figures.module(name).draw(stored)
+    width = figure.get_size_inches()[0] * 2.54
+    assert min(abs(width - 8.6), abs(width - 17.8)) < 0.01
+    figure.savefig(tmp_path / "figure.png", dpi=60)
+    for axes in figure.axes:
+        if axes.get_label() != "<colorbar>":
+            drawn = axes.lines + axes.collections + axes.images
+            assert drawn, axes.get_ylabel()
+            assert axes.get_xlabel() or axes.get_shared_x_axes().get_siblings(axes)[1:]
+    assert image.imread(tmp_path / "figure.png").std() > 0.01
+
+
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_every_figure_says_what_it_is(name):
+    one = figures.module(name)
+    assert len(one.CAPTION) > 200 and one.TITLE
+    assert set(one.SETTINGS) == set(one.MINUTES) == set(figures.MODES)
+    assert set(one.SETTINGS["quick"]) == set(one.SETTINGS["full"])
+
+
+def test_the_quick_ones_take_a_quarter_of_an_hour_at_most():
+    assert making.minutes(figures.NAMES, "quick") <= 15
+
+
+def test_the_fixed_colours_differ_in_grey():
+    grey = [
+        np.dot(colors.to_rgb(plotting.colour(m)), (0.299, 0.587, 0.114)) for m in plotting.COLOURS
+    ]
+    assert abs(grey[0] - grey[1]) > 0.05
+
+
+def test_the_style_file_is_installed():
+    file = importlib.resources.files("cbnet.figures") / "style" / "cbnet.mplstyle"
+    assert file.is_file()
+
+
+def test_files_are_made_once(tmp_path, monkeypatch):
+    name, calls = "stability", []
+    one = figures.module(name)
+    data = xr.Dataset({"x": ("i", [1.0, 2.0])}, attrs={"title": "t"})
+
+    def compute(progress, **settings):
+        calls.append(settings)
+        return data.copy()
+
+    monkeypatch.setattr(one, "compute", compute)
+    monkeypatch.setattr(one, "draw", lambda data: _empty_figure())
+    for _ in range(2):
+        stored, files = making.make(name, "quick", tmp_path, Silent())
+    assert len(calls) == 1
+    assert [f.suffix for f in files] == [".nc", ".pdf", ".png", ".txt"]
+    assert all(f.is_file() for f in files)
+    assert stored.attrs["caption"] == one.CAPTION
+    making.make(name, "full", tmp_path, Silent())  # other settings
+    making.make(name, "full", tmp_path, Silent(), fresh=True)
+    assert len(calls) == 3
+    (tmp_path / f"{name}.nc").write_bytes(b"half")  # as an interrupted run might leave
+    making.make(name, "full", tmp_path, Silent())
+    assert len(calls) == 4
+
+
+def _empty_figure():
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(1, 1))
+
+
+def test_unknown_names_are_refused():
+    with pytest.raises(ParameterError, match="did you mean 'scaling'"):
+        making.chosen("scalin")
+    assert making.chosen("all") == figures.NAMES
+
+
+def test_times_in_figures_are_milliseconds():
+    assert float(shared.milliseconds(2.0)) == pytest.approx(2e-3)
+
+
+def test_inhibition_that_holds_the_mean():
+    params = cbnet.load("current")
+    r_I = float(shared.inhibition_that_holds(params, 40.0, -60.0))
+    assert shared.mean_potential(params, 40.0, r_I)[0] == pytest.approx(-60.0)
+    assert np.isnan(shared.inhibition_that_holds(params, 0.0, -60.0))
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::cbnet.errors.CbnetWarning")
+@pytest.mark.parametrize("name", ["drift_diffusion", "synaptic_time_constants"])
+def test_with_real_simulations(name):
+    """Slow: compiles networks, with instantaneous and filtered synapses. Rates may still drift."""
+    settings = {**figures.module(name).SETTINGS["quick"], **TINY[name], "duration": "0.4s"}
+    data = figures.module(name).compute(Silent(), **settings)
+    rate = "rate_simulation" if name == "drift_diffusion" else "rate"
+    assert np.isfinite(data[rate].values).any()
+    figures.module(name).draw(data)
