@@ -7,7 +7,7 @@ from cbnet import plotting
 from cbnet.errors import ConvergenceError
 
 from . import shared
-from .shared import colour, hertz, key, milliseconds
+from .shared import colour, hertz, milliseconds
 
 TITLE = "Networks with synaptic time constants"
 MODELS = ("conductance", "current")
@@ -151,15 +151,7 @@ def draw(data):
         for axes in grid.flat:
             axes.set_xlabel(r"$\nu_X$ (Hz)")
         shared.letter([*grid[0, :3], *grid[1, :3], grid[0, 3], grid[1, 3]])
-        handles = [
-            *shared.model_keys(),
-            *(
-                key(rf"$\tau_S$ = {tau:g} ms", "0.2", i, True)
-                for i, tau in enumerate(data.tau_S.values)
-            ),
-            *shared.theory_and_simulation("filtered jumps"),
-        ]
-        shared.legend(figure, handles, 4)
+        shared.legend(figure, shared.time_constant_keys(data), 4)
     return figure
 
 

@@ -22,7 +22,6 @@ CENTIMETRE, NARROW, WIDE = plotting.CENTIMETRE, plotting.NARROW, plotting.WIDE
 # Lightness, stroke and marker change together, so that nothing rests on colour alone.
 STROKES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)), (0, (6, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v")
-FILLS = {"conductance": None, "current": "white"}
 STANDARD_ERRORS = 2  # that error bars show
 _FEWEST_FOR_A_POOL = 8
 
@@ -266,6 +265,14 @@ def key(label, shade="0.2", position=None, marker=False, filled=True, lw=1.2):
         mfc=shade if filled else "white",
         label=label,
     )
+
+
+def time_constant_keys(data):
+    """The legend of figures against synaptic time constants."""
+    constants = (
+        key(rf"$\tau_S$ = {tau:g} ms", "0.2", i, True) for i, tau in enumerate(data.tau_S.values)
+    )
+    return [*model_keys(), *constants, *theory_and_simulation("filtered jumps")]
 
 
 def model_keys(models=("conductance", "current")):

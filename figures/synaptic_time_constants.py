@@ -7,7 +7,7 @@ from scipy.optimize import minimize_scalar
 from cbnet import plotting
 
 from . import shared
-from .shared import colour, gathered, hertz, inhibition_that_holds, key, milliseconds, respond
+from .shared import colour, gathered, hertz, inhibition_that_holds, milliseconds, respond
 
 TITLE = "One neuron with synaptic time constants"
 MODELS = ("conductance", "current")
@@ -168,15 +168,7 @@ def draw(data):
             line[2].set(ylabel="sd of voltage (mV)", ylim=(0, None))
         _draw_critical(grid[0, 3], grid[1, 3], data)
         shared.letter([*grid[0, :3], *grid[1, :3], grid[0, 3], grid[1, 3]])
-        handles = [
-            *shared.model_keys(),
-            *(
-                key(rf"$\tau_S$ = {tau:g} ms", "0.2", i, True)
-                for i, tau in enumerate(data.tau_S.values)
-            ),
-            *shared.theory_and_simulation("filtered jumps"),
-        ]
-        shared.legend(figure, handles, 4)
+        shared.legend(figure, shared.time_constant_keys(data), 4)
     return figure
 
 

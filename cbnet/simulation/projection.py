@@ -12,7 +12,6 @@ from . import wiring
 from .kernel import Kernel, interpreted, same_neurons, span, whole
 
 LAWS = ("fixed", "bernoulli", "gaussian", "explicit")
-STORAGES = ("stored", "bitmap", "procedural")
 
 
 class Projection(Kernel):
