@@ -19,7 +19,7 @@ from cbnet.simulation.measured import measure
 from cbnet.simulation.workshop import run_jobs
 
 pytestmark = [
-    pytest.mark.slow,  # up to four programs, and ten networks of 5000 neurons by each
+    pytest.mark.slow,  # up to four programs, and twenty networks of 5000 neurons by each
     pytest.mark.skipif(
         bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
     ),
@@ -27,7 +27,7 @@ pytestmark = [
 
 NETWORK = {"N": 5000, "duration": "1.8s", "transient": "0.2s", "dt": "0.1ms"}
 VALUES = {"K": 500, "a": 0.002, "g": 20.0, "nu_X": "45Hz"}
-SEEDS = 10
+SEEDS = 20
 # A bitmap needs one delay for all. A short one leaves the state asynchronous: with 2 ms the
 # population oscillates (Fano factor 250 and rising with N).
 STORAGES = {

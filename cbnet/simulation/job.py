@@ -10,6 +10,7 @@ from ..errors import ParameterError
 from ..parameters import POPULATIONS, Entry, Parameters
 from . import storage as storages
 from . import timestep, wiring
+from .building import compiler_missing
 from .layout import Layout, Wires, inputs, layout, projections
 from .online import Observation
 
@@ -204,7 +205,8 @@ def prepare(
     if dt is None:
         if sizes.in_degree:  # what does not fit with the longest step is refused before the search
             _kept(params, sizes, min(timestep.LADDER[0], shortest), storage, memory, feedforward)
-        step, _ = timestep.choose(params, TARGET_BIAS, connected=not feedforward)
+        compiled = not compiler_missing()
+        step, _ = timestep.choose(params, TARGET_BIAS, not feedforward, compiled)
         if step > shortest * (1 + 1e-9):
             raise ParameterError(
                 f"D_min: got {shortest * 1e3:g} ms; expected at least the shortest time step, "

@@ -125,10 +125,11 @@ def _run_interpreted(one, progress):
     accumulated, counted = interpreted.run(one, progress.update)
     wall_s = time.perf_counter() - started
     storage = "Brian2 Synapses" if one.storage == "synapses" else "stored"
-    return _result(one, accumulated, counted, f"{storage}, numpy at run time", 0.0, wall_s)
+    storage = f"{storage}, numpy at run time"
+    return _result(one, accumulated, counted, storage, 0.0, wall_s, compiled=False)
 
 
-def _result(one, accumulated, counted, storage, build_s, wall_s):
+def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
     fields, first, second, differ = measure(accumulated)
     if differ:
         N = one.layout.N
@@ -148,7 +149,7 @@ def _result(one, accumulated, counted, storage, build_s, wall_s):
         storage=storage,
         arrivals=one.arrivals,
         dt=one.dt,
-        dt_bias=_bias_at(one, fields),
+        dt_bias=_bias_at(one, fields, compiled),
         transient=one.transient,
         duration=one.duration,
         seed=one.seed,
@@ -169,7 +170,7 @@ def _own_peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def _bias_at(one, fields):
+def _bias_at(one, fields, compiled):
     """Estimated bias at the rates that were measured, with a warning if the step is too long."""
     nu_E, nu_I = (float(fields[f"rate_{p}"]) for p in POPULATIONS)
     worst = 0.0
@@ -179,7 +180,7 @@ def _bias_at(one, fields):
             r_E, nu_I = values["r_E"], values["r_I"]
         else:
             r_E = values["nu_X"] + nu_E
-        found = timestep.bias(one.params, one.dt, r_E, nu_I, population)
+        found = timestep.bias(one.params, one.dt, r_E, nu_I, population, compiled)
         if np.isfinite(found) and abs(found) > abs(worst):
             worst = found
     if abs(worst) > 2 * TARGET_BIAS:
