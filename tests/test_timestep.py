@@ -1,6 +1,5 @@
 """The error of a time step: against Brian2, closed forms and the exact neuron."""
 
-
 import brian2 as b2
 import numpy as np
 import pytest
