@@ -17,6 +17,7 @@ from .measuring import Row, in_turn, ratios
 from .rows import exponential_parameters, simulated
 
 SPAN = 0.2  # s
+SETTLING = 100.0  # ms, before anything is timed or counted
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -105,9 +106,10 @@ def _network(p):
         rule = {"rule": "fixed_indegree", "indegree": degrees[name]}
         rule |= {"allow_autapses": False, "allow_multapses": False}
         simulator.Connect(sources, neurons, rule, {"weight": weight[name], "delay": delay})
-    recorder = simulator.Create("spike_recorder", params={"record_to": "memory"})
+    recorder = simulator.Create("spike_recorder", params={"start": SETTLING})
     simulator.Connect(excitatory[:1000], recorder)
     simulator.Prepare()
+    simulator.Run(SETTLING)
     start = time.perf_counter()
     simulator.Run(p["span"] * 1e3)
     taken = time.perf_counter() - start
