@@ -130,24 +130,24 @@ def test_theory_and_simulation_agree():
             pooled = np.sqrt(np.sum([float(getattr(run, f"{name}_sem")) ** 2 for run in runs])) / 3
             return values.mean(), max(values.std(ddof=1) / np.sqrt(3), pooled)
 
-        # jumps as they are, and not their diffusion, by the chain
-        ((r_E, nu, _),) = timestep._states(params)
         rate, sem = measured("rate_E")
-        # 2 % for presynaptic trains that are no Poisson trains, and 1 % of the grid
-        assert abs(rate - nu) < 4 * sem + 0.03 * nu, regime
-        # the diffusion is 10 % high where fluctuations drive the firing, as the chain shows
-        assert abs(nu - float(point.rate_E)) < 0.11 * nu, regime
-        assert abs(rate - float(point.rate_E)) < 4 * sem + 0.11 * nu, regime
+        print(regime, rate, sem, point.rate_E)
+        # 3 % for presynaptic trains that are no Poisson trains
+        assert abs(rate - float(point.rate_E)) < 3 * sem + 0.03 * rate, regime
+        # the steps were chosen for a rate of their own making
+        ((_, nu, _),) = timestep._states(params)
+        assert abs(nu - float(point.rate_E)) < 0.01 * nu + 0.01 * rate, regime
         mean, sem = measured("V_mean")
-        # Diffusion for jumps and Poisson for more regular trains shift the mean by some 0.2 mV
-        # each, as the exact neuron at the measured rates shows: it has the first of them right.
-        assert abs(mean - float(point.V_mean)) < 4 * sem + float(0.5 * mV), regime
+        # Poisson trains for more regular ones shift the mean by some 0.2 mV, also of the exact
+        # neuron at the measured rates.
+        assert abs(mean - float(point.V_mean)) < 4 * sem + float(0.25 * mV), regime
         alone = cbnet.simulate_neuron(
             params, params.nu_X + rate * Hz, rate * Hz, duration=30 * second, seed=1
         )
         both = np.hypot(sem, float(alone.V_mean_sem))
         assert abs(mean - float(alone.V_mean)) < 4 * both + float(0.25 * mV), regime
         sd, sem = measured("V_sd")
+        print(mean, sem, point.V_mean, sd, point.V_sd)
         assert abs(sd / float(point.V_sd) - 1) < 4 * sem / sd + 0.08, regime
         cv, sem = measured("cv_E")
         # Theory takes presynaptic trains for Poisson. They are more regular, which lowers the
