@@ -29,6 +29,24 @@ Settings = Annotated[
 Seed = Annotated[
     str, typer.Option(metavar="INTEGER", help="Seed of all random numbers, at least 0.")
 ]
+Neurons = Annotated[str, typer.Option("-N", metavar="INTEGER", help="Neurons in all.")]
+Duration = Annotated[
+    str, typer.Option(metavar="TIME", help="What is measured, after the transient.")
+]
+Transient = Annotated[
+    str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
+]
+Initial = Annotated[
+    str,
+    typer.Option(
+        metavar="uniform|low|high|VOLTAGE",
+        help="Initial voltage: uniform between reset and threshold, the two ends of a bistable "
+        "range, or a value.",
+    ),
+]
+FractionExcitatory = Annotated[
+    str, typer.Option(metavar="NUMBER", help="Part of the neurons that is excitatory.")
+]
 Out = Annotated[
     str | None,
     typer.Option(metavar="DIR", help="Save the result in this folder.", show_default=False),
@@ -150,3 +168,18 @@ def parameters(model, settings):
         return params.replace(**given)
     except ParameterError as error:
         raise ParameterError(f"--set {error}") from error
+
+
+def network(N, duration, transient, dt, initial, fraction_excitatory, seed):
+    """What :func:`cbnet.simulate` is told of a network and of its run, from their options."""
+    if initial not in ("uniform", "low", "high"):
+        initial = physical(initial, "--initial", "mV")
+    return {
+        "N": whole(N, "-N", above=0),
+        "duration": physical(duration, "--duration", "s", above=0),
+        "transient": physical(transient, "--transient", "s", at_least=0),
+        "dt": physical(dt, "--dt", "ms", above=0),
+        "initial": initial,
+        "fraction_excitatory": number(fraction_excitatory, "--fraction-excitatory"),
+        "seed": whole(seed, "--seed", at_least=0),
+    }

@@ -18,13 +18,9 @@ EXAMPLES = (
 def script(
     model: options.ModelName,
     settings: options.Settings = None,
-    N: Annotated[str, typer.Option("-N", metavar="INTEGER", help="Neurons in all.")] = "10_000",
-    duration: Annotated[
-        str, typer.Option(metavar="TIME", help="What is measured, after the transient.")
-    ] = "1s",
-    transient: Annotated[
-        str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
-    ] = "0.2s",
+    N: options.Neurons = "10_000",
+    duration: options.Duration = "1s",
+    transient: options.Transient = "0.2s",
     dt: Annotated[
         str | None,
         typer.Option(
@@ -34,17 +30,8 @@ def script(
             show_default=False,
         ),
     ] = None,
-    initial: Annotated[
-        str,
-        typer.Option(
-            metavar="uniform|low|high|VOLTAGE",
-            help="Initial voltage: uniform between reset and threshold, the two ends of a bistable "
-            "range, or a value.",
-        ),
-    ] = "uniform",
-    fraction_excitatory: Annotated[
-        str, typer.Option(metavar="NUMBER", help="Part of the neurons that is excitatory.")
-    ] = "0.8",
+    initial: options.Initial = "uniform",
+    fraction_excitatory: options.FractionExcitatory = "0.8",
     seed: options.Seed = "0",
     out: Annotated[
         str | None,
@@ -64,17 +51,7 @@ def script(
     """
     target = None if out is None else _new(out)
     params = options.parameters(model, settings)
-    if initial not in ("uniform", "low", "high"):
-        initial = options.physical(initial, "--initial", "mV")
-    given = {
-        "N": options.whole(N, "-N", above=0),
-        "duration": options.physical(duration, "--duration", "s", above=0),
-        "transient": options.physical(transient, "--transient", "s", at_least=0),
-        "dt": options.physical(dt, "--dt", "ms", above=0),
-        "seed": options.whole(seed, "--seed", at_least=0),
-        "fraction_excitatory": options.number(fraction_excitatory, "--fraction-excitatory"),
-        "initial": initial,
-    }
+    given = options.network(N, duration, transient, dt, initial, fraction_excitatory, seed)
     from ..simulation.script import script as write
 
     text = write(params, **given)

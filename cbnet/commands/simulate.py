@@ -17,13 +17,9 @@ EXAMPLES = (
 def simulate(
     model: options.ModelName,
     settings: options.Settings = None,
-    N: Annotated[str, typer.Option("-N", metavar="INTEGER", help="Neurons in all.")] = "10_000",
-    duration: Annotated[
-        str, typer.Option(metavar="TIME", help="What is measured, after the transient.")
-    ] = "1s",
-    transient: Annotated[
-        str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
-    ] = "0.2s",
+    N: options.Neurons = "10_000",
+    duration: options.Duration = "1s",
+    transient: options.Transient = "0.2s",
     dt: Annotated[
         str | None,
         typer.Option(
@@ -35,17 +31,8 @@ def simulate(
     record: Annotated[
         str, typer.Option(metavar="INTEGER", help="Neurons whose spikes and voltage are kept.")
     ] = "0",
-    initial: Annotated[
-        str,
-        typer.Option(
-            metavar="uniform|low|high|VOLTAGE",
-            help="Initial voltage: uniform between reset and threshold, the two ends of a bistable "
-            "range, or a value.",
-        ),
-    ] = "uniform",
-    fraction_excitatory: Annotated[
-        str, typer.Option(metavar="NUMBER", help="Part of the neurons that is excitatory.")
-    ] = "0.8",
+    initial: options.Initial = "uniform",
+    fraction_excitatory: options.FractionExcitatory = "0.8",
     arrivals: Annotated[
         str,
         typer.Option(
@@ -76,17 +63,9 @@ def simulate(
     The in-degrees must fit: more than K excitatory and gamma K inhibitory neurons.
     """
     params = options.parameters(model, settings)
-    if initial not in ("uniform", "low", "high"):
-        initial = options.physical(initial, "--initial", "mV")
-    given = {
-        "N": options.whole(N, "-N", above=0),
-        "duration": options.physical(duration, "--duration", "s", above=0),
-        "transient": options.physical(transient, "--transient", "s", at_least=0),
-        "dt": options.physical(dt, "--dt", "ms", above=0),
+    given = options.network(N, duration, transient, dt, initial, fraction_excitatory, seed)
+    given |= {
         "record": options.whole(record, "--record", at_least=0),
-        "seed": options.whole(seed, "--seed", at_least=0),
-        "fraction_excitatory": options.number(fraction_excitatory, "--fraction-excitatory"),
-        "initial": initial,
         "arrivals": arrivals,
         "storage": storage,
     }

@@ -155,7 +155,7 @@ private:
         for (int k = 0; k < count; k++) {
             const int i = listed[k];
             v[i] = tabulated ? in_random_order(v[i], n_E[i], n_I[i], p.threshold)
-                                         : one_by_one(v[i], n_E[i], n_I[i], p.threshold);
+                             : one_by_one(v[i], n_E[i], n_I[i], p.threshold);
             spikes[fired] = first + i;
             fired += v[i] > p.threshold;
         }
