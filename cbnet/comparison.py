@@ -164,7 +164,6 @@ def compare(
     if seeds is not None:
         seeds = _whole("seeds", seeds, at_least=1)
     seed = _whole("seed", seed, at_least=0)
-    progress.stage("solving the theory")
     points = []
     for model in models:
         start = _same_values(base, model)
@@ -180,7 +179,9 @@ def compare(
         if point.K in simulate_K:
             layout(point, N or _default_size(point))  # refuse before anything is computed
     jobs, owners = [], []
+    progress.stage("choosing time steps")
     for row, (_, point) in enumerate(points):
+        progress.update(row / len(points))
         if point.K not in simulate_K:
             continue
         given = {name: to_quantity(value, "s") for name, value in times.items()}
@@ -190,10 +191,19 @@ def compare(
             jobs.append(prepare(point, size, seed=seed + number, **given))
             owners.append(row)
     solutions = []
-    for done, (_, point) in enumerate(points):
-        solutions.append(solve(point, noise=noise))
-        progress.update((done + 1) / len(points))
-    simulated = workshop.run_jobs(jobs, processes or os.cpu_count() or 1, progress) if jobs else []
+
+    def theory():
+        progress.stage("solving the theory")
+        for done, (_, point) in enumerate(points):
+            solutions.append(solve(point, noise=noise))
+            progress.update((done + 1) / len(points))
+
+    if jobs:
+        at_once = processes or os.cpu_count() or 1
+        simulated = workshop.run_jobs(jobs, at_once, progress, meanwhile=theory)
+    else:
+        theory()
+        simulated = []
     return _collect(base, points, solutions, simulated, owners, seed, times)
 
 

@@ -27,7 +27,7 @@ class Silent:
         """How much of it."""
 
 
-def run_jobs(jobs, processes_at_once=1, progress=None):
+def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None):
     """Run simulations, each distinct program compiled once.
 
     Parameters
@@ -37,6 +37,8 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
         Programs that run side by side.
     progress : object, optional
         With methods ``stage(name)`` and ``update(fraction)``.
+    meanwhile : callable, optional
+        Work for this thread while programs are compiled.
 
     Returns
     -------
@@ -49,6 +51,8 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
         from . import interpreted
 
         interpreted.warn(missing)
+        if meanwhile:
+            meanwhile()
         progress.stage("simulating without a compiler")
         return [_run_interpreted(one, progress) for one in jobs]
     with (
@@ -56,7 +60,7 @@ def run_jobs(jobs, processes_at_once=1, progress=None):
         ThreadPoolExecutor(processes_at_once) as pool,
         processes.Cancellation(),  # leaves first: the pool waits for its children
     ):
-        return _Workshop(Path(scratch), pool, processes_at_once, progress).run(jobs)
+        return _Workshop(Path(scratch), pool, processes_at_once, progress).run(jobs, meanwhile)
 
 
 class _Workshop:
@@ -67,7 +71,7 @@ class _Workshop:
         self.build_s = {}
         self.guard = threading.Lock()
 
-    def run(self, jobs):
+    def run(self, jobs, meanwhile=None):
         first = {}
         for one in jobs:
             first.setdefault(structure.of_job(one).key, one)
@@ -80,7 +84,7 @@ class _Workshop:
             with building.program(one, share):
                 self.build_s[key] = time.perf_counter() - started
 
-        self._map(prepare, list(first.items()))
+        self._map(prepare, list(first.items()), meanwhile)
         self.progress.stage(f"simulating {len(jobs)} network{'s' * (len(jobs) > 1)}")
         # the longest first, so that the last ones to finish are short
         order = sorted(range(len(jobs)), key=lambda i: -jobs[i].layout.synapses)
@@ -97,9 +101,11 @@ class _Workshop:
         done = self._map(execute, order)
         return [result for _, result in sorted(zip(order, done, strict=True), key=lambda x: x[0])]
 
-    def _map(self, work, items):
+    def _map(self, work, items, meanwhile=None):
         futures = [self.pool.submit(work, item) for item in items]
         try:
+            if meanwhile:
+                meanwhile()
             return [future.result() for future in futures]
         except BaseException:
             for future in futures:
