@@ -99,6 +99,7 @@ _ARGUMENTS = {
         name: f"--{name.replace('_', '-')}"
         for name in (
             *("noise", "rtol", "seed", "seeds", "duration", "transient", "dt", "record", "initial"),
+            *("storage", "arrivals"),
             *("fraction_excitatory", "population", "simulate_K", "scalings", "models", "processes"),
         )
     },
