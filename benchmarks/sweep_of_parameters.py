@@ -4,7 +4,9 @@
 efficacies scaled as K^-1/2, 1/log K or 1/K, and rates from none to saturation, asks each for its
 response by one treatment after the other, and prints how often each gave what. It returns 1 if any
 answer was not a number, came with a warning of numpy, took longer than 5 s, or failed without a
-name. ``--first`` goes on from where another run stopped: set k is the same in every run.
+name. A formula (kramers, fast, adiabatic, rescaled, rice) outside of its range must say that its
+error is not known, which counts as "outside". ``--first`` goes on from where another run stopped:
+set k is the same in every run.
 """
 
 import argparse
@@ -22,8 +24,7 @@ from cbnet.errors import CbnetError, CbnetWarning, ConvergenceError
 from cbnet.theory._methods import METHODS
 
 LIMIT = 5.0  # s of the processor; by the clock six times as long, on a machine that is busy
-GOOD = ("value", "formula", "undefined", "ConvergenceError", "ParameterError")
-FORMULAS = ("kramers", "fast", "adiabatic", "rescaled", "rice")  # state no error of their own
+GOOD = ("value", "outside", "undefined", "ConvergenceError", "ParameterError")
 
 
 class TooLong(Exception):
@@ -87,8 +88,11 @@ def outcome(name, k):
     # a rounding above 1/tau_rp is none
     if not 0 <= rate * float(params.tau_rp) <= 1 + 1e-12 or not np.isfinite(rate):
         return "no rate", f"{rate}"
-    if name in FORMULAS:
-        return "formula", ""
+    voltage = float(found.V_mean), float(found.V_sd)
+    if not (METHODS[name].formula or np.isfinite(voltage).all()):
+        return "no voltage", f"{voltage}"
+    if "error not known" in found.noise:
+        return ("outside", "") if error == np.inf else ("no error estimate", f"{error}")
     return ("value", "") if 0 <= error < np.inf else ("no error estimate", f"{error}")
 
 

@@ -219,6 +219,19 @@ def test_approximations_know_their_range(noise, inside, outside, off):
     assert abs(wrong / colored_noise.solve(neuron).rate - 1) > off
 
 
+def test_formulas_state_the_error_of_their_range_or_that_there_is_none():
+    params = cbnet.load("conductance").replace(**WEAK, tau_S="0.5ms")
+    with pytest.warns(CbnetWarning) as caught:
+        found = cbnet.respond(params, r_E=[20, 2, 1] * Hz, r_I=16 * Hz, noise="fast")
+    assert len(caught) == 1
+    assert found.error == pytest.approx([0.08, np.inf, np.inf])
+    assert found.noise == "fast (outside of its range at 2 of 3 inputs: error not known)"
+    network = cbnet.solve(cbnet.load("current").replace(tau_S="1ms"), noise="fast")
+    # the feedback makes an error of the response less than that in the rate
+    assert 1e-3 < network.error < 0.08
+    assert "undefined" in repr(network) and network.to_dict()["fixed_points"][0]["cv_E"] is None
+
+
 @pytest.mark.parametrize("k", [2, 9, 20, 43, 51])
 def test_the_density_is_one_and_has_the_moments(k):
     neuron = membrane(colored_reference.POINTS[k])
@@ -255,7 +268,24 @@ def test_a_neuron_that_never_fires_has_the_free_membrane():
     variance = 2000 * (4e-4) ** 2 / (2 * tau_S) * tau**2 * tau_S / (tau + tau_S)
     assert found.rate == 0
     assert found.v_mean == pytest.approx(-0.065 + tau * 0.8, abs=2e-5)
-    assert found.v_sd == pytest.approx(np.sqrt(variance), rel=5e-3)
+    assert found.v_sd == pytest.approx(np.sqrt(variance), rel=1e-6) and found.error < 1e-6
+
+
+def test_a_membrane_held_far_below_has_its_mean_and_sd():
+    jumps = (lambda v: 4e-4 + 0 * v, lambda v: -8e-4 + 0 * v)
+    found = colored_noise.solve(plain(rates=(1e6, 1e9), taus=(0.005, 0.005), jumps=jumps))
+    tau, tau_S = 0.02, 0.005
+    assert found.v_mean == pytest.approx(-0.065 - tau * (8e5 - 4e2), rel=1e-6)
+    variance = (1e9 * 8e-4**2 + 1e6 * 4e-4**2) / 2 * tau**2 / (tau + tau_S)
+    assert found.v_sd == pytest.approx(np.sqrt(variance), rel=1e-6)
+
+
+def test_linear_response_is_as_good_as_it_says():
+    """Of conductances that fluctuate by much: the grid, where it is fine enough, agrees."""
+    neuron = conductance(1, 2, 5, 5, K=1000, g=12, a=0.003)
+    free, solved = colored_noise._linear(neuron), colored_noise.solve(neuron)
+    assert solved.rate == 0 and solved.error < 0.01 < free.error < 0.3
+    assert free.v_sd == pytest.approx(solved.v_sd, rel=free.error)
 
 
 def test_too_few_arrivals_are_refused_with_the_best_estimate():

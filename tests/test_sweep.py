@@ -2,9 +2,10 @@
 
 import pytest
 
-from benchmarks.sweep_of_parameters import FORMULAS, draw, main, sweep
+from benchmarks.sweep_of_parameters import draw, main, sweep
+from cbnet.theory._methods import METHODS
 
-QUICK = ("diffusion", "effective", *FORMULAS)
+QUICK = ("diffusion", "effective", *(name for name in METHODS if METHODS[name].formula))
 
 
 def test_quick_treatments():

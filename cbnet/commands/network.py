@@ -83,4 +83,4 @@ def show(result):
     shown = f"{tables.UNDEFINED} (there is none)" if line is None else f"{tables.value(line)} Hz"
     out.print(f"balance line (K to infinity, 1/sqrt(K)): {shown}")
     error = data["error"]
-    out.print(f"relative numerical error: {tables.value(error, digits=2)}")
+    out.print(f"estimated relative error: {tables.value(error, digits=2)}")

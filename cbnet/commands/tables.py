@@ -47,7 +47,7 @@ _NAMES = {
     "duration_s": "measured time",
     "events": "recurrent synaptic events",
     "peak_rss_MB": "largest memory",
-    "error": "relative numerical error",
+    "error": "estimated relative error",
     "drift_rate_Hz": "carried by drift",
     "diffusion_rate_Hz": "carried by diffusion",
     "leak_mean_mV_per_ms": "leak, mean",

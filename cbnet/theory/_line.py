@@ -33,12 +33,16 @@ class Transfer:
         return self.estimate(nu_E, nu_I, rtol)[0]
 
     def estimate(self, nu_E, nu_I, rtol):
-        """Rates and their estimated relative errors; the best ones where `rtol` is out of reach."""
+        """Rates and their estimated relative errors; the best ones where `rtol` is out of reach.
+
+        What a formula approximates is not asked here: its own rates are exact.
+        """
         try:
             passage = self.neuron.passage(self.nu_X + nu_E, nu_I + 0 * nu_E, rtol, cv=False)
         except ConvergenceError as error:
             passage = error.best  # its error counts in the answer, if a root is near
-        return tuple(np.reshape(each, np.shape(nu_E)) for each in (passage.rate, passage.error))
+        error = np.zeros(passage.rate.shape) if self.neuron.method.formula else passage.error
+        return tuple(np.reshape(each, np.shape(nu_E)) for each in (passage.rate, error))
 
 
 class Line:

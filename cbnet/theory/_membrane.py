@@ -53,7 +53,9 @@ class Membrane:
         """
         width = self.threshold - self.reset
         # fine at the threshold, and far enough for membranes that inhibition or leak hold low
-        depth = width * np.append(np.geomspace(300, 1e-3, 500), 0)
+        depth = width * np.concatenate(
+            [np.geomspace(1e15, 300, 250)[:-1], np.geomspace(300, 1e-3, 500), [0]]
+        )
         v = self.threshold - depth
         F = self.drift(v)
         falls = np.flatnonzero((F[:-1] > 0) & (F[1:] <= 0))
@@ -66,7 +68,8 @@ class Membrane:
         else:
             mu = None
         at = self.threshold if mu is None else mu
-        step = 1e-5 * width
+        # far away a step as short as that is rounded off
+        step = max(1e-5 * width, 1e-6 * (self.threshold - at))
         slope = float(self.drift(at + step) - self.drift(at - step)) / (2 * step)
         tau = -1 / slope if slope < 0 else np.inf
         if mu is None:

@@ -39,6 +39,9 @@ class Method:
         Whether it gives a rate on both sides of the threshold, so that networks can use it.
     filtered : bool
         Whether it knows synaptic time constants; if not, it is their limit of zero.
+    formula : bool
+        Whether it is a formula of some accuracy of its own, which nobody can ask for: its error is
+        the distance to what it approximates, infinite where nothing is known of it.
     """
 
     name: str
@@ -50,6 +53,7 @@ class Method:
     costly: bool = False
     network: bool = True
     filtered: bool = False
+    formula: bool = False
 
 
 METHODS = {
@@ -57,7 +61,7 @@ METHODS = {
     for method in (
         Method("diffusion", _white.diffusion, _white.density),
         Method("effective", _white.effective, _white.density),
-        Method("kramers", _white.kramers, network=False),
+        Method("kramers", _white.kramers, network=False, formula=True),
         Method(
             "shot",
             shot_noise.passage,
@@ -76,10 +80,16 @@ METHODS = {
             costly=True,
             filtered=True,
         ),
-        Method("fast", limits.passage_of(limits.fast), filtered=True),
-        Method("adiabatic", limits.passage_of(limits.adiabatic), costly=True, filtered=True),
-        Method("rescaled", limits.passage_of(limits.rescaled), filtered=True),
-        Method("rice", limits.passage_of(limits.rice), network=False, filtered=True),
+        Method("fast", limits.passage_of(limits.fast), filtered=True, formula=True),
+        Method(
+            "adiabatic",
+            limits.passage_of(limits.adiabatic),
+            costly=True,
+            filtered=True,
+            formula=True,
+        ),
+        Method("rescaled", limits.passage_of(limits.rescaled), filtered=True, formula=True),
+        Method("rice", limits.passage_of(limits.rice), network=False, filtered=True, formula=True),
     )
 }
 

@@ -207,6 +207,8 @@ def stationary(edges, first, velocity, G, tau_rp, Q=3, density=False):
 def _invariant(step):
     """pi = pi step, of sum one."""
     n = len(step)
+    if not np.isfinite(step).all():
+        return np.full(n, np.nan)  # LAPACK would print that it was given them
     system = np.vstack([step.T - np.eye(n), np.ones(n)])
     rhs = np.append(np.zeros(n), 1.0)
     pi = np.linalg.lstsq(system, rhs, rcond=None)[0]

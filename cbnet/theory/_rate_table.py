@@ -45,6 +45,7 @@ class Table:
 
     def __init__(self, neuron, white, R_E, R_I, fine, coarse, rtol):
         self.neuron, self.rtol, self.error = neuron, rtol, 0.0
+        self.of_formula = 0.0  # a formula's own error, that nobody can ask for
         self.K = float(neuron.values["K"])
         self.K_I = float(neuron.values["gamma"] * neuron.values["K"])
         self._threshold_line(R_I)
@@ -156,8 +157,10 @@ class Table:
             found = neuron.passage(r_E, r_I, self.rtol, cv=False)
         except ConvergenceError as failure:
             found = failure.best  # its error counts in the answer
-        # approximations by name say nothing about their own accuracy
-        error = np.nan_to_num(found.error, nan=0.0, posinf=1.0)
+        error = np.nan_to_num(found.error, posinf=1.0)
+        if neuron.method.formula:
+            own = np.max(found.error[found.rate > _LOWEST], initial=0.0)
+            self.of_formula, error = max(self.of_formula, float(own)), np.zeros(error.shape)
         return np.maximum(found.rate, 1e-300), error
 
     def _spline(self, function, ends, intervals, bend, silent):

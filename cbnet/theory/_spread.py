@@ -236,6 +236,7 @@ class Network:
             "stable": bool(np.linalg.eigvals(slope).real.max() < 1),
             "in_degree_cv": np.array([spread[0], spread[-1]]),
             "error": float((uncertain / scale).max()),
+            "of_formula": max(one.table.of_formula for one in self.populations),
             "fraction_error": float(fraction_error.max()) + 2 / fine[0].size,
             "probabilities": _KEPT,
         }

@@ -86,14 +86,20 @@ def _log_mgf(trains, sign):
     return total
 
 
-def grid(low, high, center, widest, narrowest):
-    """Nodes with the centre halfway between two of them."""
+class TooMany(Exception):
+    """A grid of more nodes than asked for."""
+
+
+def grid(low, high, center, widest, narrowest, most):
+    """Nodes with the centre halfway between two of them; TooMany if that takes too many."""
     y = np.linspace(low, high, 4001)
     # on the way up to the threshold everything changes as e^(y²/2)
     climb = np.clip(y, 0, max(center, 0))
     density = np.sqrt(1 + (climb / 1.5) ** 2) / np.sqrt(1 + np.maximum(-y - 1.5, 0) ** 2)
     density = density / widest + 1 / narrowest / (1 + ((y - center) / 0.7) ** 2)
     total = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(y))])
+    if not total[-1] < most + 1:
+        raise TooMany
     offset = (np.interp(center, y, total) - 0.5) % 1 if low < center < high else 0.0
     nodes = np.interp(np.arange(offset, total[-1], 1.0), total, y)
     if len(nodes) < 12:  # the widest stencil, and some

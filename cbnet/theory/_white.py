@@ -1,8 +1,13 @@
 """White noise, in the three ways that need nothing but A(v) and B²(v)."""
 
+import copy
+
 import numpy as np
 
+from ..errors import ConvergenceError
 from . import first_passage, siegert
+
+_CHECK = 1e-3  # accuracy of the rates that a formula is compared with
 
 
 def diffusion(neuron, r_E, r_I, rtol, cv, moments):
@@ -22,7 +27,7 @@ def effective(neuron, r_E, r_I, rtol, cv, moments):
 
 
 def kramers(neuron, r_E, r_I, rtol, cv, moments):
-    """Rare escapes over a high barrier: a rate, and nothing else."""
+    """Rare escapes over a high barrier: a rate, and how far off that of white noise is."""
     values = neuron.bound(r_E, r_I)
     mu, _ = neuron.rest(r_E, r_I)
     rate = siegert.kramers(
@@ -30,10 +35,27 @@ def kramers(neuron, r_E, r_I, rtol, cv, moments):
         mu,
         np.full(mu.shape, neuron.threshold),
     )
-    # the part of a period that is refractory; no statement about its own accuracy
-    rate = rate / (1 + rate * neuron.tau_rp)
+    rate = rate / (1 + rate * neuron.tau_rp)  # the part of a period that is refractory
     nothing = np.full(rate.shape, np.nan)
-    return first_passage.Passage(rate, nothing, nothing, nothing, nothing)
+    error = np.full(rate.shape, np.inf)
+    some = np.flatnonzero(np.isfinite(rate))
+    if some.size:
+        error[some] = _distance(neuron, rate[some], r_E[some], r_I[some], some)
+    return first_passage.Passage(rate, nothing, error, nothing, nothing)
+
+
+def _distance(neuron, rate, r_E, r_I, rows):
+    """Relative distance of rates to those of white noise; 1 where only the exponent is known."""
+    like = copy.copy(neuron)
+    like.columns = {name: x[rows] for name, x in neuron.columns.items()}
+    like.noise = "diffusion"
+    try:
+        exact = diffusion(like, r_E, r_I, _CHECK, False, False)
+    except ConvergenceError as failure:
+        exact = failure.best
+    silent = exact.rate == 0
+    gap = np.abs(rate - exact.rate) / np.where(silent, 1.0, exact.rate) + exact.error
+    return np.where(silent, np.where(rate > 0, 1.0, 0.0), gap)
 
 
 def density(neuron, r_E, r_I, v):

@@ -31,6 +31,7 @@ _LEVELS = (
 _SILENT = 40.0  # exponent of the probability of the fluctuation that a spike needs
 _DEEP = 14.0  # of a fluctuation too rare to matter to a neuron that fires
 _REFUSED = 1e-6  # Hz: not worth the grid that lower rates need
+_LOWEST = "rates below 1e-6 Hz are given as 0"
 _STATES = 300  # of the synapses at most: more take minutes
 # Arrivals within a synaptic time constant: with fewer the law of the synapses is too jagged for
 # the grid, and the answer is continued from longer time constants.
@@ -50,7 +51,7 @@ class Firing:
         Of v outside the refractory time, in V.
     error : float
         Estimated relative error of rate, CV and v_sd, from two grids. Of a silent neuron that of
-        v_sd, at most 3 %; NaN where v is in linear response.
+        v_sd: from the grids if it is at most 3 %, else of linear response.
     note : str
         What else should be known.
     """
@@ -187,12 +188,14 @@ def _arrivals(membrane, default=np.inf):
 def _converged(membrane, rtol, dimensions):
     reachable, lowered = _reachable(membrane)
     best, before = None, None
+    if lowered and (free := _linear(membrane)).error <= rtol:
+        return free
     for level in range(len(_LEVELS)):
         try:
             # a grid that cannot hold the membrane shows in its answer, which is then left out
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
                 found = _on_grid(reachable, level, dimensions)
-        except (_TooMany, MemoryError, np.linalg.LinAlgError):
+        except (_synapses.TooMany, MemoryError, np.linalg.LinAlgError):
             break
         if not np.isfinite(found.rate):
             continue
@@ -202,8 +205,10 @@ def _converged(membrane, rtol, dimensions):
             rate, cv = (0.0, np.nan) if rare else (found.rate, found.cv)
             if rare:
                 error = _difference(before, found, membrane, True)
+                if (free := _linear(membrane)).error <= min(error, rtol):
+                    return free
             if error < (np.inf if best is None else best.error):
-                note = "rates below 1e-6 Hz are given as 0" if rare else ""
+                note = _LOWEST if rare else ""
                 best = Firing(rate, cv, found.v_mean, found.v_sd, error, note)
             if error <= rtol:
                 return best
@@ -227,8 +232,25 @@ def _silent(membrane, best):
     """No spikes for certain; v as good as it is known."""
     if best is not None and best.error < 0.03:
         return best
-    mu = membrane.rest()[0]
-    return Firing(0.0, np.nan, mu, membrane.free_sd(mu), np.nan, "0 Hz; v in linear response")
+    return _linear(membrane)
+
+
+def _linear(membrane):
+    """No spikes, and v in linear response, which is exact where synapses add to a linear leak.
+
+    Its error is the relative change, within one sd of v, of what it takes to be constant: the
+    effect of a synapse, and the slope of the drift, in units of their own fluctuations. Their
+    effects on the mean cancel to first order, so that this is more than the error.
+    """
+    mu, tau = membrane.rest()
+    sd = membrane.free_sd(mu)
+    weights = np.array([tau * np.sqrt(t / (tau + t)) for t in membrane.taus])
+    n = membrane.amplitudes(np.array([mu - sd, mu, mu + sd])) * weights[:, None]
+    change = np.abs(n[:, 2] - n[:, 0]) / 2
+    F = membrane.drift(np.array([mu - sd, mu, mu + sd]))
+    bend = abs(F[0] - 2 * F[1] + F[2]) * tau / 2
+    error = float((np.hypot(*change) + bend) / max(sd, 1e-300)) + 1e-9
+    return Firing(0.0, np.nan, mu, sd, error, f"{_LOWEST}; v in linear response")
 
 
 def _continued(membrane, factor, rtol):
@@ -288,10 +310,6 @@ def _reachable(membrane):
     return replace(membrane, threshold=high, reset=mu), True
 
 
-class _TooMany(Exception):
-    pass
-
-
 def _frame(membrane):
     """Axes, duration of Y, trains, Y at which v stands still at the threshold."""
     mu, tau = membrane.rest()
@@ -320,9 +338,7 @@ def _on_grid(membrane, level, dimensions, density=False):
         _synapses.reach(trains, _DEEP, -1),
         _synapses.reach(trains, max(_DEEP, exponent + 6), 1),
     )
-    y = _synapses.grid(*ends, center, widest, narrowest)
-    if len(y) * M > _STATES:
-        raise _TooMany
+    y = _synapses.grid(*ends, center, widest, narrowest, _STATES // M)
     synapses = _synapses.discretised(c, membrane.rates, membrane.taus, y, M)
     velocity = synapses.velocity(membrane)
     width = theta - V_r

@@ -1,7 +1,8 @@
 """Approximations for synapses with time constants, by name, each with the range it is good for.
 
 All take a :class:`~cbnet.theory._membrane.Membrane` and return a rate in Hz; outside of their range
-they warn. Errors are those at the reference simulations of ``benchmarks/colored_reference.csv``.
+they warn. Errors are the largest found within the range at the reference simulations of
+``benchmarks/colored_reference.csv``; outside of it none is known.
 """
 
 import warnings
@@ -13,9 +14,19 @@ from . import first_passage
 from .colored_noise import of_neuron
 
 ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
+# Largest relative error of the rate within the range.
+WITHIN = {"fast": 0.08, "rescaled": 0.05, "adiabatic": 0.05, "rice": 0.15}
 
 
-def fast(membrane):
+def _warn(name, range_):
+    warnings.warn(
+        f"noise: got {name!r} outside of its range; it is good for {range_}: use 'colored'",
+        CbnetWarning,
+        stacklevel=3,
+    )
+
+
+def fast(membrane, outside=_warn):
     """Rate for τ_S ≪ τ: white noise, with threshold and reset moved up.
 
     θ and V_r are raised by (α/2) √(B²(v) τ_S), α = √2 abs(ζ(1/2)), each with its own B², and V_r by
@@ -40,7 +51,7 @@ def fast(membrane):
     few = any(0 < R * t < 1 for R, t in zip(membrane.rates, membrane.taus, strict=True))
     far = membrane.threshold - mu > 1.75 * _free_sd(membrane, mu)
     if long > 0.2 * tau or long > 2 * short or few or far:
-        _warn(
+        outside(
             "fast",
             "tau_E and tau_I of a size, at most 0.2 of the membrane's, with an arrival or more in "
             "each, and mu at most 1.75 sd below the threshold",
@@ -50,7 +61,7 @@ def fast(membrane):
     return _diffusion(membrane, [1.0, 1.0], theta, V_r)
 
 
-def rescaled(membrane):
+def rescaled(membrane, outside=_warn):
     """Rate with white noise made as strong as leaves the free membrane its variance.
 
     B_i² is multiplied by τ/(τ + τ_i). Range: μ at least three sd of the free v above θ; within it
@@ -60,12 +71,12 @@ def rescaled(membrane):
     mu, tau = membrane.rest()
     sd = _free_sd(membrane, mu)
     if mu < membrane.threshold + 3 * sd:
-        _warn("rescaled", "mu at least three sd above the threshold")
+        outside("rescaled", "mu at least three sd above the threshold")
     weights = [tau / (tau + tau_i) if np.isfinite(tau) else 1.0 for tau_i in membrane.taus]
     return _diffusion(membrane, weights, membrane.threshold, membrane.reset)
 
 
-def adiabatic(membrane):
+def adiabatic(membrane, outside=_warn):
     """Rate for τ_S ≫ τ: the mean over Gaussian currents that stand still while v moves.
 
     Range: τ_i ≥ 10 τ and μ ≥ θ; within it at most 5 % of the rate off. Below the threshold it is
@@ -77,7 +88,7 @@ def adiabatic(membrane):
     """
     mu, tau = membrane.rest()
     if min(membrane.taus) < 10 * tau or mu < membrane.threshold:
-        _warn("adiabatic", "tau_S at least 10 times the membrane's, and mu above the threshold")
+        outside("adiabatic", "tau_S at least 10 times the membrane's, and mu above the threshold")
     x, w = np.polynomial.legendre.leggauss(40)
     # towards the threshold, where v slows down, in ever shorter panels
     edges = np.concatenate([[0], 1 - 2.0 ** -np.arange(1, 31), [1]])
@@ -96,7 +107,7 @@ def adiabatic(membrane):
     return float(total / weights.sum() ** 2)
 
 
-def rice(membrane):
+def rice(membrane, outside=_warn):
     """Rate at which the free, Gaussian membrane crosses the threshold upwards.
 
     Around μ with the fluctuations halfway to θ, sd² = Σ n_i² τ² τ_i/(τ + τ_i):
@@ -114,7 +125,7 @@ def rice(membrane):
     gap = membrane.threshold - mu
     sd = _free_sd(membrane, mu)
     if min(membrane.taus) < tau or not 2 * sd <= gap <= 3 * sd:
-        _warn("rice", "tau_S at least the membrane's, and mu two to three sd below the threshold")
+        outside("rice", "tau_S at least the membrane's, and mu two to three sd below the threshold")
     if not (np.isfinite(tau) and sd > 0):
         return 0.0  # no crossings from below: at rest, or carried through
     n = membrane.amplitudes(np.array((min(mu, membrane.threshold) + membrane.threshold) / 2))
@@ -124,27 +135,28 @@ def rice(membrane):
 
 
 def passage_of(rate_of):
-    """A formula in the form of the table of methods: rates, and no word on its own accuracy."""
+    """A formula in the form of the table of methods: rates, with the error known of its range."""
 
     def passage(neuron, r_E, r_I, rtol=None, cv=False, moments=False):
-        with warnings.catch_warnings():
-            if not (cv or moments):
-                # rates alone are asked for by whoever looks for a fixed point: most are not its own
-                warnings.simplefilter("ignore", CbnetWarning)
-            rates = [rate_of(of_neuron(neuron, r_E, r_I, row)) for row in range(len(r_E))]
+        left, rates, error = [], np.empty(len(r_E)), np.full(len(r_E), WITHIN[rate_of.__name__])
+        for row in range(len(r_E)):
+            count = len(left)
+            membrane = of_neuron(neuron, r_E, r_I, row)
+            rates[row] = rate_of(membrane, lambda *words: left.append(words))
+            if len(left) > count:
+                error[row] = np.inf
+        # whoever looks for a fixed point asks for rates alone: most are not its own
+        if left and (cv or moments):
+            _warn(*left[0])
+        note = ""
+        if left:
+            some = "" if len(r_E) == 1 else f" at {len(left)} of {len(r_E)} inputs"
+            note = f"outside of its range{some}: error not known"
         nothing = np.full(len(rates), np.nan)
-        return first_passage.Passage(np.array(rates, float), nothing, nothing, nothing, nothing)
+        return first_passage.Passage(rates, nothing, error, nothing, nothing, note)
 
     passage.__doc__ = rate_of.__doc__
     return passage
-
-
-def _warn(name, range_):
-    warnings.warn(
-        f"noise: got {name!r} outside of its range; it is good for {range_}: use 'colored'",
-        CbnetWarning,
-        stacklevel=3,
-    )
 
 
 def _white(membrane, v, weights=(1.0, 1.0)):

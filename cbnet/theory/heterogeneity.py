@@ -48,7 +48,7 @@ class RateDistribution(results.Result):
         How fluctuations were treated.
     error : float
         Estimated error of means and standard deviations, relative to the mean (to 0.01 Hz, where
-        that is less).
+        that is less), with that of a formula, as for :class:`cbnet.Response`, if one was used.
     fraction_error : float
         Estimated error of the two fractions.
     probabilities : ndarray, shape (P,)
@@ -92,7 +92,8 @@ class RateDistribution(results.Result):
         lines += [
             f"  {'static stability':<18} {'stable' if self.stable else 'unstable'}",
             f"  {'noise':<18} {self.noise}",
-            f"  {'error':<18} {self.error:.1e}, of the fractions {self.fraction_error:.1e}",
+            f"  {'error':<18} {'not known' if np.isinf(self.error) else f'{self.error:.1e}'}, "
+            f"of the fractions {self.fraction_error:.1e}",
         ]
         return "\n".join(lines)
 
@@ -262,17 +263,20 @@ def heterogeneity(
     network = Network(params, method, laws, correlation, sizes, start, alike, rtol)
     unknowns, slope = network.find(start[:1] if alike else start)
     summary = network.answer(unknowns, slope)
+    missed, own = summary["error"], summary.pop("of_formula")
+    summary["error"] += own
+    note = "outside of its range: error not known" if np.isinf(own) else ""
     best = RateDistribution(
         parameters=params,
         rate_equal=to_quantity(np.array(start), "Hz"),
         correlation=float(correlation),
-        noise=_methods.describe(method, params),
+        noise=_methods.describe(method, params, note),
         **summary,
     )
-    if not best.error <= rtol:
+    if not missed <= rtol:
         raise ConvergenceError(
             f"rtol: got {rtol:g}; the error of a mean or standard deviation of rates is estimated "
-            f"at {best.error:.2g} of the mean; ask for less accuracy",
+            f"at {missed:.2g} of the mean; ask for less accuracy",
             best=best,
         )
     return best

@@ -68,7 +68,8 @@ class Solution(results.Result):
     noise : str
         How fluctuations were treated.
     error : float
-        Largest estimated relative error of a rate.
+        Largest estimated relative error of a rate, as for :class:`Response`: infinite where a
+        formula was used outside of its range.
     """
 
     rate_E: object = _each("Hz", "rate_E_Hz", "rate of E neurons")
@@ -109,19 +110,23 @@ class Solution(results.Result):
     def __repr__(self):
         lines = [f"<Solution: {self.parameters!r}>"]
         for state in self.to_dict()["fixed_points"]:
-            cv = "undefined" if state["cv_E"] is None else f"{state['cv_E']:.4f}"
+            cv = _shown(state["cv_E"], ".4f")
             lines.append(
                 f"  E {state['rate_E_Hz']:.6g} Hz, I {state['rate_I_Hz']:.6g} Hz, CV of E {cv}, "
-                f"V {state['V_mean_mV']:.4g} ± {state['V_sd_mV']:.3g} mV, "
+                f"V {_shown(state['V_mean_mV'], '.4g')} ± {_shown(state['V_sd_mV'], '.3g')} mV, "
                 f"{'stable' if state['stable'] else 'unstable'}"
             )
         line = self.in_units("balance_line")
         lines.append(
             f"  balance line   {'none' if np.isnan(line) else f'{float(line):.6g} Hz'}\n"
             f"  noise          {self.noise}\n"
-            f"  error          {self.error:.1e}"
+            f"  error          {'not known' if np.isinf(self.error) else f'{self.error:.1e}'}"
         )
         return "\n".join(lines)
+
+
+def _shown(value, how):
+    return "undefined" if value is None else format(value, how)
 
 
 def solve(
@@ -357,7 +362,8 @@ def _finish(params, method, rtol, line, found, note):
                 "tau": neuron.rest(*inputs)[1],
             }
     error = np.fmax(error, residual)
-    worst = float(error.max()) if len(found) else 0.0
+    # nobody can ask a formula for accuracy, but for that of its own fixed point
+    missed = float((residual if method.formula else error).max(initial=0.0))
     unknown = np.full(len(found), np.nan)
     lines = _balance(line.neurons)
     solution = Solution(
@@ -377,11 +383,11 @@ def _finish(params, method, rtol, line, found, note):
         balance_line=to_quantity(float(lines[0]), "Hz"),
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
         noise=_methods.describe(method, params, note),
-        error=worst,
+        error=float(error.max(initial=0.0)),
     )
-    if worst > rtol:
+    if missed > rtol:
         raise ConvergenceError(
-            f"rtol: got {rtol:g}; the error of a rate is estimated at {worst:.2g} (two branches "
+            f"rtol: got {rtol:g}; the error of a rate is estimated at {missed:.2g} (two branches "
             "may be about to meet); ask for less accuracy",
             best=solution,
         )
