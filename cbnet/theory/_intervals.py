@@ -18,6 +18,7 @@ from ..errors import ConvergenceError
 _LEAST = 1e-10  # chance to survive at which the tail is exponential
 _MOST = 4000  # steps
 _SHORTEST = -16
+_UNFELT, _ROUNDED = 1e-6, 1e-15
 
 
 @functools.cache
@@ -48,13 +49,18 @@ class Survival:
     ----------
     system : LatticeSystem
         Of the mean first-passage time.
+    mean : float
+        Of the intervals (s), without the refractory time.
     rtol : float
         Accuracy of the density, relative to its largest value.
     """
 
-    def __init__(self, system, rtol):
+    def __init__(self, system, mean, rtol):
         self._system, self._rtol = system, rtol
+        self._least = 1 / mean  # the largest value is no less
         self._factors = {}
+        # of LS; a long step does not know S better than that times its length
+        self._rounding = _ROUNDED * np.abs(system.banded[system.high + system.low]).max()
         self._fastest = 0.25 / sum(system.rates)
 
     def density(self):
@@ -68,20 +74,23 @@ class Survival:
             h = self._fastest * 2.0**k
             middle, at_middle = self._step(x, k - 1)
             end, at_end = self._step(middle, k - 1)
-            _, once = self._step(x, k)
+            directly, once = self._step(x, k)
             highest = max(highest, at_middle[0], at_end[0])
             f0, g0 = found[-1][1:]
             guess = (f0 + at_end[0]) / 2 + h * (g0 - at_end[1]) / 8
             # a cubic on each half misses a sixteenth of what one on both halves does
             off = max(abs(guess - at_middle[0]) / 8, abs(once[0] - at_end[0]))
-            # until the first spikes come, the density is rounding
-            off /= max(highest, 0.02 / (t + h) if S > 0.5 else 0.0)
+            off -= self._rounding
+            missed = np.abs(end - directly).max() - self._rounding * h
+            # what S is elsewhere comes to the reset later
+            # and what S does not feel is rounded off
+            off = max(off / max(highest, self._least, _UNFELT / (t + h)), missed)
             if off > self._rtol and k > _SHORTEST:
                 k -= 1
                 continue
             found += [(t + h / 2, *at_middle), (t + h, *at_end)]
             x, t, S = end, t + h, self._system.at_reset(end)
-            if S < _LEAST:
+            if S < _LEAST or self._settled(x, at_end[0], S):
                 break
             if off < self._rtol / 40:
                 k += 1
@@ -89,6 +98,13 @@ class Survival:
             raise ConvergenceError("isi_density: too many time steps; ask for less accuracy")
         t, *values = map(np.array, zip(*found, strict=True))
         return t, np.stack(values, 1), max(S, 0.0)
+
+    def _settled(self, x, f, S):
+        """Whether S(v) decays alike at all v: what follows is exponential."""
+        if not f > 0:
+            return False
+        left = np.abs(self._system.apply(x) + f / S * x).max()
+        return left <= self._rtol * f + self._rounding * S
 
     def _step(self, x, k):
         """x after a step; f and f' there, from the same fractions (nothing is differenced)."""
@@ -116,6 +132,12 @@ class Survival:
         f = -(at(first) + whole * start) / h
         g = -(at(second) + whole * h * at(self._system.apply(x)) + moment * start) / h**2
         return new, (f, g)
+
+
+def poisson(t, rate):
+    """The density at t of intervals that forget when they began."""
+    with np.errstate(under="ignore"):
+        return np.where(t < 0, 0.0, rate * np.exp(-rate * np.maximum(t, 0.0)))
 
 
 def tabulated(t, nodes, values, left):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, nearest
-from . import _white, colored_noise, shot_noise
+from . import _white, _white_intervals, colored_noise, shot_noise
 from . import colored_noise_limits as limits
 
 
@@ -59,8 +59,8 @@ class Method:
 METHODS = {
     method.name: method
     for method in (
-        Method("diffusion", _white.diffusion, _white.density),
-        Method("effective", _white.effective, _white.density),
+        Method("diffusion", _white.diffusion, _white.density, _white_intervals.interval_density),
+        Method("effective", _white.effective, _white.density, _white_intervals.interval_density),
         Method("kramers", _white.kramers, network=False, formula=True),
         Method(
             "shot",

@@ -178,14 +178,14 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
         )
     level = 2 if lattice.thinness > _THIN else 3
     system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
-    if not system.statistics(False, False)[2] <= rtol:
+    statistics, _, lost = system.statistics(False, False)
+    if not lost <= rtol:
         rate = passage(neuron, np.array([r_E]), np.array([r_I]), rtol, cv=False).rate[0]
         if not rate > 0:
             raise ParameterError(_SILENT)
-        rate = rate / (1 - rate * process.tau_rp)
-        with np.errstate(under="ignore"):
-            return np.where(t < 0, 0.0, rate * np.exp(-rate * np.maximum(t, 0.0)))
-    return _intervals.tabulated(t, *_intervals.Survival(system, rtol / 10).density())
+        return _intervals.poisson(t, rate / (1 - rate * process.tau_rp))
+    mean = 1 / statistics[0] - process.tau_rp
+    return _intervals.tabulated(t, *_intervals.Survival(system, mean, rtol / 10).density())
 
 
 def _one(process, rtol, cv, moments):
