@@ -6,7 +6,7 @@ from brian2 import Hz
 from scipy.integrate import trapezoid
 
 import cbnet
-from cbnet.errors import ConvergenceError, ParameterError
+from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory._in_degrees import Sample
 from cbnet.theory._neuron import Neuron
 from cbnet.theory._rate_table import Table
@@ -196,6 +196,45 @@ def test_neurons_under_poisson_input_in_simulation(conductance):
     assert abs(np.mean(counts == 0) - none) < 4 * np.sqrt(none / size) + 0.05 * none
 
 
+def test_regular_trains_are_those_of_the_homogeneous_network_without_spread(conductance):
+    found = cbnet.heterogeneity(conductance, CV_K=0, noise="diffusion", trains="renewal")
+    expected = cbnet.solve(conductance, noise="diffusion", trains="renewal", rtol=1e-4)
+    assert found.noise == "diffusion (renewal trains)"
+    assert at(found, "rate_mean") == pytest.approx(float(expected.rate_E[0]), rel=2e-3)
+
+
+def test_regular_trains_leave_more_neurons_of_low_rate(conductance):
+    """Simulated: 27.7 Hz, sd 23.6 Hz (2000 neurons); with equal in-degrees 28.7 Hz."""
+    params = conductance.scaled("sqrt", K=200).replace(nu_X=40 * Hz)
+    poisson, renewal = (
+        cbnet.heterogeneity(params, CV_K=0.15, N=2000, noise="shot", trains=trains, rtol=3e-3)
+        for trains in ("poisson", "renewal")
+    )
+    assert at(poisson, "rate_mean") == pytest.approx(32.7, abs=0.1)
+    assert at(renewal, "rate_mean") == pytest.approx(28.2, abs=0.2)
+    assert renewal.quantile(0.05) < 0.5 * poisson.quantile(0.05)
+
+
+def test_each_of_two_stable_states_can_be_continued(conductance):
+    params = conductance.replace(g=12, a=0.002, nu_X=8 * Hz)
+    high, low = (
+        cbnet.heterogeneity(params, CV_K=0.02, noise="diffusion", state=state)
+        for state in ("high", "low")
+    )
+    assert at(high, "rate_mean") > 280 and high.stable
+    assert at(low, "rate_mean") < 1e-4 and low.fraction_silent[0] == 1 and low.stable
+
+
+@pytest.mark.slow
+def test_a_formula_that_some_neurons_leave_the_range_of_warns_once():
+    """Slow: formulas take their table of rates one by one."""
+    params = cbnet.load("current").replace(tau_S="1ms")
+    with pytest.warns(CbnetWarning, match="'fast', outside of its range") as caught:
+        found = cbnet.heterogeneity(params, CV_K=0.1, noise="fast", rtol=0.05)
+    assert sum(each.category is CbnetWarning for each in caught) == 1
+    assert np.isinf(found.error) and "not known" in repr(found)
+
+
 def test_density_and_quantiles(spread):
     grid = np.geomspace(0.01, 500, 20_001)
     density = np.asarray(spread.density(grid * Hz))
@@ -291,6 +330,8 @@ def test_files(spread, tmp_path):
         ({"state": "middle"}, "state: got 'middle'"),
         ({"fraction_excitatory": 1}, "fraction_excitatory: got 1"),
         ({"noise": "kramers"}, "noise: got 'kramers'"),
+        ({"trains": "regular"}, "trains: got 'regular'"),
+        ({"trains": "renewal", "noise": "effective"}, "trains: got 'renewal' with noise='effec"),
     ],
 )
 def test_refusals(conductance, arguments, message):

@@ -1,4 +1,4 @@
-"""The density of intervals under finite jumps and white noise: its moments, and intervals that were simulated."""
+"""The density of intervals under finite jumps and white noise, and intervals simulated."""
 
 import numpy as np
 import pytest

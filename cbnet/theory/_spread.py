@@ -7,6 +7,7 @@ from ..parameters import POPULATIONS
 from ._in_degrees import Sample
 from ._neuron import Neuron
 from ._rate_table import Table
+from .renewal import Driven
 
 SILENT = 0.01  # Hz
 SATURATED = 0.8  # of 1/τ_rp
@@ -19,6 +20,8 @@ _STEP = 1e-3  # of a rate, for slopes
 _ITERATIONS = 40
 _SHORTEST = 1 / 64  # step of the continuation in the deviations of in-degrees
 _NOTHING = 1e-9  # Hz
+_STAND = 48  # neurons of a population whose trains stand for all
+_ROUNDS = 8  # of trains that follow from rates and rates that follow from trains
 # Probabilities at which quantiles are kept: dense in the middle, with tails.
 _TAIL = np.array([1e-4, 2e-4, 5e-4, 1e-3, 2e-3])
 _KEPT = np.concatenate([_TAIL, np.linspace(0.005, 0.995, 199), 1 - _TAIL[::-1]])
@@ -33,6 +36,24 @@ class _Population:
         self.nu_X = self.neuron.values["nu_X"]
         self.rtol = rtol / 3 if method.costly else min(rtol * 1e-2, 1e-6)
         self.sample = self.table = self.grid = None
+
+    def driven(self, share, trains):
+        """From now on with recurrent trains that are not Poisson."""
+        plain = getattr(self.neuron, "plain", self.neuron)
+        self.neuron, self.table = Driven(plain, share, trains), None
+
+    def trains(self, rates, spreads):
+        """Rates, CVs and refractory time of some neurons that stand for all."""
+        nu = self.rates(rates, spreads)
+        some = np.argsort(nu)[((np.arange(_STAND) + 0.5) / _STAND * nu.size).astype(int)]
+        R_E, R_I = (x[some] for x in self.sample.arrivals(self.nu_X, rates, spreads))
+        K, K_I = self.neuron.values["K"], self.neuron.values["gamma"] * self.neuron.values["K"]
+        try:
+            found = self.neuron.passage(R_E / K, R_I / K_I, self.rtol)
+        except ConvergenceError as failure:
+            found = failure.best
+        # what hardly ever fires makes no noise
+        return nu[some], np.where(np.isfinite(found.cv), found.cv, 1.0), self.neuron.tau_rp
 
     def rates(self, rates, spreads, share=1.0, coarser=False):
         """Of every neuron that is drawn, in Hz; from a coarser table too if asked for."""
@@ -99,6 +120,23 @@ class Network:
                 self._lay(table)
             else:
                 return fields
+
+    def renewed(self, unknowns, slope):
+        """The solution with renewal trains of the neurons' own rates and CVs."""
+        for _ in range(_ROUNDS):
+            given = self._split(unknowns)
+            trains = [one.trains(*given) for one in self.populations]
+            for one in self.populations:
+                recurrent = given[0][0]
+                one.driven(recurrent / max(recurrent + one.nu_X, _NOTHING), (trains[0], trains[-1]))
+            found, slope = self._polish(unknowns, slope)
+            moved = np.abs(found[::2] / np.maximum(unknowns[::2], SILENT) - 1).max()
+            unknowns = found
+            if moved <= self.rtol:
+                return unknowns, slope
+        raise ConvergenceError(
+            f"trains: the rates still move by {moved:.2g} when trains follow them; use 'poisson'"
+        )
 
     def _split(self, unknowns):
         """Means and spreads of E and I from the unknowns (mean, spread) of those that differ."""

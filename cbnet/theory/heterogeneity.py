@@ -1,15 +1,17 @@
 """Networks with unequal in-degrees: the distribution of rates that reproduces itself."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
 from .. import results
-from ..errors import ConvergenceError, ParameterError
+from ..errors import CbnetWarning, ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
 from . import _methods
 from ._spread import SILENT, Network
-from .self_consistency import solve
+from .renewal import NOISES
+from .self_consistency import TRAINS, solve
 
 RTOL = 1e-3
 _IRRELEVANT = {"D_min", "D_max", "r_E", "r_I"}
@@ -174,6 +176,7 @@ def heterogeneity(
     fraction_excitatory=0.8,
     state="high",
     noise=None,
+    trains="poisson",
     rtol=RTOL,
 ):
     """The distribution of rates over the neurons of a network with unequal in-degrees.
@@ -197,6 +200,10 @@ def heterogeneity(
         Which of the stable states with equal in-degrees to continue, if there are several.
     noise : str, optional
         How fluctuations are treated, as for :func:`cbnet.solve`.
+    trains : {"poisson", "renewal"}
+        What recurrent spike trains are like: Poisson, or renewal processes with the rates and CVs
+        that the neurons are found to have (noise ``"shot"`` or ``"diffusion"``), as for
+        :func:`cbnet.solve`; several times as slow.
     rtol : float
         Accuracy of means and standard deviations, relative to the mean.
 
@@ -252,7 +259,16 @@ def heterogeneity(
             f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
         )
     rtol = _methods.accuracy(method, rtol)
-    start = _equal(params, method, state)
+    if trains not in TRAINS:
+        raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
+    if trains == "renewal" and method.name not in NOISES:
+        raise ParameterError(
+            f"trains: got 'renewal' with noise={method.name!r}; expected {' or '.join(NOISES)}"
+        )
+    with warnings.catch_warnings():
+        # of a formula's range, which the distribution leaves or keeps to as a whole
+        warnings.simplefilter("ignore", CbnetWarning)
+        start = _equal(params, method, state)
     sizes = (np.inf, np.inf)
     if N is not None:
         sizes = (round(fraction_excitatory * N), N - round(fraction_excitatory * N))
@@ -262,10 +278,20 @@ def heterogeneity(
     alike = not differing
     network = Network(params, method, laws, correlation, sizes, start, alike, rtol)
     unknowns, slope = network.find(start[:1] if alike else start)
+    if trains == "renewal":
+        unknowns, slope = network.renewed(unknowns, slope)
     summary = network.answer(unknowns, slope)
     missed, own = summary["error"], summary.pop("of_formula")
     summary["error"] += own
-    note = "outside of its range: error not known" if np.isinf(own) else ""
+    note = "renewal trains" if trains == "renewal" else ""
+    if np.isinf(own):
+        note = "outside of its range: error not known"
+        warnings.warn(
+            f"noise: got {method.name!r}, outside of its range for some of the neurons: use "
+            "'colored'",
+            CbnetWarning,
+            stacklevel=2,
+        )
     best = RateDistribution(
         parameters=params,
         rate_equal=to_quantity(np.array(start), "Hz"),

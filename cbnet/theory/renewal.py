@@ -67,7 +67,7 @@ class Renewed:
             raise ParameterError(
                 f"trains: got 'renewal' with noise={neuron.noise!r}; expected {' or '.join(NOISES)}"
             )
-        self._neuron = neuron
+        self._neuron = self.plain = neuron
 
     def __getattr__(self, name):
         return getattr(self._neuron, name)
@@ -79,34 +79,32 @@ class Renewed:
         asked = neuron.method.rtol if rtol is None else rtol
         fine = min(asked, 1e-6)
         tau = neuron.rest(r_E, r_I)[1]
+        recurrent = np.minimum(r_E, r_I)
         own = np.full(r_E.size, _START)
         for _ in range(_ROUNDS):
             factor = noise_factor(r_I, own, neuron.tau_rp, tau)
-            found = self._white(r_E, r_I, factor, fine, False)
+            reduced = r_E - (1 - factor) * recurrent, factor * r_I
+            found = self._white(r_E, r_I, reduced, fine, False)
             # a neuron too quiet to have a CV is a Poisson process
             following = np.where(np.isfinite(found.cv), found.cv, 1.0)
             change = np.abs(following - own)
             own = (own + following) / 2
             if change.max() < asked / 4:
                 break
-        found = self._white(r_E, r_I, factor, fine, moments)
+        found = self._white(r_E, r_I, reduced, fine, moments)
         error = np.fmax(found.error, change)
         answer = Passage(found.rate, found.cv, error, found.v_mean, found.v_sd)
         if neuron.noise == "shot":
             answer = self._corrected(answer, r_E, r_I, rtol, fine, cv, moments)
         return answer
 
-    def _white(self, r_E, r_I, factor, rtol, moments):
-        """White noise with the recurrent part times a factor."""
+    def _white(self, r_E, r_I, reduced, rtol, moments):
+        """White noise with the drift of some rates and the strength of others."""
         neuron = self._neuron
-        external = np.maximum(r_E - r_I, 0.0)
 
         def select(rows):
             drift, _ = _white.select(neuron, r_E, r_I)(rows)
-            # the noise that reduced rates would have; the drift is that of the true ones
-            recurrent = (r_E - external) * factor
-            values = neuron.bound(external + recurrent, r_I * factor, rows)
-            return drift, neuron.reduced.function("B2", values)
+            return drift, neuron.reduced.function("B2", neuron.bound(*reduced, rows))
 
         threshold = np.full(r_E.size, neuron.threshold)
         try:
@@ -118,7 +116,7 @@ class Renewed:
 
     def _corrected(self, reduced, r_E, r_I, rtol, fine, cv, moments):
         """Finite jumps times what the reduction does to white noise."""
-        poisson = self._white(r_E, r_I, np.ones(r_E.size), fine, moments)
+        poisson = self._white(r_E, r_I, (r_E, r_I), fine, moments)
         try:
             jumps = self._neuron.passage(r_E, r_I, rtol, cv, moments)
             failed = None
@@ -146,3 +144,38 @@ class Renewed:
         if failed is not None:
             raise ConvergenceError(str(failed), best=answer) from failed
         return answer
+
+
+class Driven(Renewed):
+    """A neuron whose recurrent input comes from neurons that are known.
+
+    Parameters
+    ----------
+    neuron : Neuron
+    share : float
+        Of excitatory arrivals that are recurrent.
+    trains : sequence of (ndarray, ndarray, float)
+        Of E and of I neurons: rates in Hz, CVs, and refractory time in s.
+    """
+
+    def __init__(self, neuron, share, trains):
+        super().__init__(neuron)
+        self._share, self._trains = share, trains
+
+    def passage(self, r_E, r_I, rtol=None, cv=True, moments=False):
+        """As for :class:`Neuron`."""
+        neuron = self._neuron
+        r_E, r_I = (np.ravel(x).astype(float) for x in np.broadcast_arrays(r_E, r_I))
+        fine = min(neuron.method.rtol if rtol is None else rtol, 1e-6)
+        tau = neuron.rest(r_E, r_I)[1][:, None]
+        # a train makes noise in proportion to its rate
+        E, I = (  # noqa: E741
+            np.average(noise_factor(rate, cv, tau_rp, tau), axis=1, weights=rate)
+            if rate.sum() > 0
+            else np.ones(r_E.size)
+            for rate, cv, tau_rp in self._trains
+        )
+        found = self._white(r_E, r_I, (r_E * (1 - self._share * (1 - E)), r_I * I), fine, moments)
+        if neuron.noise == "shot":
+            found = self._corrected(found, r_E, r_I, rtol, fine, cv, moments)
+        return found
