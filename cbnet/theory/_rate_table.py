@@ -10,6 +10,7 @@ _LINES = 129  # along which the threshold line is kept
 _FAR = 8.0  # standard deviations of v below the threshold line
 _LOWEST = 1e-9  # Hz, below which a table is continued by its slope
 _RAREST = 1e-6  # Hz, of white noise, below which the ratio to it is kept
+_NEGLIGIBLE = 0.01  # Hz, to which the errors of lower rates are relative
 _SMALL = 0.02  # ratio (its ln) below which it is interpolated as it is, and not its logarithm
 _BEND = 0.5  # how much closer than on average nodes are at the low end
 _SATURATED = 1e-6  # of τ_rp: times between reset and threshold that count as none
@@ -132,6 +133,8 @@ class Table:
         rate, error = self._passage(neuron, r_E[wanted], r_I[wanted])
         found = np.maximum(1 / rate - neuron.tau_rp, _SATURATED * neuron.tau_rp)
         log_time[wanted] = np.where(rate > _LOWEST, np.log(found), np.nan)
+        # a rate that hardly adds to a mean need not be known as well
+        error = error * rate / np.maximum(rate, _NEGLIGIBLE)
         self.error = max(self.error, float(np.max(error[rate > _LOWEST], initial=0.0)))
         return log_time
 
