@@ -200,7 +200,7 @@ def test_networks_of_regular_trains_have_less_noise(conductance, current):
 
         neuron = Neuron(params, "E", "diffusion")
         x, y = np.array([values["nu_X"] + nu]), np.array([nu])
-        found = renewal.Renewed(neuron)._white(x, y, np.array([factor]), 1e-8, False)
+        found = renewal.Renewed(neuron)._white(x, y, (x - y + factor * y, factor * y), 1e-8, False)
         assert found.rate[0] == pytest.approx(nu, rel=1e-4)
         assert found.cv[0] == pytest.approx(cv, rel=1e-4)
 

@@ -161,7 +161,9 @@ class _OfNeuron:
             found = self.neuron.passage(x, self.ratio * x, rtol, cv=False)
         except ConvergenceError as failure:
             found = failure.best
-        return found.rate, found.error
+        # where the rates of a formula turn over does not depend on what it approximates
+        error = np.zeros(found.rate.shape) if self.neuron.method.formula else found.error
+        return found.rate, error
 
     def tau(self, x, rate):
         return float(self.neuron.rest(np.array([x]), np.array([self.ratio * x]))[1][0])
