@@ -97,7 +97,7 @@ class _Run:
         ]
         self.attempts = {one: about["attempts"] for one, about in known.items()}
         if todo:
-            self.progress.stage(f"{len(todo)} of {len(units)} computations")
+            self.progress.stage(f"{len(todo)} of {len(units)} computations to do")
             self.cost_all = sum(unit.cost for unit in todo)
             self._work(executor, todo)
         self._note(None)

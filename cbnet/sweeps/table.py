@@ -83,6 +83,9 @@ class Results:
                     frame[name] = frame[name].map(lambda x: float(f"{x:.15g}"))
                     plain = f"{plain}_{inside.replace('/', '_per_')}"
                 shown[name] = plain
+            # what an axis sets is not said again as a result
+            axes = {shown.get(name, name) for name in self.dataset.coords}
+            frame = frame.drop(columns=[n for n in names if n in shown and shown[n] in axes])
             frame = frame.rename(columns=shown)
             parts.append(frame.assign(source=source))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

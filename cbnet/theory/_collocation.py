@@ -29,7 +29,6 @@ class Operator:
     def __init__(self, A, B2, h, order, width):
         _, self._C, C_inverse, self._b = radau(order)
         self._h, self._half = h, B2 / 2
-        shape = A.shape
         s = slope(A, B2, width)
         psi = self._integral(s)
         self._stiff = np.nonzero(psi[..., -1] < _STIFF)
