@@ -162,6 +162,71 @@ def test_a_tidy_table_has_units_in_its_names(tmp_path):
     assert table.V_mean_mV.between(-80, -55).all()
 
 
+def test_a_dry_run_lists_points_and_what_is_refused_and_writes_nothing(tmp_path):
+    text = THEORY.replace("[axes]", '[axes]\nnoise = ["diffusion", "colored"]')
+    file, before = grid(tmp_path, text), sorted(tmp_path.iterdir())
+    said, _ = command("sweep", file, "--dry-run", cwd=tmp_path)
+    lines = said.splitlines()
+    assert "noise = diffusion, nu_X = 20 Hz, K = 400: theory, 150 MB" in lines
+    refused = [line for line in lines if line.startswith("refused: ")]
+    assert len(refused) == 10 and all("instantaneous synapses" in line for line in refused)
+    assert any("estimated time" in line and "about" in line for line in lines)
+    told = json.loads(command("sweep", file, "--dry-run", "--json", cwd=tmp_path)[0])
+    assert (told["points"], told["theory"], len(told["listed"])) == (20, 10, 10)
+    assert told["core_s"] > 0 and 0 < told["time_s"] < 100
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_axis_and_a_result_of_one_name_are_one_column(tmp_path):
+    text = THEORY.replace("[axes]", '[axes]\nnoise = ["diffusion", "effective"]')
+    out = tmp_path / "out"
+    table = cbnet.Sweep.read(grid(tmp_path, text)).run(out, processes=1).to_dataframe()
+    assert table.columns.is_unique
+    assert set(table.noise) == {"diffusion", "effective"}
+    shown, _ = command("show", out)
+    assert sum(line.strip().startswith("theory") for line in shown.splitlines()) == 20
+
+
+def test_a_picture_names_both_values_of_zipped_axes(tmp_path):
+    from cbnet.sweeps.drawing import draw
+
+    text = THEORY.replace("[axes]", 'zipped = [["K", "tau_L"]]\n[axes]\ntau_L = ["20ms", "15ms"]')
+    figure = draw(cbnet.Sweep.read(grid(tmp_path, text)).run(tmp_path / "out", processes=1))
+    (legend,) = figure.legends
+    said = [text.get_text() for text in legend.get_texts()]
+    assert said[:2] == ["K = 400, tau_L = 20 ms", "K = 800, tau_L = 15 ms"]
+    assert all(axes.get_ylim()[1] > axes.dataLim.y1 for axes in figure.axes)
+
+
+def test_a_large_dataset_is_kept_as_zarr(tmp_path, monkeypatch):
+    pytest.importorskip("zarr", reason="needs the extra [zarr]")
+    from cbnet.sweeps import table
+
+    out, sweep = tmp_path / "out", cbnet.Sweep.read(grid(tmp_path))
+    first = sweep.run(out, processes=1)
+    assert (out / "results.nc").is_file()
+    monkeypatch.setattr(table, "_LARGE", 100)
+    assert same(sweep.run(out, processes=1).dataset, first.dataset)
+    assert not (out / "results.nc").exists()
+    assert same(cbnet.open_sweep(out / "results.zarr").dataset, first.dataset)
+    sweep.run(out, processes=1)  # replaces it
+    assert sorted(p.name for p in out.glob("results*")) == ["results.zarr"]
+    shown, err = command("show", out / "results.zarr")
+    assert "<Results of a sweep" in shown and not err
+
+
+def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
+    from cbnet.commands import progress
+
+    monkeypatch.setattr(progress, "_PERIOD", 0.0)
+    with progress.Lines() as lines:
+        lines.stage("3 of 4 computations to do")
+        lines.tell("2 of 4 finished, 1 failed, 3 s left, 0.3 GB")
+        lines.update(0.5)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["3 of 4 computations to do", "2 of 4 finished, 1 failed, 3 s left, 0.3 GB"]
+
+
 def test_a_point_that_fails_in_any_way_is_a_message():
     from cbnet.sweeps.worker import answer
 

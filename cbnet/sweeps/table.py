@@ -286,7 +286,7 @@ def _save_netcdf(dataset, path):
 def _save_zarr(dataset, path):
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
     try:
-        dataset.to_zarr(temporary / "new", mode="w")
+        dataset.to_zarr(temporary / "new", mode="w", consolidated=False)
         if path.exists():
             path.rename(temporary / "old")
         (temporary / "new").rename(path)
