@@ -99,7 +99,7 @@ def _logarithmic(axis, x):
     getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
     axis.set_minor_locator(NullLocator())
     some = x[:: -(-len(x) // _TICKS)]
-    axis.set_ticks(some, [f"{value:.4g}" for value in some])
+    axis.set_ticks(some, [f"{value:.{4 if value >= 1 else 3}g}" for value in some])
 
 
 def _curves(data, panels, dims, few):
@@ -194,10 +194,15 @@ def _sweep_legend(figure, data, lines, shades, kinds):
             for k, shade in enumerate(shades)
         ]
     if "theory" in kinds:
-        handles.append(Line2D([], [], color="0.2", label="theory (open: unstable)"))
+        label = "theory (open: unstable)" if _some_unstable(data) else "theory"
+        handles.append(Line2D([], [], color="0.2", label=label))
     if "simulation" in kinds:
         handles.append(Line2D([], [], ls="", marker="o", color="0.2", label="simulation ±2 s.e."))
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
+
+
+def _some_unstable(data):
+    return "theory_stable" in data and bool((data["theory_stable"] == 0).any())
 
 
 def _maps(data, panels, dims):
