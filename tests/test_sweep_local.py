@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -12,7 +14,7 @@ import xarray as xr
 
 import cbnet
 from cbnet.sweeps import records, store, tasks
-from tests.sweeping import SIMULATION, THEORY, grid, points, same, start
+from tests.sweeping import SIMULATION, THEORY, environment, grid, points, same, start
 from tests.sweeping import cbnet as command
 
 
@@ -97,21 +99,51 @@ def test_a_second_sweep_in_the_folder_is_refused(tmp_path):
     assert not points(out)
 
 
-def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
-    import errno
+def mounted(folder, script, *arguments):
+    """Lines of a shell script with a small file system of its own at $1."""
+    inside = ["unshare", "-rm", "sh", "-c"]
+    try:
+        subprocess.run([*inside, f"mount -t tmpfs tmpfs {folder}"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs leave to mount a small file system (unshare, user namespaces)")
+    start = f"mount -t tmpfs -o size=2m tmpfs $1 && cbnet() {{ {sys.executable} -m cbnet $@; }}\n"
+    done = subprocess.run(
+        [*inside, start + script, "sh", str(folder), *map(str, arguments)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    return done.stdout.splitlines()
 
-    def full(path, content):
-        raise OSError(errno.ENOSPC, "No space left on device")
 
-    out = tmp_path / "out"
-    sweep = cbnet.Sweep.read(grid(tmp_path))
-    first = sweep.run(out, processes=1)
-    larger = cbnet.Sweep.read(grid(tmp_path, THEORY.replace("[400, 800]", "[400, 800, 1200]")))
-    with monkeypatch.context() as patched:
-        patched.setattr(records, "write", full)
-        with pytest.raises(store.SweepError, match="no space left on its disk; what is finished"):
-            larger.run(out, processes=1)
-    assert same(sweep.run(out, processes=1).dataset, first.dataset)
+def test_a_full_disk_and_a_folder_that_cannot_be_written_are_one_line_each(tmp_path):
+    disk, kept = tmp_path / "disk", tmp_path / "kept"
+    disk.mkdir()
+    small = grid(tmp_path)
+    larger = grid(tmp_path, THEORY.replace("[400, 800]", "[400, 800, 1200]"), "larger.toml")
+    script = """
+        cbnet sweep $2 --out $1/out --quiet > /dev/null; echo first $?
+        cp -rp $1/out $4
+        cat /dev/zero > $1/filler 2> /dev/null
+        cbnet sweep $3 --out $1/out --quiet; echo full $?
+        rm $1/filler; mount -o remount,ro $1
+        cbnet sweep $3 --out $1/out --quiet; echo locked $?
+        mount -o remount,rw $1
+        cbnet sweep $3 --out $1/out --quiet > /dev/null; echo again $?
+        cp -rp $1/out $4-again
+    """
+    lines = mounted(disk, script, small, larger, kept)
+    assert [line for line in lines if line[-2:-1] == " "] == [
+        *("first 0", "full 1", "locked 1", "again 0"),
+    ]
+    full, locked = (line for line in lines if line.startswith("cbnet: "))
+    assert "no space left on its disk; what is finished is kept" in full
+    assert "cannot be written (Read-only file system); what is finished is kept" in locked
+    again = tmp_path / "kept-again"
+    assert points(kept).items() < points(again).items()  # none was computed again
+    assert (cbnet.open_sweep(again).dataset.theory_status == "finished").all()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
