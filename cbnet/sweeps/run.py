@@ -1,5 +1,6 @@
 """Running a plan: what is missing, side by side, kept as it finishes."""
 
+import importlib
 import time
 
 from . import identity, plan, records
@@ -120,6 +121,8 @@ class _Run:
         waiting = dict(enumerate(plan.bundles(self.plan.grid, todo, crew.processes)))
         running = {}
         self.started = time.monotonic()
+        self._start(crew, waiting, running)
+        importlib.import_module("xarray")  # for the dataset, while the processes begin
         while waiting or running:
             self._start(crew, waiting, running)
             for key, kind, content in crew.wait(0.5):
