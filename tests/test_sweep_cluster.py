@@ -84,6 +84,16 @@ def test_a_cluster_gives_the_same_bytes(cluster, local, tmp_path):
     assert same(cbnet.open_sweep(out).dataset, local)
 
 
+def test_a_client_of_python_is_taken_as_well(cluster, local, tmp_path):
+    """Slow: starts a scheduler and two workers. It is how the recipe for SLURM runs a sweep."""
+    from distributed import Client
+
+    with Client(cluster.address, set_as_default=False) as client:
+        found = cbnet.Sweep.read(grid(tmp_path, SIMULATION)).run(tmp_path / "out", scheduler=client)
+        assert client.status == "running"  # who made it closes it
+    assert same(found.dataset, local)
+
+
 def test_a_killed_worker_changes_nothing(cluster, local, tmp_path):
     """Slow: starts a scheduler and two workers, and kills one of them."""
     out = tmp_path / "out"

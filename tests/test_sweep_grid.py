@@ -98,6 +98,10 @@ def test_n_e_gives_n():
         ('nu_X = ["20Hz"]\nN = [100]\nN_E = [100]', "axes.N_E: got N and N_E"),
         ('noise = ["pink"]', "axes.noise: got 'pink'"),
         ('model = ["currant"]', "model: MODEL: got 'currant'"),
+        ('scaling = ["sqr"]\nK = [400]', "axes.scaling[0]: got 'sqr'"),
+        ('initial = ["low", "medium"]', "axes.initial[1]: got medium"),
+        ('N_E = ["8K", "9Q"]', "axes.N_E[1]: got '9Q'"),
+        ('K = [400]\nzipped = [["K", "nu_X"]]', "axes.zipped: got a key of the sweep itself"),
     ],
 )
 def test_axes_are_refused_in_one_line(text, said, tmp_path):
@@ -178,6 +182,32 @@ def test_refused_simulations_say_why():
     assert [unit.point.setting["K"] for unit in planned.units] == [40]
     whys = [why for _, _, why in planned.refused]
     assert "gamma*K" in whys[0] and "take N above" in whys[1]
+
+
+def test_a_noise_of_filters_is_refused_where_there_are_none():
+    made = make({"noise": ["diffusion", "colored", "fast"], "tau_S": ["0ms", "2ms"]})
+    planned = plan.make(made)
+    refused = [(point.setting["noise"], kind, why) for point, kind, why in planned.refused]
+    assert [name for name, _, _ in refused] == ["colored", "fast"]
+    assert all(kind == "theory" and "instantaneous synapses" in why for _, kind, why in refused)
+    assert len(planned.units) == 4
+
+
+def test_only_networks_that_are_solved_together_share_a_task():
+    alike = make({"nu_X": {"linspace": ["20Hz", "50Hz", 31]}})
+    assert len(plan.bundles(alike, plan.make(alike).units, 2)) == 1
+    differing = make({"nu_X": ["20Hz", "30Hz"]}, parameters={"I.tau_L": "10ms"})
+    assert len(plan.bundles(differing, plan.make(differing).units, 2)) == 2
+    shot = make({"nu_X": ["20Hz", "30Hz"]}, noise="shot")
+    assert len(plan.bundles(shot, plan.make(shot).units, 2)) == 2
+
+
+def test_sizes_are_numbers_or_rules():
+    numbers = make({"N_E": {"linspace": [1600, 3200, 3]}}, run="simulation", parameters={"K": 40})
+    assert [p.N for p in numbers.points()] == [2000, 3000, 4000]
+    mixed = make({"N": ["8K", 500]}, run="simulation", parameters={"K": 40})
+    assert [p.N for p in mixed.points()] == [320, 500]
+    assert [plan.label(mixed, p.setting) for p in mixed.points()] == ["N = 8K", "N = 500"]
 
 
 def test_a_network_that_does_not_fit_is_refused():

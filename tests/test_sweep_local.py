@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 
 import numpy as np
@@ -12,7 +14,7 @@ import xarray as xr
 
 import cbnet
 from cbnet.sweeps import records, store, tasks
-from tests.sweeping import SIMULATION, THEORY, grid, points, same, start
+from tests.sweeping import SIMULATION, THEORY, environment, grid, points, same, start
 from tests.sweeping import cbnet as command
 
 
@@ -97,21 +99,51 @@ def test_a_second_sweep_in_the_folder_is_refused(tmp_path):
     assert not points(out)
 
 
-def test_a_full_disk_is_one_line(tmp_path, monkeypatch):
-    import errno
+def mounted(folder, script, *arguments):
+    """Lines of a shell script with a small file system of its own at $1."""
+    inside = ["unshare", "-rm", "sh", "-c"]
+    try:
+        subprocess.run([*inside, f"mount -t tmpfs tmpfs {folder}"], check=True, capture_output=True)
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("needs leave to mount a small file system (unshare, user namespaces)")
+    start = f"mount -t tmpfs -o size=2m tmpfs $1 && cbnet() {{ {sys.executable} -m cbnet $@; }}\n"
+    done = subprocess.run(
+        [*inside, start + script, "sh", str(folder), *map(str, arguments)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    return done.stdout.splitlines()
 
-    def full(path, content):
-        raise OSError(errno.ENOSPC, "No space left on device")
 
-    out = tmp_path / "out"
-    sweep = cbnet.Sweep.read(grid(tmp_path))
-    first = sweep.run(out, processes=1)
-    larger = cbnet.Sweep.read(grid(tmp_path, THEORY.replace("[400, 800]", "[400, 800, 1200]")))
-    with monkeypatch.context() as patched:
-        patched.setattr(records, "write", full)
-        with pytest.raises(store.SweepError, match="no space left on its disk; what is finished"):
-            larger.run(out, processes=1)
-    assert same(sweep.run(out, processes=1).dataset, first.dataset)
+def test_a_full_disk_and_a_folder_that_cannot_be_written_are_one_line_each(tmp_path):
+    disk, kept = tmp_path / "disk", tmp_path / "kept"
+    disk.mkdir()
+    small = grid(tmp_path)
+    larger = grid(tmp_path, THEORY.replace("[400, 800]", "[400, 800, 1200]"), "larger.toml")
+    script = """
+        cbnet sweep $2 --out $1/out --quiet > /dev/null; echo first $?
+        cp -rp $1/out $4
+        cat /dev/zero > $1/filler 2> /dev/null
+        cbnet sweep $3 --out $1/out --quiet; echo full $?
+        rm $1/filler; mount -o remount,ro $1
+        cbnet sweep $3 --out $1/out --quiet; echo locked $?
+        mount -o remount,rw $1
+        cbnet sweep $3 --out $1/out --quiet > /dev/null; echo again $?
+        cp -rp $1/out $4-again
+    """
+    lines = mounted(disk, script, small, larger, kept)
+    assert [line for line in lines if line[-2:-1] == " "] == [
+        *("first 0", "full 1", "locked 1", "again 0"),
+    ]
+    full, locked = (line for line in lines if line.startswith("cbnet: "))
+    assert "no space left on its disk; what is finished is kept" in full
+    assert "cannot be written (Read-only file system); what is finished is kept" in locked
+    again = tmp_path / "kept-again"
+    assert points(kept).items() < points(again).items()  # none was computed again
+    assert (cbnet.open_sweep(again).dataset.theory_status == "finished").all()
 
 
 def test_a_folder_of_something_else_is_left_alone(tmp_path):
@@ -160,6 +192,71 @@ def test_a_tidy_table_has_units_in_its_names(tmp_path):
     assert {"nu_X_Hz", "K", "rate_E_Hz", "cv_E", "V_mean_mV", "source"} <= set(table.columns)
     assert set(table.nu_X_Hz) == {20.0, 30.0, 40.0, 50.0, 60.0}
     assert table.V_mean_mV.between(-80, -55).all()
+
+
+def test_a_dry_run_lists_points_and_what_is_refused_and_writes_nothing(tmp_path):
+    text = THEORY.replace("[axes]", '[axes]\nnoise = ["diffusion", "colored"]')
+    file, before = grid(tmp_path, text), sorted(tmp_path.iterdir())
+    said, _ = command("sweep", file, "--dry-run", cwd=tmp_path)
+    lines = said.splitlines()
+    assert "noise = diffusion, nu_X = 20 Hz, K = 400: theory, 150 MB" in lines
+    refused = [line for line in lines if line.startswith("refused: ")]
+    assert len(refused) == 10 and all("instantaneous synapses" in line for line in refused)
+    assert any("estimated time" in line and "about" in line for line in lines)
+    told = json.loads(command("sweep", file, "--dry-run", "--json", cwd=tmp_path)[0])
+    assert (told["points"], told["theory"], len(told["listed"])) == (20, 10, 10)
+    assert told["core_s"] > 0 and 0 < told["time_s"] < 100
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_an_axis_and_a_result_of_one_name_are_one_column(tmp_path):
+    text = THEORY.replace("[axes]", '[axes]\nnoise = ["diffusion", "effective"]')
+    out = tmp_path / "out"
+    table = cbnet.Sweep.read(grid(tmp_path, text)).run(out, processes=1).to_dataframe()
+    assert table.columns.is_unique
+    assert set(table.noise) == {"diffusion", "effective"}
+    shown, _ = command("show", out)
+    assert sum(line.strip().startswith("theory") for line in shown.splitlines()) == 20
+
+
+def test_a_picture_names_both_values_of_zipped_axes(tmp_path):
+    from cbnet.sweeps.drawing import draw
+
+    text = THEORY.replace("[axes]", 'zipped = [["K", "tau_L"]]\n[axes]\ntau_L = ["20ms", "15ms"]')
+    figure = draw(cbnet.Sweep.read(grid(tmp_path, text)).run(tmp_path / "out", processes=1))
+    (legend,) = figure.legends
+    said = [text.get_text() for text in legend.get_texts()]
+    assert said[:2] == ["K = 400, tau_L = 20 ms", "K = 800, tau_L = 15 ms"]
+    assert all(axes.get_ylim()[1] > axes.dataLim.y1 for axes in figure.axes)
+
+
+def test_a_large_dataset_is_kept_as_zarr(tmp_path, monkeypatch):
+    pytest.importorskip("zarr", reason="needs the extra [zarr]")
+    from cbnet.sweeps import table
+
+    out, sweep = tmp_path / "out", cbnet.Sweep.read(grid(tmp_path))
+    first = sweep.run(out, processes=1)
+    assert (out / "results.nc").is_file()
+    monkeypatch.setattr(table, "_LARGE", 100)
+    assert same(sweep.run(out, processes=1).dataset, first.dataset)
+    assert not (out / "results.nc").exists()
+    assert same(cbnet.open_sweep(out / "results.zarr").dataset, first.dataset)
+    sweep.run(out, processes=1)  # replaces it
+    assert sorted(p.name for p in out.glob("results*")) == ["results.zarr"]
+    shown, err = command("show", out / "results.zarr")
+    assert "<Results of a sweep" in shown and not err
+
+
+def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
+    from cbnet.commands import progress
+
+    monkeypatch.setattr(progress, "_PERIOD", 0.0)
+    with progress.Lines() as lines:
+        lines.stage("3 of 4 computations to do")
+        lines.tell("2 of 4 finished, 1 failed, 3 s left, 0.3 GB")
+        lines.update(0.5)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["3 of 4 computations to do", "2 of 4 finished, 1 failed, 3 s left, 0.3 GB"]
 
 
 def test_a_point_that_fails_in_any_way_is_a_message():

@@ -19,7 +19,7 @@ class Silent:
         """The work that begins now."""
 
     def tell(self, text):
-        """What more there is to say about the stage."""
+        """What a stage says of itself, in place of its name and the fraction."""
 
     def update(self, fraction):
         """How much of the stage is done, from 0 to 1."""
@@ -39,10 +39,10 @@ class Lines(Silent):
     def update(self, fraction):
         """How much of the stage is done, from 0 to 1."""
         if time.monotonic() - self._last >= _PERIOD:
-            self._print(f"{self._name}: {self._more or f'{fraction:.0%}'}")
+            self._print(self._more or f"{self._name}: {fraction:.0%}")
 
     def tell(self, text):
-        """What more there is to say about the stage."""
+        """What a stage says of itself, in place of its name and the fraction."""
         self._more = text
 
     def _print(self, text):
@@ -87,7 +87,7 @@ class Bar(Silent):
             self._progress.update(self._task, completed=fraction)
 
     def tell(self, text):
-        """What more there is to say about the stage."""
+        """What a stage says of itself, in place of its name and the fraction."""
         if self._task is not None:
             self._progress.update(self._task, description=text)
 

@@ -38,8 +38,7 @@ def show(found):
     from ..sweeps.run import duration
 
     out = tables.console()
-    state = "running" if found["running"] else "not running"
-    out.print(f"sweep in {found['folder']} ({state})", style="bold", markup=False)
+    out.print(f"sweep in {found['folder']} ({_state(found)})", style="bold", markup=False)
     table = tables.grid("", "")
     table.show_header = False
     for name in ("points", "finished", "failed", "refused", "missing", "other_versions", "damaged"):
@@ -58,6 +57,14 @@ def show(found):
     list_failures(found, sys.stdout)
     for warning, count in found["warnings"].items():
         out.print(f"{count} × {warning}", markup=False)
+
+
+def _state(found):
+    if found["running"]:
+        return "running"
+    if found["missing"]:
+        return "stopped; run it again to go on"
+    return "done" + " but for what failed" * bool(found["failed"] or found["refused"])
 
 
 def list_failures(found, stream):

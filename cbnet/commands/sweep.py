@@ -13,6 +13,7 @@ EXAMPLES = (
     "cbnet sweep grid.toml --example",
     "cbnet sweep grid.toml --out grid",
 )
+_LISTED = 20  # points of --dry-run
 EXAMPLE = """\
 model = "conductance"
 run = "theory"               # "simulation", "both"
@@ -150,8 +151,11 @@ def _show_estimate(found):
     table = tables.grid("", "")
     table.show_header = False
     table.columns[1].justify = "left"
-    kinds = [f"{found[k]} {k}" for k in ("theory", "simulations") if found[k]]
+    words = (("theory", "theory", "theories"), ("simulations", "simulation", "simulations"))
+    kinds = [f"{found[k]} {one if found[k] == 1 else more}" for k, one, more in words if found[k]]
     table.add_row("points", f"{found['points']} ({', '.join(kinds) or 'nothing to compute'})")
+    for name, text in found["axes"].items():
+        table.add_row(f"axis {name}", text)
     table.add_row("memory of the largest", tables.size(int(found["memory_MB"] * 1e6)))
     table.add_row(
         f"memory of {found['processes']} side by side",
@@ -161,5 +165,12 @@ def _show_estimate(found):
     table.add_row("calibration", found["calibration"])
     table.add_row("refused", str(len(found["refused"])))
     out.print(table)
+    for one in found["listed"][:_LISTED]:
+        kinds = ", ".join(one["kinds"])
+        if one["N"] is not None:
+            kinds += f" of {one['N']} neurons"
+        print(f"{one['point']}: {kinds}, {tables.size(int(one['memory_MB'] * 1e6))}")
+    if len(found["listed"]) > _LISTED:
+        print(f"and {len(found['listed']) - _LISTED} more points (--json lists all)")
     for one in found["refused"]:
-        out.print(f"{one['point']} ({one['kind']}): {one['reason']}", markup=False)
+        print(f"refused: {one['point']} ({one['kind']}): {' '.join(one['reason'].split())}")

@@ -233,21 +233,44 @@ def show_sweep(found):
     if len(frame):
         axes = [c for c in frame.columns if _is_axis(c, found.dataset)]
         shown = [c for c in _COLUMNS if c in frame and c not in axes]
-        table = grid("source", *axes, *shown)
+        table = grid("source", *map(_two_lines, (*axes, *shown)))
+        table.collapse_padding = True
         for _, row in frame.head(_ROWS).iterrows():
             cells = [value(_shown(row[c])) for c in axes]
             for c in shown:
                 stem, _, unit = c.rpartition("_")
                 error = f"{stem}_sem_{unit}" if unit in _UNITS else f"{c}_sem"
                 sem = _shown(row.get(error)) if row["source"] == "simulation" else None
-                cells.append(value(_shown(row[c]), sem, digits=5))
+                show = rate if c.startswith("rate_") else value
+                cells.append(show(_shown(row[c]), sem, digits=5, sem_digits=1))
             table.add_row(row["source"], *cells)
+        _fit(out, table, len(axes) + 1)
         out.print(table)
         if len(frame) > _ROWS:
             out.print(f"and {len(frame) - _ROWS} rows more (--json has all)")
     for one in found.failures:
         text = " ".join(one["message"].split())
         out.print(f"failed: {one['point']} ({one['kind']}): {text}", markup=False)
+
+
+def _two_lines(column):
+    """The header of a column: a name, and its unit below."""
+    unit = next((u for u in _UNITS if column.endswith(f"_{u}")), "")
+    return f"{column.removesuffix(f'_{unit}')}\n{unit.replace('_per_', '/')}"
+
+
+def _fit(out, table, fixed):
+    """Make room for a table: a file is as wide as need be, a terminal drops the last columns."""
+    needed = out.measure(table, options=out.options.update(width=1000)).maximum
+    if not out.is_terminal:
+        out.width = max(out.width, needed)
+        return
+    dropped = []
+    while needed > out.width and len(table.columns) > fixed + 1:
+        dropped.append(table.columns.pop().header.replace("\n", " ").strip())
+        needed = out.measure(table, options=out.options.update(width=1000)).maximum
+    if dropped:
+        out.print(f"not shown here: {', '.join(reversed(dropped))} (--json has all)", markup=False)
 
 
 def _is_axis(column, dataset):

@@ -7,9 +7,12 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..parameters import Entry, nearest, to_quantity, unit
+from . import rules
 
 # What may be an axis beside the parameters of the model.
 SETTINGS = ("model", "noise", "scaling", "N", "N_E", "dt", "initial")
+LAWS = ("sqrt", "inverse", "log", "preserving", "none")
+_SIZES = {"N": 2, "N_E": 1}
 _RANGES = ("linspace", "logspace")
 _DIGITS = 12  # of a value in a range: it is the same one in a range with more values
 
@@ -51,8 +54,8 @@ def entry_of(name, models, label):
     """The table's row that says how values of an axis are read; None for words."""
     if name == "dt":
         return Entry("dt", None, "ms", above=0)
-    if name == "N":
-        return Entry("N", None, integer=True, at_least=2)
+    if name in _SIZES:
+        return Entry(name, None, integer=True, at_least=_SIZES[name])
     if name in SETTINGS:
         return None
     population, _, plain = name.rpartition(".")
@@ -92,9 +95,9 @@ def values_of(name, given, models, label):
         )
     if not len(given):
         raise ParameterError(f"{label}: got an empty list; expected one value or more")
-    if entry is None:
+    if entry is None or (name in _SIZES and any(isinstance(value, str) for value in given)):
         found = [_word(name, value, f"{label}[{i}]") for i, value in enumerate(given)]
-        shown = ""
+        entry, shown = None, ""
     else:
         found = [entry.parse(_plain(value), f"{label}[{i}]") for i, value in enumerate(given)]
         shown = entry.unit
@@ -110,11 +113,30 @@ def _plain(value):
 
 
 def _word(name, value, label):
-    if name == "N_E" and isinstance(value, int) and not isinstance(value, bool):
+    """A word that some point may use, or ParameterError."""
+    if name in _SIZES:
+        rules.check(value, label)
         return str(value)
     if not isinstance(value, str) or not value:
         raise ParameterError(f"{label}: got {value!r}; expected a word in quotes")
+    if name == "scaling" and value not in LAWS:
+        expected = ", ".join(map(repr, LAWS))
+        raise ParameterError(
+            f"{label}: got {value!r}; expected {expected} ({nearest(value, LAWS)})"
+        )
+    if name == "initial":
+        initial(value, label)
     return value
+
+
+def initial(value, label):
+    """An initial potential: one of three words, or V."""
+    if value in ("uniform", "low", "high"):
+        return value
+    try:
+        return Entry("initial", None, unit="mV").parse(value, label)
+    except ParameterError as error:
+        raise ParameterError(f"{error}; or 'uniform', 'low', 'high'") from None
 
 
 def _range(name, given, entry, label):

@@ -1,17 +1,17 @@
 """How much time a sweep will take, from a short measurement on this machine."""
 
-import contextlib
 import time
-import warnings
 
 import numpy as np
 
-from ..errors import CbnetError
 from . import plan, tasks
 from .local import cores
+from .worker import Worker
 
 _SHORT_S = 0.3  # of computing, about
 _NETWORKS = 32  # of white-noise theory, which are solved together
+_LONGEST_S = 10.0  # in which a theory is tried
+_FEW = 8  # values of an axis that are told one by one
 _COMPILE_S = 30.0  # where no compilation was seen
 
 
@@ -27,64 +27,136 @@ def estimate(planned, processes=None):
     Returns
     -------
     dict
-        ``points``, ``computations``, ``refused`` (list of point, kind, reason), ``memory_MB``
-        (largest of one simulation), ``memory_together_MB`` (of the largest that run side by side),
-        ``core_s``, ``time_s``, ``processes``, ``programs`` (to compile), ``calibration`` in words.
+        ``points``, ``axes`` (values in words, by dimension), ``listed`` (point, kinds, N and
+        memory_MB of each that can be computed), ``computations``, ``refused`` (list of point, kind,
+        reason), ``memory_MB`` (largest of one), ``memory_together_MB`` (of the largest that run
+        side by side), ``core_s``, ``time_s``, ``processes``, ``programs`` (to compile),
+        ``calibration`` in words.
     """
     processes = processes or cores()
     theory = [u for u in planned.units if u.kind == "theory"]
     simulations = [u for u in planned.units if u.kind == "simulation"]
-    said, seconds, largest = [], 0.0, 0.0
-    if theory:
-        each, words = _theory(planned.grid, theory)
-        seconds, largest = each * len(theory), each
-        said.append(words)
-    programs = 0
-    if simulations:
-        costs, compiling, programs, words = _simulations(simulations)
-        seconds += float(costs.sum()) + compiling
-        largest = max(largest, float(costs.max()))
-        said.append(words)
+    said, seconds, largest, programs = [], 0.0, 0.0, 0
+    trial = _Trial()
+    try:
+        if theory:
+            seconds, largest, words = _theory(planned.grid, theory, processes, trial)
+            said.append(words)
+        if simulations:
+            costs, compiling, programs, words = _simulations(simulations, trial)
+            seconds += float(costs.sum()) + compiling
+            largest = max(largest, float(costs.max()))
+            said.append(words)
+    finally:
+        trial.end()
     memory = sorted((u.memory for u in planned.units), reverse=True)
     grid = planned.grid
     return {
         "points": int(np.prod(grid.shape)),
+        "axes": {axis.dimension: _extent(grid, axis) for axis in grid.axes},
+        "listed": _listed(planned),
         "theory": len(theory),
         "simulations": len(simulations),
         "computations": len(planned.units),
         "refused": [
-            {"point": plan.label(grid, point), "kind": what, "reason": why}
+            {"point": plan.label(grid, point.setting), "kind": what, "reason": why}
             for point, what, why in planned.refused
         ],
         "memory_MB": memory[0] / 1e6 if memory else 0.0,
         "memory_together_MB": sum(memory[:processes]) / 1e6,
         "core_s": seconds,
-        "time_s": max(seconds / processes, largest),
+        "time_s": trial.start_s + max(seconds / processes, largest),
         "processes": processes,
         "programs": programs,
         "calibration": "; ".join(said),
     }
 
 
-def _theory(grid, units):
-    """Seconds of one theory on one core."""
-    count = 1 if units[0].cost > 0.01 else _NETWORKS
-    chosen = units[:: max(1, len(units) // count)][:count]
-    networks = [u.point.params for u in chosen if u.noise == chosen[0].noise]
-    networks = [p for p in networks if p.model is networks[0].model]
-    task = tasks.theory(grid.subject, networks, chosen[0].noise, grid.rtol)
-    tasks.run(task | {"changes": task["changes"][:1], "points": 1})  # derives the functions
-    started = time.perf_counter()
-    with contextlib.suppress(CbnetError):  # it took its time all the same
-        tasks.run(task)
-    each = (time.perf_counter() - started) / len(networks)
-    return each, f"{each * 1e3:.3g} ms a theory"
+def _listed(planned):
+    """Every point that is not refused altogether, with the memory of what it needs."""
+    found = {}
+    for unit in planned.units:
+        for place in unit.places:
+            index = place[: len(planned.grid.axes)]
+            one = found.setdefault(index, {"kinds": [], "N": None, "memory_MB": 0.0})
+            if unit.kind not in one["kinds"]:
+                one["kinds"].append(unit.kind)
+            if unit.kind == "simulation":
+                one["N"] = unit.point.N
+            one["memory_MB"] = max(one["memory_MB"], unit.memory / 1e6)
+    grid = planned.grid
+    return [
+        {"point": plan.label(grid, grid.setting(index)), **found[index]} for index in sorted(found)
+    ]
 
 
-def _simulations(units):
+def _extent(grid, axis):
+    """The values of an axis in words: all of a few, or the ends of many."""
+    told = []
+    for name, values in zip(axis.names, axis.values, strict=True):
+        some = values if len(values) <= _FEW else (values[0], values[-1])
+        words = [plan.shown(grid, name, value) for value in some]
+        text = ", ".join(words)
+        if len(values) > _FEW:
+            text = f"{len(values)} values from {' to '.join(words)}"
+        told.append(f"{name}: {text}" if len(axis.names) > 1 else text)
+    return "; ".join(told)
+
+
+class _Trial:
+    """A process like those of the sweep, that tries some of its tasks."""
+
+    def __init__(self):
+        self._worker, self.start_s = Worker(), 0.0
+
+    def run(self, task, seconds=None):
+        """Seconds that a task takes, what came of it, and its content; at most so long."""
+        started = time.perf_counter()
+        self._worker.link.send(task)
+        if self._worker.link.poll(seconds):
+            kind, content = self._worker.link.recv()
+        else:
+            self.end()
+            self._worker, kind, content = Worker(), "unfinished", None
+        return time.perf_counter() - started, kind, content
+
+    def warm(self, task):
+        """Run a task for what comes with the first one of its kind: imports, and a program."""
+        wall, kind, content = self.run(task)
+        build_s = content["about"][0].get("build_s", 0.0) if kind == "done" else 0.0
+        self.start_s = max(self.start_s, wall - build_s)
+        return build_s
+
+    def end(self):
+        """Stop the process."""
+        self._worker.end()
+
+
+def _theory(grid, units, processes, trial):
+    """Seconds of all theories and of the longest task, and what was measured."""
+    seconds, longest, told = 0.0, 0.0, []
+    for (_, noise, _), members in plan.theories(units).items():
+        size = plan.together(members, processes)
+        count = min(size, _NETWORKS, len(members))
+        middle = (len(members) // count) // 2
+        networks = [u.point.params for u in members[middle :: len(members) // count][:count]]
+        task = tasks.theory(grid.subject, networks, noise, grid.rtol)
+        wall, outcome, _ = trial.run(task, _LONGEST_S)
+        if wall < _LONGEST_S / 2:
+            first, (wall, outcome, _) = wall, trial.run(task, _LONGEST_S)
+            trial.start_s = max(trial.start_s, first - wall)
+        each = wall / len(networks)
+        seconds += each * len(members)
+        longest = max(longest, each * min(size, len(members)))
+        more = "more than " if outcome == "unfinished" else ""
+        told.append(f"{more}{each:.2g} s a theory of {noise} noise")
+    return seconds, longest, "; ".join(told)
+
+
+def _simulations(units, trial):
     """Seconds of every simulation, of compiling, programs to compile, and what was measured."""
     from .. import cache
-    from ..simulation import building, structure, workshop
+    from ..simulation import building, structure
 
     small = min(units, key=lambda unit: unit.cost)
     options = {**small.options, "record": 0}
@@ -101,35 +173,33 @@ def _simulations(units):
         keys.setdefault(structure.of_job(job).key, job)
     compiled = building.compiler_missing() == ""
     missing = [key for key in keys if compiled and not _is_cached(cache, key)]
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        started = time.perf_counter()
-        job = tasks.prepared(small.point.params, small.point.N, small.seed, options)
-        (result,) = workshop.run_jobs([job])
-        wall = time.perf_counter() - started - result.build_s
+    task = tasks.simulation(small.point.params, small.point.N, small.seed, options, ())
+    build_s = trial.warm(task)
+    wall, outcome, content = trial.run(task)
+    costs, programs = np.array([unit.cost for unit in units]), len(missing)
+    if outcome != "done":
+        return costs, _COMPILE_S * programs, programs, f"a short simulation failed: {content}"
+    about = content["about"][0]
+    rates = (float(content["arrays"][f"rate_{p}"][0]) for p in "EI")
     # rates are those of the smallest network everywhere: nothing better is known before
-    rate = 0.8 * float(result.in_si("rate_E")) + 0.2 * float(result.in_si("rate_I"))
-    short = plan.cost_of(job, rate) - plan.cost_of(job, 0.0)
-    work = 1e-9 * plan._NS_STEP * job.layout.N * (job.duration + job.transient) / job.dt + short
-    factor = max(result.simulate_s, 1e-3) / work
-    overhead = max(0.01, wall - result.simulate_s - result.wire_s)
-    costs = []
-    for unit in units:
-        step = unit.options["dt"] or job.dt
-        one = tasks.prepared(
-            unit.point.params, unit.point.N, 0, {**unit.options, "dt": min(step, _shortest(unit))}
-        )
-        work = plan.cost_of(one, rate) - plan._POINT_S
-        costs.append(overhead + factor * work)
-    building_s = max(result.build_s, 1.0) if result.build_s > 1 else _COMPILE_S
-    compiling = building_s * max(0, len(missing) - (result.build_s > 1))
+    rate = sum(share * r for share, r in zip((0.8, 0.2), rates, strict=True))
+    overhead = max(0.01, wall - about["simulate_s"] - about["wire_s"])
+    dt = float(content["arrays"]["dt"][0])
+    job = tasks.prepared(small.point.params, small.point.N, small.seed, {**options, "dt": dt})
+    work = plan.cost_of(job, rate) - plan.wiring_of(job)
+    factor = max(about["simulate_s"], 1e-3) / work
+    for k, unit in enumerate(units):
+        step = min(unit.options["dt"] or dt, _shortest(unit))
+        one = tasks.prepared(unit.point.params, unit.point.N, 0, {**unit.options, "dt": step})
+        costs[k] = overhead + factor * (plan.cost_of(one, rate) - plan._POINT_S)
+    each = build_s if build_s > 1 else _COMPILE_S
     words = (
-        f"{job.layout.N} neurons for {job.duration + job.transient:g} s: "
-        f"{result.simulate_s:.2g} s, {overhead:.2g} s around it, at {rate:.3g} Hz (taken for all)"
+        f"{job.layout.N} neurons for {job.duration + job.transient:.3g} s: "
+        f"{about['simulate_s']:.2g} s, {overhead:.2g} s around it, at {rate:.3g} Hz (taken for all)"
     )
     if missing:
-        words += f"; {len(missing)} program{'s' * (len(missing) > 1)} to compile"
-    return np.array(costs), compiling, len(missing), words
+        words += f"; {programs} program{'s' * (programs > 1)} to compile"
+    return costs, each * (programs - (build_s > 1)), programs, words
 
 
 def _shortest(unit):

@@ -4,6 +4,7 @@ import numpy as np
 import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import NullLocator
 
 from .. import plotting
 from ..errors import ParameterError
@@ -14,6 +15,8 @@ _SWEPT = (
     (("cv_E", "cv"), "CV of intervals"),
     (("V_sd",), "sd of voltage (mV)"),
 )
+_TICKS = 5
+_LETTERS = 30  # of all the words below an axis, until they are slanted
 _LINES = 6  # values of a second axis up to which it is lines rather than a map
 
 
@@ -72,6 +75,14 @@ def _along(data, dim):
     return array.values / factor, label + "".join(f", {c}" for c in names if c != name), False
 
 
+def _told(coordinate):
+    """Name and value of one place along an axis."""
+    found, inside = coordinate.values[()], coordinate.attrs.get("shown_in", "")
+    if not isinstance(found, str):
+        found = f"{found / _factor(coordinate):g}"
+    return f"{coordinate.name} = {found} {inside}".strip()
+
+
 def _is_words(data, dim):
     return _along(data, dim)[2]
 
@@ -81,6 +92,14 @@ def _spaced_by_factors(x):
         return False
     steps, ratios = np.diff(x), np.diff(np.log(x))
     return bool(np.ptp(ratios) / abs(ratios.mean()) < np.ptp(steps) / abs(steps.mean()))
+
+
+def _logarithmic(axis, x):
+    """A logarithmic axis with some of the values themselves as ticks."""
+    getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+    axis.set_minor_locator(NullLocator())
+    some = x[:: -(-len(x) // _TICKS)]
+    axis.set_ticks(some, [f"{value:.{4 if value >= 1 else 3}g}" for value in some])
 
 
 def _curves(data, panels, dims, few):
@@ -99,16 +118,18 @@ def _curves(data, panels, dims, few):
         for k, shade in enumerate(shades):
             mine = data if lines is None else data.isel({lines: k})
             if kind == "theory":
-                _theory_line(axes, mine, name, x, along, shade)
+                _theory_line(axes, mine, name, x, along, shade, "" if words else "-")
             else:
                 _simulated(axes, mine, name, x, along, shade)
         axes.set(xlabel=x_label, ylabel=label)
     for axes in grid:
         if words:
-            axes.set_xticks(x, data[x_label].values)
+            names = data[x_label].values
+            axes.set_xticks(x, names, rotation=30 * (sum(map(len, names)) > _LETTERS))
         elif _spaced_by_factors(x):
-            axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+            _logarithmic(axes.xaxis, x)
+        top = axes.dataLim.y1
+        axes.set_ylim(0, 1.05 * top if top > 0 else None)
     _sweep_legend(figure, data, lines, shades, {kind for _, kind, _ in panels})
     return figure
 
@@ -118,14 +139,15 @@ def _factor(array):
     return unit(shown)[0] if shown else 1.0
 
 
-def _theory_line(axes, data, name, x, along, shade):
+def _theory_line(axes, data, name, x, along, shade, style):
     array = data[name] / _factor(data[name])
     stable = data.get("theory_stable")
     one = "fixed_point" not in array.dims
     if not one and stable is not None and (stable.sum("fixed_point") == 1).all():
         array, one = array.where(stable == 1).max("fixed_point"), True
     if one:
-        axes.plot(x, array.transpose(along).values, color=shade)
+        marker = "" if style else "_"  # between words there is nothing to join
+        axes.plot(x, array.transpose(along).values, color=shade, ls=style, marker=marker, ms=12)
         if stable is None or "fixed_point" not in stable.dims:
             return
         array, stable = data[name] / _factor(data[name]), stable.where(stable != 1)
@@ -166,19 +188,21 @@ def _simulated(axes, data, name, x, along, shade):
 def _sweep_legend(figure, data, lines, shades, kinds):
     handles = []
     if lines is not None:
-        values, label, words = _along(data, lines)
-        named = data[label].values if words else [f"{v:g}" for v in values]
-        name, _, inside = label.partition(" (")
-        inside = "" if words else inside.rstrip(")")
+        names = [c for c in data.coords if data[c].dims == (lines,)]
         handles += [
-            Line2D([], [], color=shade, lw=2.5, label=f"{name} = {v} {inside}".strip())
-            for v, shade in zip(named, shades, strict=True)
+            Line2D([], [], color=shade, lw=2.5, label=", ".join(_told(data[c][k]) for c in names))
+            for k, shade in enumerate(shades)
         ]
     if "theory" in kinds:
-        handles.append(Line2D([], [], color="0.2", label="theory (open: unstable)"))
+        label = "theory (open: unstable)" if _some_unstable(data) else "theory"
+        handles.append(Line2D([], [], color="0.2", label=label))
     if "simulation" in kinds:
         handles.append(Line2D([], [], ls="", marker="o", color="0.2", label="simulation ±2 s.e."))
     figure.legend(handles=handles, loc="outside upper center", ncols=4)
+
+
+def _some_unstable(data):
+    return "theory_stable" in data and bool((data["theory_stable"] == 0).any())
 
 
 def _maps(data, panels, dims):
@@ -201,9 +225,9 @@ def _maps(data, panels, dims):
         figure.colorbar(image, ax=axes, label=label)
         axes.set_title(kind, loc="left")
         if _spaced_by_factors(x):
-            axes.set_xscale("log")
+            _logarithmic(axes.xaxis, x)
         if _spaced_by_factors(y):
-            axes.set_yscale("log")
+            _logarithmic(axes.yaxis, y)
     for axes in grid[-1]:
         axes.set_xlabel(x_label)
     for axes in grid[:, 0]:

@@ -94,14 +94,17 @@ class Grid:
         """Whether networks are simulated."""
         return self.run != "theory"
 
+    def setting(self, index):
+        """What the axes set at one place: a dict."""
+        found = {}
+        for axis, k in zip(self.axes, index, strict=True):
+            found |= axis.at(k)
+        return found
+
     def points(self):
         """Every point, in the order of the axes; a point that cannot be used says why."""
-        columns = [[axis.at(k) for k in range(len(axis))] for axis in self.axes]
-        indices = itertools.product(*(range(len(axis)) for axis in self.axes))
-        for index, parts in zip(indices, itertools.product(*columns), strict=True):
-            setting = {}
-            for part in parts:
-                setting |= part
+        for index in itertools.product(*(range(len(axis)) for axis in self.axes)):
+            setting = self.setting(index)
             try:
                 params = self._parameters(setting)
                 resolved = _resolved(params)

@@ -13,6 +13,7 @@ _BATCH = 1024  # networks of theory that are solved together
 _NS_STEP, _NS_EVENT = 2.0, 1.0  # of one thread, roughly: only ratios matter before a calibration
 _NS_SYNAPSE = 12.0
 _POINT_S = 0.15  # choosing a time step, starting a process, statistics
+_ALONE = 0.01  # s from which a theory is a task of its own
 _RATE = 20.0  # Hz, where nothing is known about a network
 # What an answer does not depend on.
 _NOT_OF_NETWORK = ("r_E", "r_I")
@@ -55,7 +56,7 @@ class Unit:
 
     def label(self, grid):
         """The point in words, for lists of failures."""
-        return label(grid, self.point, self.seed)
+        return label(grid, self.point.setting, self.seed)
 
 
 @dataclass(frozen=True)
@@ -76,18 +77,21 @@ class Plan:
     refused: list
 
 
-def label(grid, point, seed=None):
+def label(grid, setting, seed=None):
     """``K = 400, nu_X = 30 Hz, seed = 1``."""
-    from .axes import entry_of
-
-    models = [base.model for base in grid.bases.values()]
-    words = []
-    for name, value in point.setting.items():
-        entry = entry_of(name, models, name)
-        words.append(f"{name} = {value if entry is None else entry.show(value)}")
+    words = [f"{name} = {shown(grid, name, value)}" for name, value in setting.items()]
     if seed is not None:
         words.append(f"seed = {seed}")
     return ", ".join(words)
+
+
+def shown(grid, name, value):
+    """A value of an axis with its unit."""
+    from .axes import entry_of
+
+    if isinstance(value, str):
+        return value
+    return entry_of(name, [base.model for base in grid.bases.values()], name).show(value)
 
 
 def make(grid, memory=None):
@@ -110,7 +114,9 @@ def make(grid, memory=None):
             refused.append((point, grid.run, point.refusal))
             continue
         if grid.theory:
-            _add_theory(grid, point, units)
+            problem = _add_theory(grid, point, units)
+            if problem:
+                refused.append((point, "theory", problem))
         if grid.simulation:
             problem = _add_simulations(grid, point, memory, units)
             if problem:
@@ -131,19 +137,25 @@ def _replaced(unit, **changes):
 
 
 def _add_theory(grid, point, units):
-    from ..theory import _methods
+    """Why a point has no theory, or nothing."""
+    from ..theory import _methods, colored_noise
+    from ..theory.batch import batched
 
     noise = point.setting.get("noise", grid.noise)
     method = _methods.choose(noise, point.params)
+    if method.filtered and not _methods.has_filters(point.params):
+        return colored_noise.without_filters(method.name)
     left_out = _NOT_OF_THEORY[grid.subject]
     rtol = grid.rtol if grid.rtol is None else float(grid.rtol)
     model = identity.of_model(point.params.model)
     values = identity.of_values(point.resolved, left_out)
     who = identity.digest("theory", grid.subject, model, values, method.name, rtol)
-    cost = 4.0 if method.costly else 1e-3
-    if grid.subject == "neuron":
-        cost /= 20
+    network = grid.subject == "network"
+    cost = (4.0 if network else 0.2) if method.costly else 5e-4
+    if network and cost < _ALONE and not batched(point.params, method.name):
+        cost = 0.5
     _merge(units, Unit("theory", who, (point.index,), point, noise=method.name, cost=cost))
+    return ""
 
 
 def _add_simulations(grid, point, memory, units):
@@ -191,7 +203,12 @@ def cost_of(job, rate=_RATE):
     steps = (job.duration + job.transient) / job.dt
     events = job.layout.synapses * rate * (job.duration + job.transient)
     work = _NS_STEP * steps * job.layout.N + _NS_EVENT * events
-    return _POINT_S + 1e-9 * (work + _NS_SYNAPSE * job.layout.synapses)
+    return wiring_of(job) + 1e-9 * work
+
+
+def wiring_of(job):
+    """Those of them that are spent before and after its steps."""
+    return _POINT_S + 1e-9 * _NS_SYNAPSE * job.layout.synapses
 
 
 def total_memory():
@@ -219,6 +236,23 @@ def has(record, needed):
     return all(name in record.arrays for name in needed)
 
 
+def theories(units):
+    """Theories by what a task of some of them needs: model, noise, cost of each."""
+    groups = {}
+    for unit in units:
+        if unit.kind == "theory":
+            key = unit.point.params.model.name, unit.noise, unit.cost
+            groups.setdefault(key, []).append(unit)
+    return groups
+
+
+def together(members, workers):
+    """How many of these theories are one task."""
+    if members[0].cost > _ALONE:
+        return 1
+    return int(np.clip(-(-len(members) // max(1, workers)), 64, _BATCH))
+
+
 def bundles(grid, units, workers=1):
     """Tasks for these units: one for each simulation, theory in batches.
 
@@ -227,19 +261,15 @@ def bundles(grid, units, workers=1):
     list of (task, list of Unit)
         The longest first, so that the last ones to finish are short.
     """
-    found, groups = [], {}
+    found = []
     more = arrays(grid)
     for unit in units:
         if unit.kind == "simulation":
             point = unit.point
             task = tasks.simulation(point.params, point.N, unit.seed, unit.options, more)
             found.append((task, [unit]))
-        else:
-            groups.setdefault((unit.point.params.model.name, unit.noise), []).append(unit)
-    for (_, noise), members in groups.items():
-        alone = members[0].cost > 0.01
-        share = -(-len(members) // max(1, workers))
-        size = 1 if alone else int(np.clip(share, 64, _BATCH))
+    for (_, noise, _), members in theories(units).items():
+        size = together(members, workers)
         for first in range(0, len(members), size):
             part = members[first : first + size]
             networks = [unit.point.params for unit in part]

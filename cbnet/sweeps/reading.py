@@ -11,7 +11,7 @@ from ..library import find_model, load
 from ..model import Model
 from ..parameters import Entry, nearest
 from . import keep, rules
-from .axes import make_axes
+from .axes import LAWS, SETTINGS, initial, make_axes
 from .grid import Grid
 
 RUNS = ("theory", "simulation", "both")
@@ -21,7 +21,6 @@ _WORDS = {
     "storage": ("auto", "stored", "bitmap", "procedural"),
     "arrivals": ("random", "brian2"),
 }
-_LAWS = ("sqrt", "inverse", "log", "preserving")
 KEYS = (
     *("model", "parameters", "axes", "zipped", "seeds", "run", "subject", "noise", "rtol"),
     *("N", "N_E", "fraction_excitatory", "scaling", "duration", "transient", "dt", "record"),
@@ -77,6 +76,13 @@ def make(given, where="", folder=None):
             raise ParameterError(
                 f"{where}{key}: got {given[key]!r}; expected a table [{key}] of NAME = VALUE"
             )
+    for key in ("parameters", "axes"):
+        misplaced = [k for k in given.get(key, {}) if k in KEYS and k not in SETTINGS]
+        if misplaced:
+            raise ParameterError(
+                f"{where}{key}.{misplaced[0]}: got a key of the sweep itself; write it above the "
+                "first table in brackets"
+            )
     axes = {
         name: v for k, x in given.get("axes", {}).items() for name, v in _flat(k, x, ranges=True)
     }
@@ -92,9 +98,10 @@ def make(given, where="", folder=None):
         raise ParameterError(
             f"{where}subject: got 'neuron' with run = {run!r}; expected run = 'theory'"
         )
-    scaling = _choice(given, "scaling", (*_LAWS, "none"), None, where)
-    if (scaling or "scaling" in sets) and "K" not in sets:
-        raise ParameterError(f"{where}scaling: got {scaling!r} without an axis K; expected one")
+    scaling = _choice(given, "scaling", LAWS, None, where)
+    if (scaling not in (None, "none") or "scaling" in sets) and "K" not in sets:
+        got = repr(scaling) if scaling else "an axis"
+        raise ParameterError(f"{where}scaling: got {got} without an axis K; expected one")
     grid = Grid(
         bases=bases,
         axes=made,
@@ -212,14 +219,7 @@ def _options(given, where):
     for key, words in _WORDS.items():
         options[key] = _choice(given, key, words, words[0], where)
     options["record"] = _record(given.get("record", 0), f"{where}record")
-    initial = given.get("initial", "uniform")
-    if initial not in ("uniform", "low", "high"):
-        label = f"{where}initial"
-        try:
-            initial = Entry("initial", None, unit="mV").parse(initial, label)
-        except ParameterError as error:
-            raise ParameterError(f"{error}; or 'uniform', 'low', 'high'") from None
-    options["initial"] = initial
+    options["initial"] = initial(given.get("initial", "uniform"), f"{where}initial")
     return options
 
 

@@ -45,7 +45,7 @@ def describe(store, planned, contents=None):
     }
     other = [one for one in units if one in contents.other and one not in contents.finished]
     refused = [
-        {"point": label(grid, point), "kind": what, "message": why}
+        {"point": label(grid, point.setting), "kind": what, "message": why}
         for point, what, why in planned.refused
     ]
     progress = store.progress()

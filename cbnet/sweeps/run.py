@@ -1,5 +1,6 @@
 """Running a plan: what is missing, side by side, kept as it finishes."""
 
+import importlib
 import time
 
 from . import identity, plan, records
@@ -97,7 +98,7 @@ class _Run:
         ]
         self.attempts = {one: about["attempts"] for one, about in known.items()}
         if todo:
-            self.progress.stage(f"{len(todo)} of {len(units)} computations")
+            self.progress.stage(f"{len(todo)} of {len(units)} computations to do")
             self.cost_all = sum(unit.cost for unit in todo)
             self._work(executor, todo)
         self._note(None)
@@ -120,6 +121,8 @@ class _Run:
         waiting = dict(enumerate(plan.bundles(self.plan.grid, todo, crew.processes)))
         running = {}
         self.started = time.monotonic()
+        self._start(crew, waiting, running)
+        importlib.import_module("xarray")  # for the dataset, while the processes begin
         while waiting or running:
             self._start(crew, waiting, running)
             for key, kind, content in crew.wait(0.5):

@@ -1,6 +1,7 @@
 """Spike trains of a sweep as Neo objects, and as an NWB file."""
 
 import datetime
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,9 @@ def write_nwb(found, path):
     )
     block.rec_datetime = datetime.datetime.now(datetime.UTC)
     writer = _module("neo.io").NWBIO(str(path), mode="w")
-    writer.write(block)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)  # of Neo's calls of pynwb
+        writer.write(block)
     if hasattr(writer, "close"):
         writer.close()
     return path

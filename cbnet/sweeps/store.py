@@ -160,7 +160,8 @@ class Store:
         tag = identity.tag(record.kind, record.made)
         with self.explained():
             records.write(self.folder / _POINTS / f"{name}-{tag}.points", record.to_bytes())
-            for one in record.identities:
+            failures = any((self.folder / _FAILED).iterdir())
+            for one in record.identities if failures else ():
                 self._failure(one).unlink(missing_ok=True)
 
     def _failure(self, one):

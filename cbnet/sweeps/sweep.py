@@ -186,7 +186,8 @@ def open_sweep(path):
     if path.suffix == ".zarr":
         import xarray as xr
 
-        return table.Results.from_xarray(xr.open_zarr(path, decode_times=False).load())
+        stored = xr.open_zarr(path, decode_times=False, consolidated=False)
+        return table.Results.from_xarray(stored.load())
     from ..results import load
 
     return load(path)

@@ -83,6 +83,9 @@ class Results:
                     frame[name] = frame[name].map(lambda x: float(f"{x:.15g}"))
                     plain = f"{plain}_{inside.replace('/', '_per_')}"
                 shown[name] = plain
+            # what an axis sets is not said again as a result
+            axes = {shown.get(name, name) for name in self.dataset.coords}
+            frame = frame.drop(columns=[n for n in names if n in shown and shown[n] in axes])
             frame = frame.rename(columns=shown)
             parts.append(frame.assign(source=source))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
@@ -283,7 +286,7 @@ def _save_netcdf(dataset, path):
 def _save_zarr(dataset, path):
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
     try:
-        dataset.to_zarr(temporary / "new", mode="w")
+        dataset.to_zarr(temporary / "new", mode="w", consolidated=False)
         if path.exists():
             path.rename(temporary / "old")
         (temporary / "new").rename(path)

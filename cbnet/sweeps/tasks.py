@@ -28,6 +28,8 @@ def run(task):
         ``rows``: which points of the task; ``arrays`` with a first dimension of that length;
         ``about``: for each of them seconds and warnings; ``failed``: messages of the others.
     """
+    if task["what"] == "simulation":
+        import brian2  # noqa: F401  which redirects warnings when it is first imported
     started = time.perf_counter()
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")

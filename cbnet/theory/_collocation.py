@@ -29,7 +29,6 @@ class Operator:
     def __init__(self, A, B2, h, order, width):
         _, self._C, C_inverse, self._b = radau(order)
         self._h, self._half = h, B2 / 2
-        shape = A.shape
         s = slope(A, B2, width)
         psi = self._integral(s)
         self._stiff = np.nonzero(psi[..., -1] < _STIFF)
@@ -38,24 +37,51 @@ class Operator:
         self.g1 = np.exp(np.minimum(psi, 600.0))
         # s (B²/2)⁻¹ e^-Ψ; noise may vanish at the edge of the domain
         self._weight = 1 / (np.maximum(self._half, 5e-41 * width**2) * self.g1)
-        self._inverse = None
         if self._stiff[0].size:
-            half, drift = self._half[self._stiff], A[self._stiff]
-            scale = (half / h[self._stiff][:, None])[:, :, None]
-            matrix = scale * C_inverse
-            diagonal = np.arange(shape[-1])
-            matrix[:, diagonal, diagonal] += drift
-            self._inverse = np.linalg.inv(matrix)
-            start = scale[..., 0] * C_inverse.sum(1)
-            self.g1[self._stiff] = (self._inverse @ start[..., None])[..., 0]
+            self._factor(A[self._stiff], C_inverse)
+
+    def _factor(self, drift, C_inverse):
+        """LU of (B²/2h) C⁻¹ + A in all stiff panels at once, the panels along the last axis.
+
+        Where the drift is not negative, as it is where Ψ falls, a diagonal matrix times this one
+        has a positive symmetric part (Radau IIA is algebraically stable): no pivots are needed.
+        """
+        scale = (self._half[self._stiff] / self._h[self._stiff][:, None]).T
+        mixed = np.flatnonzero((drift < 0).any(1))
+        self._mixed, self._inverse = mixed, None
+        matrix = scale[:, None] * C_inverse[:, :, None]
+        diagonal = np.arange(len(scale))
+        matrix[diagonal, diagonal] += drift.T
+        if mixed.size:
+            self._inverse = np.linalg.inv(matrix[:, :, mixed].transpose(2, 0, 1))
+            matrix[:, :, mixed] = np.eye(len(scale))[:, :, None]
+        for k in diagonal[:-1]:
+            rest = slice(k + 1, None)
+            matrix[rest, k] /= matrix[k, k]
+            matrix[rest, rest] -= matrix[rest, k, None] * matrix[k, rest]
+        self._lu = matrix
+        self.g1[self._stiff] = self._solved(scale * C_inverse.sum(1)[:, None])
+
+    def _solved(self, right):
+        """y at the nodes of stiff panels, shape (panels, nodes), from sources (nodes, panels)."""
+        y = right.copy()
+        last = len(y) - 1
+        for k in range(last):
+            y[k + 1 :] -= self._lu[k + 1 :, k] * y[k]
+        for k in range(last, -1, -1):
+            y[k] /= self._lu[k, k]
+            y[:k] -= self._lu[:k, k] * y[k]
+        if self._inverse is not None:
+            y[:, self._mixed] = (self._inverse @ right.T[self._mixed][..., None])[..., 0].T
+        return y.T
 
     def _integral(self, f):
         return (f @ self._C.T) * self._h[..., None]
 
     def g0(self, source):
         out = self._integral(source * self._weight) * self.g1
-        if self._inverse is not None:
-            out[self._stiff] = (self._inverse @ source[self._stiff][..., None])[..., 0]
+        if self._stiff[0].size:
+            out[self._stiff] = self._solved(source[self._stiff].T)
         return out
 
     def along(self, source, start):

@@ -18,6 +18,7 @@ RTOL = 1e-6
 _BATCHED = ("diffusion", "effective")
 _ROUGH = (0.5, 5, 12.0)  # panels, order and reach of a rate that is good to about 1e-3
 _ROWS = 8192
+_TOGETHER = 1024  # rough rates at once: their panels fit in a processor's cache
 _SLOW, _FAST = 1, 6  # rates a decade, below and above where they change the input
 _APART = 0.02  # of ln ν, between the two rates that give a slope
 # What chooses functions or is no column of theirs.
@@ -247,7 +248,7 @@ class _Batch:
         """Rates that tell on which side of a root one is."""
         neuron, found = self.of(rows), np.zeros(nu.size)
         panels_per_unit, order, reach = _ROUGH
-        for part in np.array_split(np.arange(nu.size), -(-nu.size // 4096)):
+        for part in np.array_split(np.arange(nu.size), -(-nu.size // _TOGETHER)):
             mine = self.of(rows[part])
             select = _white.select(mine, self.nu_X[rows[part]] + nu[part], nu[part])
             ends = (np.full(part.size, x) for x in (neuron.threshold, neuron.reset))

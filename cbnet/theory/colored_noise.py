@@ -162,12 +162,15 @@ def density_of_neuron(neuron, r_E, r_I, v):
     return density(of_neuron(neuron, np.array([r_E]), np.array([r_I]), 0), v)
 
 
+def without_filters(noise):
+    """What is wrong with a treatment of synaptic time constants where there are none."""
+    return f"noise: got {noise!r} with instantaneous synapses; set tau_S or use 'shot'"
+
+
 def of_neuron(neuron, r_E, r_I, row):
     """The Membrane of one row of inputs."""
     if not neuron.reduced.filtered:
-        raise ParameterError(
-            f"noise: got {neuron.noise!r} with instantaneous synapses; set tau_S or use 'shot'"
-        )
+        raise ParameterError(without_filters(neuron.noise))
     values = neuron.values | {name: x[row] for name, x in neuron.columns.items()}
     values = values | {
         "R_E": values["K"] * r_E[row],
