@@ -231,7 +231,7 @@ def draw(data):
             for column, law in enumerate(LAWS):
                 _draw_responses(grid[row : row + 2, column], data, model, law)
                 grid[row, column].set(yscale="log", ylim=(1e-2, 600))
-                grid[row + 1, column].set(ylim=(0, 1.15))
+                grid[row + 1, column].set(ylim=(0, 1.4))
             grid[row, 0].set_ylabel(f"rate (Hz),\n{model}")
             grid[row + 1, 0].set_ylabel(f"CV of intervals,\n{model}")
         for axes in grid[:, 1:].flat:
@@ -274,7 +274,7 @@ def _draw_rates(axes, data):
     for index, model in enumerate(MODELS):
         for position, law in enumerate(LAWS):
             at = {"law": law, "model": model}
-            line = data.rate.sel(at).interp(r_E=R_E)
+            line = data.rate.sel(at).sel(r_E=R_E, method="nearest")
             axes.plot(data.K, line, color=colour(model), ls=shared.STROKES[position], lw=1)
             value = data.rate_exact.sel(at).sel(r_E_exact=R_E)
             error = data.rate_sem_exact.sel(at).sel(r_E_exact=R_E)
