@@ -27,7 +27,8 @@ def _least_irregular(model, scaling):
         # a network that fires too rarely for a CV in that time leaves the claim open
         verdict = v.every(*(v.at_least(n, IRREGULAR) for n in (*theory, *simulated)))
         unknown = sum(not n.known for n in simulated)
-        note = f"K = {float(at.K):g}, smallest over inputs"
+        note = f"K = {float(at.K):g}, smallest over inputs; Fano factors up to "
+        note += f"{float(at.fano_1ms.max()):.0f}"
         if unknown:
             note += f"; not measured at {unknown} of {len(simulated)}"
         return Outcome(verdict, _least(theory), _least(simulated), note)
