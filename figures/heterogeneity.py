@@ -28,7 +28,22 @@ SETTINGS = {
     },
     "full": {
         "K": [1000, 10_000, 100_000],
-        "CV_K": [0.0, 0.0125, 0.025, 0.0375, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4],
+        "CV_K": [
+            0.0,
+            0.003,
+            0.006,
+            0.0125,
+            0.025,
+            0.05,
+            0.075,
+            0.1,
+            0.15,
+            0.2,
+            0.25,
+            0.3,
+            0.35,
+            0.4,
+        ],
         "K_simulated": [1000, 10_000, 100_000],
         "CV_K_simulated": [0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4],
         "nu_X": 50.0,
@@ -238,8 +253,14 @@ def draw(data):
         places = [(m, s) for m in MODELS for s in SCALINGS]
         for axes, (model, scaling) in zip(grid[0], places, strict=True):
             _draw_distributions(axes, data, model, scaling)
+        drawn = (
+            data.density_theory.sel(CV_K=_nearest(data.CV_K.values, SHOWN)),
+            data.density.sel(CV_K_simulated=_nearest(data.CV_K_simulated.values, SHOWN)),
+        )
+        top = 1.05 * max(float(one.max()) for one in drawn)
+        for axes in grid[0]:
+            axes.set_ylim(0, top)
         for axes in grid[0, 1:]:
-            axes.sharey(grid[0, 0])
             axes.set_ylabel("")
         measures = (
             ("quiet", "share that did not fire"),
@@ -257,9 +278,12 @@ def draw(data):
         for axes in grid[1, :2]:
             axes.set_ylim(-0.02, 1.02)
         _draw_against_K(grid[2, 2], data, "cv", (0.0, SHOWN))
-        grid[2, 2].set(ylabel=r"CV of intervals, $1/\sqrt{K}$", ylim=(0, 1))
+        grid[2, 2].set(ylabel="CV of intervals", ylim=(0, 1))
         _draw_against_K(grid[2, 3], data, "silent", (SHOWN,))
-        grid[2, 3].set(ylabel=r"share below 0.01 Hz, $1/\sqrt{K}$", ylim=(-0.02, 1.02))
+        grid[2, 3].set(ylabel="share below 0.01 Hz", ylim=(-0.02, 1.02))
+        for axes in grid[2, 2:]:
+            axes.set_title(plotting.SCALING_NAMES["sqrt"], loc="left", x=0.1, size=7.5)
+        grid[2, 0].set_ylim(0, 1.2)
         shared.letter(grid.flat)
         handles = [
             *shared.model_keys(),
@@ -287,7 +311,7 @@ def _draw_distributions(axes, data, model, scaling):
     seen = seen.where(seen.nu > 5 / data.attrs["measured_seconds"])[::2]
     filled = model == "conductance"
     shared.points(axes, seen.nu, seen, 0 * seen, colour(model), 0, filled, ms=2.6)
-    axes.set(xscale="log", xlabel="rate of a neuron (Hz)", ylim=(0, None))
+    axes.set(xscale="log", xlabel="rate of a neuron (Hz)")
     axes.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     axes.minorticks_off()
     axes.set_ylabel(r"density of $\log_{10}$ rate")
