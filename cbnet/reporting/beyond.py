@@ -9,6 +9,7 @@ from .claims import BEYOND, NETWORK, ONE_NEURON, Claim, Outcome, number
 from .verdicts import Number
 
 WITHIN = 0.05  # of a rate: an approximation that counts as right
+KNOWN = 0.1  # relative error of a rate up to which its logarithm has one
 
 
 def _right(ratios, errors, silent):
@@ -33,11 +34,16 @@ def _right(ratios, errors, silent):
 
 def _wrong(ratios, errors, silent):
     """The outcome of a theory that is to be wrong somewhere, where it is most certainly so."""
+    fired = ratios.size
+    known = errors <= KNOWN
+    if not known.any():
+        return Outcome(v.UNDECIDED, Number(1.0), None, "no rate is known to 10 %")
+    ratios, errors = ratios[known], errors[known]
     apart = np.abs(np.log(ratios))
     worst = int(np.argmax(apart - v.SIGMAS * errors))
     place = Number(float(apart[worst]), float(errors[worst]))
     found = Number(float(ratios[worst]), float(ratios[worst] * errors[worst]))
-    note = f"{ratios.size} of {ratios.size + silent} neurons fired"
+    note = f"{ratios.size} of {fired + silent} rates known to 10 %"
     return Outcome(v.at_least(place, WITHIN), Number(1.0), found, note)
 
 
@@ -162,7 +168,7 @@ CLAIMS = (
         "the diffusion approximation is not",
         ONE_NEURON,
         RATIO,
-        "further than 5 % from 1, by 3 s.e., somewhere",
+        "further than 5 % from 1, by 3 s.e., for a neuron whose rate is known to 10 %",
         "approximations",
         _exact("diffusion", _wrong),
     ),
@@ -171,7 +177,7 @@ CLAIMS = (
         "noise frozen at one potential (effective time constant) is not",
         ONE_NEURON,
         RATIO,
-        "further than 5 % from 1, by 3 s.e., somewhere",
+        "further than 5 % from 1, by 3 s.e., for a neuron whose rate is known to 10 %",
         "approximations",
         _exact("effective", _wrong),
     ),
@@ -198,7 +204,7 @@ CLAIMS = (
         "white noise is wrong even for short synaptic time constants",
         ONE_NEURON,
         "predicted over simulated rate, where it decides",
-        "further than 5 % from 1, by 3 s.e., somewhere",
+        "further than 5 % from 1, by 3 s.e., for a neuron whose rate is known to 10 %",
         "approximations",
         _filtered("diffusion", _wrong),
     ),
