@@ -162,8 +162,8 @@ def _tolerance(scaling):
         shown = ["beyond" if not p.known else f"{p.value:.3f}" for p in places]
         note = (
             f"theory: silent below 0.01 Hz, K = {float(line.K):g}, conductance {shown[0]}, current "
-            f"{shown[1]}; simulation: no spike in {data.attrs['measured_seconds']:g} s, "
-            f"K = {float(seen.K_simulated):g}, where theory expects {alike.value:.2f}"
+            f"{shown[1]} (straight between the CV_K computed); simulation: no spike in "
+            f"{data.attrs['measured_seconds']:g} s, K = {float(seen.K_simulated):g}, where theory expects {alike.value:.2f}"
         )
         return Outcome(verdict, theory, simulated, note)
 

@@ -31,7 +31,9 @@ td.n { white-space: nowrap; font-variant-numeric: tabular-nums; }
 code { font-size: .8rem; background: #f3f3f3; padding: .1em .3em; overflow-wrap: break-word; }
 .note { color: #666; display: block; }
 .v { font-weight: 600; } .yes { color: #05663b; } .no { color: #a3260e; } .open { color: #7a5c00; }
+.wide { overflow-x: auto; }
 @media (max-width: 48rem) {
+  .wide img { max-width: none; width: 44rem; }
   thead { display: none; }
   table, tbody, tr, td { display: block; }
   tr { border: 1px solid #ccc; border-radius: 6px; margin: 0 0 1rem; padding: .4rem; }
@@ -150,8 +152,9 @@ def page(judged, figures, about):
     for title, caption, picture in figures:
         source = base64.b64encode(picture).decode("ascii")
         parts.append(
-            f'<figure><h3>{e(title)}</h3><img alt="{e(title)}" '
-            f'src="data:image/png;base64,{source}"><figcaption>{e(caption)}</figcaption></figure>'
+            f'<figure><h3>{e(title)}</h3><div class="wide"><img alt="{e(title)}" '
+            f'src="data:image/png;base64,{source}"></div>'
+            f"<figcaption>{e(caption)}</figcaption></figure>"
         )
     return "\n".join([*parts, "</body></html>", ""])
 
