@@ -3,13 +3,13 @@
 import numpy as np
 
 from ..library import load
+from . import in_degrees
 from . import verdicts as v
 from .claims import NETWORK, Claim, Outcome, difference, largest, number, numbers, smallest
 from .one_neuron import IRREGULAR, SILENT
 from .verdicts import Number
 
 ASYNCHRONOUS = 30.0  # Fano factor of the count in 1 ms up to which a population counts as such
-BROAD = 0.3  # CV of rates over neurons
 CANCELLED = 0.25  # net over excitatory input
 
 
@@ -136,82 +136,6 @@ def _opposed(data):
     return Outcome(v.every(*(v.at_least(n, 1.0) for n in found)), *found, note)
 
 
-def _broad(data):
-    line = data.rate_cv_theory.sel(model="conductance", scaling="log").isel(K=-1)
-    theory = number(line.sel(CV_K=0.1, method="nearest"))
-    at = data.sel(model="conductance", scaling="log").isel(K_simulated=-1)
-    at = at.sel(CV_K_simulated=0.1, method="nearest")
-    simulated = number(at.rate_cv, at.rate_cv_sem)
-    note = f"theory at K = {float(line.K):g}, simulation at {float(at.K_simulated):g}"
-    verdict = v.every(v.at_least(theory, BROAD), v.at_least(simulated, BROAD))
-    return Outcome(verdict, theory, simulated, note)
-
-
-def _tolerance(scaling):
-    """CV_K at which a tenth falls silent, conductance over current."""
-
-    def decide(data):
-        at = data.sel(scaling=scaling)
-        line = at.isel(K=-1)
-        theory, places = _ratio(line.CV_K, line.silent_theory)
-        seen = at.isel(K_simulated=-1)
-        simulated, _ = _ratio(seen.CV_K_simulated, seen.quiet, seen.quiet_sem)
-        same = at.sel(K=float(seen.K_simulated), method="nearest")
-        alike, _ = _ratio(same.CV_K, same.quiet_theory)
-        verdict = v.every(*(v.at_least(n, 1.5) for n in (theory, simulated)))
-        shown = ["beyond" if not p.known else f"{p.value:.3f}" for p in places]
-        note = (
-            f"theory: silent below 0.01 Hz, K = {float(line.K):g}, conductance {shown[0]}, current "
-            f"{shown[1]} (straight between the CV_K computed); simulation: no spike in "
-            f"{data.attrs['measured_seconds']:g} s, K = {float(seen.K_simulated):g}, where theory expects {alike.value:.2f}"
-        )
-        return Outcome(verdict, theory, simulated, note)
-
-    return decide
-
-
-def _ratio(spread, share, sem=None):
-    """Where a share reaches a tenth, conductance over current, and the two places."""
-    places = []
-    for model in ("conductance", "current"):
-        errors = 0 * share if sem is None else sem
-        line, error = (x.sel(model=model).values for x in (share, errors))
-        places.append(v.crossing(spread.values, line, 0.1, error))
-    return v.ratio(*places), places
-
-
-def _lost(data, K, along):
-    """CV of intervals that in-degrees of CV_K = 0.1 cost under 1/√K, by theory or simulation."""
-    at = data.sel(model="conductance", scaling="sqrt")
-    if along == "K":
-        line = at.cv_theory.sel(K=K)
-        found = [number(line.sel(CV_K=c, method="nearest")) for c in (0.0, 0.1)]
-    else:
-        seen = [at.sel(K_simulated=K).sel(CV_K_simulated=c, method="nearest") for c in (0.0, 0.1)]
-        found = [number(one.cv, one.cv_sem) for one in seen]
-    return difference(*found)
-
-
-def _rescue(data):
-    K, K_simulated = data.K.values[-1], data.K_simulated.values[-1]
-    theory, simulated = _lost(data, K, "K"), _lost(data, K_simulated, "K_simulated")
-    at = data.cv_theory.sel(model="conductance", scaling="sqrt", K=K)
-    left = number(at.sel(CV_K=0.1, method="nearest"))
-    verdict = v.every(v.at_least(theory, 0), v.at_least(simulated, 0), v.at_most(left, IRREGULAR))
-    note = f"theory at K = {K:g}, where {left.value:.2f} is left; simulation at {K_simulated:g}"
-    return Outcome(verdict, theory, simulated, note)
-
-
-def _rescue_dies(data):
-    found = []
-    for along in ("K", "K_simulated"):
-        K = data[along].values
-        found.append(difference(_lost(data, K[-1], along), _lost(data, K[0], along)))
-    verdict = v.every(*(v.at_least(n, 0) for n in found))
-    spans = [f"{data[k].values[0]:g} to {data[k].values[-1]:g}" for k in ("K", "K_simulated")]
-    return Outcome(verdict, *found, f"theory from K = {spans[0]}, simulation {spans[1]}")
-
-
 def _critical_input(data):
     at = data.sel(model="conductance").isel(tau_S=-1)
     low, high = (number(at.cv_E[i], at.cv_E_sem[i]) for i in (0, -1))
@@ -328,7 +252,7 @@ CLAIMS = (
         "CV of intervals with equal in-degrees less that with CV_K = 0.1, of neurons that fire",
         "above 0 at the largest K, theory and simulation by 3 s.e.; at most 0.5 left by theory",
         "heterogeneity",
-        _rescue,
+        in_degrees.rescue,
     ),
     _claim(
         "2.7",
@@ -336,7 +260,7 @@ CLAIMS = (
         "the same at the largest K less that at the smallest",
         "above 0, theory and simulation by 3 s.e.",
         "heterogeneity",
-        _rescue_dies,
+        in_degrees.rescue_dies,
     ),
     _claim(
         "3.5",
@@ -360,7 +284,7 @@ CLAIMS = (
         "CV of rates over neurons at CV_K = 0.1",
         "at least 0.3, theory and simulation",
         "heterogeneity",
-        _broad,
+        in_degrees.broad,
     ),
     _claim(
         "4.1",
@@ -416,7 +340,7 @@ CLAIMS = (
         f"{TENTH}, both 1/log K",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
-        _tolerance("log"),
+        in_degrees.tolerance("log"),
     ),
     _claim(
         "7.2",
@@ -424,7 +348,7 @@ CLAIMS = (
         f"{TENTH}, both 1/√K",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
-        _tolerance("sqrt"),
+        in_degrees.tolerance("sqrt"),
     ),
     _claim(
         "8.1",
