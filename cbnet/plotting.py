@@ -152,7 +152,7 @@ def comparison(result):
             line[0].axhline(1, color="0.6", lw=0.8, zorder=0)
             line[0].set_title(SCALING_NAMES.get(scaling, scaling), loc="left", weight="bold")
             line[2].set_yscale("log")
-            _plain_decades(line[2])
+            plain_decades(line[2])
         for axes in grid[:, :2].flat:
             axes.set_ylim(bottom=0)  # after everything is drawn: setting one end fixes the other
         for axes in grid[-1]:
@@ -221,7 +221,7 @@ def _fixed_points(figure, result, shade):
     axes.legend()
 
 
-def _plain_decades(axes):
+def plain_decades(axes):
     """Ticks 1, 2, 3, 5, 10 in plain numbers: an axis shorter than a decade would have one label."""
     axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5)))
     axes.yaxis.set_major_formatter(mpl.ticker.FormatStrFormatter("%g"))

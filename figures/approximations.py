@@ -289,7 +289,7 @@ def _draw_map(axes, data, noise):
         data.r_E,
         data.a * 1e3,
         ratio / np.log10(2),
-        levels=[-2, -1, 1, 2, 3],
+        levels=[-2, -1, 1, 2],
         colors="0.2",
         linewidths=0.6,
     )
@@ -319,7 +319,8 @@ def _draw_exact(axes, data):
         )
     axes.axhline(1, color="0.6", lw=0.8, zorder=0)
     axes.set(xscale="log", yscale="log", xlabel="simulated rate (Hz)")
-    axes.set(ylabel="simulated rate / theory", ylim=(0.05, 5))
+    axes.set(ylabel="simulated rate / theory", ylim=(0.2, 2))
+    plotting.plain_decades(axes)
 
 
 def _draw_exponents(axes, data):

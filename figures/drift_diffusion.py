@@ -35,15 +35,18 @@ SETTINGS = {
 MINUTES = {"quick": 1, "full": 400}
 CAPTION = (
     "Networks at ν_X = 30 Hz. (a) Mean excitatory, inhibitory and net input against K, as "
-    "displacement of the voltage a millisecond, and (b) their standard deviation in bins of 1 ms; "
-    "(c) standard deviation of the excitatory input over its mean. (d) Share of the firing rate "
-    "that diffusion carries between reset and threshold; drift carries the rest, a negative one "
-    "above the grey line. (e) Density of the voltage at the largest K. (f) Fano factor of the "
-    "population's spike count in 1 ms (one for independent Poisson neurons) and (g) the mean "
-    "correlation of two neurons' counts that it implies. (h) Power spectrum of the excitatory "
-    "population at the smallest K, per neuron and divided by the rate. Lines: theory (white "
-    "noise; linear response for f and h), markers: simulation with two standard errors; (g) "
-    "simulation only."
+    "displacement of the voltage a millisecond, and the standard deviation in bins of 1 ms of (b) "
+    "excitatory, (c) inhibitory and (d) net input; (e) standard deviation of the excitatory input "
+    "over its mean. (f) Share of the firing rate that diffusion carries, averaged between reset "
+    "and threshold; drift carries the rest, a negative one above the grey line. (g) Flux of drift "
+    "away from threshold half-way between the mean potential and threshold, over the rate: "
+    "diffusion carries this and the rate itself; below zero, drift drives the neuron. (h) Density "
+    "of the voltage at the largest K. (i) CV of intervals. (j) Fano factor of the population's "
+    "spike count in 1 ms (one for independent Poisson neurons) and (k) the mean correlation of "
+    "two neurons' counts that it implies. (l) Power spectrum of the excitatory population at the "
+    "smallest K, per neuron and divided by the rate. Lines: theory (white noise; linear response "
+    "for j and l), markers: simulation with two standard errors (f, g, h, l: from the simulated "
+    "density and spectrum, errors not known); (k) simulation only."
 )
 SILENT = 1e-3  # Hz
 _SEGMENT = 256  # ms of a piece of the spectrum
@@ -128,6 +131,8 @@ def _theory(item):
         "cv": float(state["cv_E"][0]),
         "V_sd": float(state["V_sd"][0]),
         "drift": float(found.drift_rate) / nu_E,
+        "opposed": -float(found.flux(shared.to_quantity(_midway(params, nu_E, nu_I), "V"))[0])
+        / nu_E,
         "current_mean": found.in_units("current_mean"),
         "current_sd": found.in_units("current_sd"),
         "density": np.asarray(density, float) / 1e3,
@@ -136,9 +141,15 @@ def _theory(item):
     }
 
 
+def _midway(params, nu_E, nu_I):
+    """The potential (V) half-way from the mean potential of the drift to threshold."""
+    mu, _ = shared.mean_potential(params, float(params.nu_X) + nu_E, nu_I)
+    return (float(mu) * 1e-3 + params.resolve("E")["theta"]) / 2
+
+
 def _nothing():
     """What a silent network has."""
-    found = dict.fromkeys(("rate", "cv", "V_sd", "drift", "fano"), np.nan)
+    found = dict.fromkeys(("rate", "cv", "V_sd", "drift", "opposed", "fano"), np.nan)
     found |= dict.fromkeys(("current_mean", "current_sd"), np.full(3, np.nan))
     return found | {
         "density": np.full(_VOLTAGES.size, np.nan),
@@ -169,7 +180,7 @@ def _measured(run):
         "cv_sem": float(run.cv_E_sem),
         "V_sd": float(run.in_units("V_sd")),
         "V_sd_sem": float(run.in_units("V_sd_sem")),
-        "drift": _drift_share(run, centres, heights, rate),
+        **_drift(run, centres, heights, rate),
         "current_mean": run.in_units("current_mean"),
         "current_mean_sem": run.in_units("current_mean_sem"),
         "current_sd": run.in_units("current_sd"),
@@ -184,15 +195,20 @@ def _measured(run):
     }
 
 
-def _drift_share(run, centres, heights, rate):
-    """∫ A p over (V_r, θ) by the simulated density, as a share of the rate."""
+def _drift(run, centres, heights, rate):
+    """Drift's share of the rate by the simulated density, and what it takes from it midway.
+
+    The share is ∫ A p over (V_r, θ); between the mean potential and threshold A is negative.
+    """
     values = run.parameters.resolve("E")
+    nu_I = float(run.in_units("rate_I"))
     values["R_E"] = values["K"] * (values["nu_X"] + rate)
-    values["R_I"] = values["gamma"] * values["K"] * float(run.in_units("rate_I"))
+    values["R_I"] = values["gamma"] * values["K"] * nu_I
     drift = of_model(run.parameters.model, values).function("A", values)
     inside = (centres >= values["V_r"] * 1e3) & (centres <= values["theta"] * 1e3)
-    share = np.mean(drift(centres[inside] * 1e-3) * heights[inside])
-    return share * (1 - rate * values["tau_rp"]) / rate
+    flux = drift(centres[inside] * 1e-3) * heights[inside] * (1 - rate * values["tau_rp"]) / rate
+    at = _midway(run.parameters, rate, nu_I) * 1e3 if np.isfinite(rate) else np.nan
+    return {"drift": np.mean(flux), "opposed": -np.interp(at, centres[inside], flux)}
 
 
 def draw(data):
@@ -203,74 +219,65 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
-        a, b, c, d, e, f, g, h = grid.flat
+        figure, grid = shared.canvas(3, 4, row_height=4.3, legend=1.8)
+        a, b, c, d, e, f, g, h, i, j, k, m = grid.flat
+        first, last = data.K.values[[0, -1]]
         for index, case in enumerate(data.case.values):
             model, law = case.split(", ")
             style = {"color": colour(model), "ls": _STROKE[law]}
             marks = (colour(model), {"sqrt": 0, "log": 1}[law], model == "conductance")
-            for axes, name in ((a, "current_mean"), (b, "current_sd")):
-                for current in CURRENTS:
-                    _draw_one(axes, data, name, style, marks, case=case, current=current)
-            ratio = data.current_sd_theory / np.abs(data.current_mean_theory)
-            c.plot(data.K, ratio.sel(case=case, current="E"), **style)
-            ratio = data.current_sd_simulation / np.abs(data.current_mean_simulation)
-            error = data.current_sd_sem_simulation / np.abs(data.current_mean_simulation)
-            at = {"case": case, "current": "E"}
-            shared.points(c, data.K, ratio.sel(at), error.sel(at), *marks)
-            drift = data.drift_theory.sel(case=case)
-            d.plot(data.K, 1 - drift, **style)
-            simulated = 1 - data.drift_simulation.sel(case=case)
-            shared.points(d, data.K, simulated, 0 * simulated, *marks)
-            last = data.K.values[-1]
-            e.plot(data.voltage, data.density_theory.sel(case=case, K=last), **style)
+            for current in CURRENTS:
+                _draw_one(a, data, "current_mean", style, marks, case=case, current=current)
+            for axes, current in zip((b, c, d), CURRENTS, strict=True):
+                _draw_one(axes, data, "current_sd", style, marks, case=case, current=current)
+            _draw_ratio(e, data, style, marks, case)
+            for axes, name, sign in ((f, "drift", -1), (g, "opposed", 0)):
+                line, seen = (data[f"{name}_{k}"].sel(case=case) for k in ("theory", "simulation"))
+                if sign:
+                    line, seen = 1 - line, 1 - seen
+                axes.plot(data.K, line, **style)
+                shared.points(axes, data.K, seen, 0 * seen, *marks)
+            h.plot(data.voltage, data.density_theory.sel(case=case, K=last), **style)
             some = data.density_simulation.sel(case=case, K=last)[index * 2 :: 6]
-            e.plot(
-                some.voltage,
-                some,
-                ls="",
-                marker=shared.MARKERS[marks[1]],
-                color=marks[0],
-                ms=2.4,
-                mew=0.6,
-                mfc=marks[0] if marks[2] else "white",
-            )
-            _draw_one(f, data, "fano", style, marks, case=case)
+            shared.points(h, some.voltage, some, 0 * some, *marks, ms=2.4, mew=0.6)
+            _draw_one(i, data, "cv", style, marks, case=case)
+            _draw_one(j, data, "fano", style, marks, case=case)
             value, error = (data[f"correlation{s}_simulation"].sel(case=case) for s in ("", "_sem"))
-            shared.points(g, data.K, value, error, *marks)
-            first = data.K.values[0]
-            h.plot(data.frequency, data.spectrum_theory.sel(case=case, K=first), **style)
-            seen = data.spectrum_simulation.sel(case=case, K=first)
-            h.plot(
-                data.frequency[1::3],
-                seen[1::3],
-                ls="",
-                marker=shared.MARKERS[marks[1]],
-                color=marks[0],
-                ms=2.2,
-                mew=0.5,
-                mfc=marks[0] if marks[2] else "white",
-            )
+            shared.points(k, data.K, value, error, *marks)
+            m.plot(data.frequency, data.spectrum_theory.sel(case=case, K=first), **style)
+            seen = data.spectrum_simulation.sel(case=case, K=first)[1::3]
+            shared.points(m, seen.frequency, seen, 0 * seen, *marks, ms=2.2, mew=0.5)
         for axes, label in (
             (a, "mean input (mV/ms)"),
-            (b, "sd of input (mV/ms)"),
-            (c, "sd/mean of E input"),
-            (d, "share of rate by diffusion"),
-            (f, "Fano factor, 1 ms"),
-            (g, "correlation of counts"),
+            (b, "sd of E input (mV/ms)"),
+            (c, "sd of I input (mV/ms)"),
+            (d, "sd of net input (mV/ms)"),
+            (e, "sd/mean of E input"),
+            (f, "share of rate by diffusion"),
+            (g, "drift back midway / rate"),
+            (i, "CV of intervals"),
+            (j, "Fano factor, 1 ms"),
+            (k, "correlation of counts"),
         ):
             shared.in_degrees(axes, data.K.values)
             axes.set_ylabel(label)
-        a.axhline(0, color="0.6", lw=0.6, zorder=0)
-        d.axhline(1, color="0.6", lw=0.6, zorder=0)
-        for axes in (b, c, f, g):
+        for axes in (b, c, d):
+            axes.set(yscale="log", ylim=_limits(data, "current_sd"))
+        e.set_yscale("log")
+        for axes in (b, c, d, e):
+            plotting.plain_decades(axes)
+        for axes in (j, k):
             axes.set_yscale("log")
+        a.axhline(0, color="0.6", lw=0.6, zorder=0)
+        f.axhline(1, color="0.6", lw=0.6, zorder=0)
+        g.axhline(0, color="0.6", lw=0.6, zorder=0)
+        i.set_ylim(0, 1.1)
         for text, height in (("E", 0.9), ("I", 0.1)):
             a.text(0.06, height, text, transform=a.transAxes, size=8, weight="bold")
-        e.set(xlabel="voltage (mV)", ylabel="density (1/mV)", ylim=(0, None))
-        e.set_title(f"$K$ = {data.K.values[-1]:g}", loc="left", x=0.1)
-        h.set(xlabel="frequency (Hz)", ylabel="power / rate", xscale="log", yscale="log")
-        h.set_title(f"$K$ = {data.K.values[0]:g}", loc="left", x=0.1)
+        h.set(xlabel="voltage (mV)", ylabel="density (1/mV)", ylim=(0, None))
+        h.set_title(f"$K$ = {last:g}", loc="left", x=0.1)
+        m.set(xlabel="frequency (Hz)", ylabel="power / rate", xscale="log", yscale="log")
+        m.set_title(f"$K$ = {first:g}", loc="left", x=0.1)
         shared.letter(grid.flat)
         handles = [
             *shared.model_keys(),
@@ -283,6 +290,28 @@ def draw(data):
 
 
 _STROKE = {"sqrt": shared.STROKES[0], "log": shared.STROKES[1]}
+
+
+def _limits(data, name):
+    """Ends of a logarithmic axis that several panels share."""
+    values = np.concatenate([np.ravel(data[f"{name}_{k}"]) for k in ("theory", "simulation")])
+    values = values[np.isfinite(values) & (values > 0)]
+    return values.min() / 1.3, values.max() * 1.3
+
+
+def _draw_ratio(axes, data, style, marks, case):
+    """Standard deviation of the excitatory input over its mean."""
+    at = {"case": case, "current": "E"}
+    theory, seen, error = (
+        data[f"current_sd{s}"].sel(at) / np.abs(data[f"current_mean_{kind}"].sel(at))
+        for s, kind in (
+            ("_theory", "theory"),
+            ("_simulation", "simulation"),
+            ("_sem_simulation", "simulation"),
+        )
+    )
+    axes.plot(data.K, theory, **style)
+    shared.points(axes, data.K, seen, error, *marks)
 
 
 def _draw_one(axes, data, name, style, marks, **at):

@@ -13,25 +13,39 @@ from .shared import colour, hertz, key
 
 TITLE = "Rates in networks with unequal in-degrees"
 MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
-SILENT = 0.01  # Hz
 SHOWN = 0.1  # CV_K of the distributions that are drawn
 SETTINGS = {
     "quick": {
-        "K": [1000, 2500],
-        "CV_K": [0.0, 0.05, 0.1, 0.2, 0.4],
-        "K_simulated": [2500],
-        "CV_K_simulated": [0.0, 0.05, 0.1, 0.3],
+        "K": [1000, 2500, 10_000, 100_000],
+        "CV_K": [0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4],
+        "K_simulated": [1000, 2500],
+        "CV_K_simulated": [0.0, 0.025, 0.05, 0.1, 0.15, 0.3],
         "nu_X": 50.0,
         "N": 10_000,
-        "duration": "0.6s",
+        "duration": "0.8s",
         "storage": "stored",
         "seed": 5,
     },
     "full": {
-        "K": [1000, 10_000],
-        "CV_K": [0.0, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4],
-        "K_simulated": [1000, 10_000],
-        "CV_K_simulated": [0.0, 0.05, 0.1, 0.2, 0.3, 0.4],
+        "K": [1000, 10_000, 100_000],
+        "CV_K": [
+            0.0,
+            0.003,
+            0.006,
+            0.0125,
+            0.025,
+            0.05,
+            0.075,
+            0.1,
+            0.15,
+            0.2,
+            0.25,
+            0.3,
+            0.35,
+            0.4,
+        ],
+        "K_simulated": [1000, 10_000, 100_000],
+        "CV_K_simulated": [0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4],
         "nu_X": 50.0,
         "N": None,
         "duration": "10s",
@@ -39,21 +53,27 @@ SETTINGS = {
         "seed": 5,
     },
 }
-MINUTES = {"quick": 1.5, "full": 400}
+MINUTES = {"quick": 2, "full": 4000}
 CAPTION = (
     "Networks whose recurrent and external in-degrees have a coefficient of variation CV_K "
     "(independent, Gaussian), ν_X = 50 Hz, efficacy falling as 1/√K or as 1/log K from a = 0.0015 "
-    "at K = 1000. (a, b) Distribution of the excitatory rates at CV_K = 0.1: theory at each K "
-    "(dash patterns) and simulated neurons at the largest simulated K (markers; their rates "
-    "include the counting noise of the measured time). (c) Share of neurons that did not fire in "
-    "the time of the simulation and (d) coefficient of variation of rates against CV_K. (e) CV of "
-    "intervals, averaged over neurons with at least ten, against CV_K (simulation only). (f) "
-    "Largest distance between the distribution of log rates, silent neurons left out, and a "
-    "normal one (0: log-normal). Thin lines: theory at the smallest K, thick ones at the largest "
-    "(white noise, independent neurons); markers: simulation with two standard errors over "
-    "neurons."
+    "at K = 1000. (a-d) Distribution of the excitatory rates at CV_K = 0.1: theory at each K "
+    "(dash patterns), simulated neurons at the largest simulated K (markers; five spikes or more, "
+    "with the noise of counting them). Against CV_K: (e) share of neurons that did not fire in "
+    "the time of the simulation, (f) that are silent (below 0.01 Hz: theory; no simulation is "
+    "long enough), (g) saturated (above 0.8/τ_rp); (h) coefficient of variation of rates; (i) CV "
+    "of intervals, averaged over neurons with at least ten in the time of the simulation; (j) "
+    "largest distance between the distribution of log rates, silent neurons left out, and a "
+    "normal one (0: log-normal). Thick lines: theory at the largest simulated K, thin ones at the "
+    "largest K (white noise, independent neurons). Under 1/√K against K: (k) CV of intervals with "
+    "equal in-degrees (solid, circles) and with CV_K = 0.1 (dotted, triangles), (l) share of "
+    "silent neurons with CV_K = 0.1. Markers: simulation with two standard errors over neurons."
 )
-_RATES = np.geomspace(0.02, 400, 81)
+_EDGES = np.geomspace(0.02, 480, 34)  # Hz, of the bins of distributions
+_RATES = np.sqrt(_EDGES[1:] * _EDGES[:-1])
+_WIDTH = np.log10(_EDGES[1] / _EDGES[0])
+_INTERVALS = 10  # that a neuron must have for a CV, as in simulations
+_NEURONS = 1000  # drawn for the mean CV of theory
 
 
 def _point(model, scaling, K, nu_X):
@@ -72,30 +92,44 @@ def _theory(item):
             found = cbnet.heterogeneity(params, CV_K=CV_K, noise="diffusion", rtol=1e-2)
         except ConvergenceError as error:
             found = error.best
-    nothing = dict.fromkeys(_MEASURES, np.nan)
     if found is None:
-        return {**nothing, "density": np.full(_RATES.size, np.nan)}
-    density = np.full(_RATES.size, np.nan)
-    if CV_K > 0 and float(found.rate_sd[0]) > 0 and float(found.fraction_silent[0]) < 1:
-        density = np.asarray(found.density(hertz(_RATES)), float) * _RATES * np.log(10)
+        return {**dict.fromkeys(_MEASURES, np.nan), "density": np.full(_RATES.size, np.nan)}
+    rates = np.asarray(found.quantile((np.arange(4000) + 0.5) / 4000), float)
+    spread = CV_K > 0 and float(found.rate_sd[0]) > 0
     return {
         "rate": float(found.rate_mean[0]),
         "rate_cv": float(found.rate_cv[0]),
         "silent": float(found.fraction_silent[0]),
         # of a neuron of a low rate spikes are rare, and hence Poissonian
-        "quiet": float(np.mean(np.exp(-_evenly(found) * seconds))),
+        "quiet": float(np.mean(np.exp(-rates * seconds))),
         "saturated": float(found.fraction_saturated[0]),
         "distance": float(found.lognormal_distance[0]),
-        "density": density,
+        "cv": _irregularity(params, CV_K, found, seconds),
+        "density": _heights(rates) if spread else np.full(_RATES.size, np.nan),
     }
 
 
-def _evenly(found):
-    """Rates of neurons at evenly spaced quantiles of the distribution, in Hz."""
-    return np.asarray(found.quantile((np.arange(2000) + 0.5) / 2000), float)
+def _irregularity(params, CV_K, found, seconds):
+    """Mean CV of the neurons that fire often enough to have one measured."""
+    values = params.resolve("E")
+    K, K_I = values["K"], values["gamma"] * values["K"]
+    draws = np.random.default_rng(0).standard_normal((5, _NEURONS))
+    k_E, k_X, k_I = np.maximum(1 + CV_K * draws[:3], 0) * np.array([[K], [K], [K_I]])
+    mean, sd = (np.asarray(v, float) for v in (found.rate_mean, found.rate_sd))
+    R_E = k_E * mean[0] + k_X * values["nu_X"] + np.sqrt(k_E) * sd[0] * draws[3]
+    R_I = k_I * mean[1] + np.sqrt(k_I) * sd[1] * draws[4]
+    inputs = (np.maximum(R / k, 0) for R, k in ((R_E, K), (R_I, K_I)))
+    neurons = shared.respond((params, *inputs, "diffusion"))
+    awake = neurons["rate"] * seconds >= _INTERVALS + 1
+    return float(neurons["cv"][awake].mean()) if awake.any() else np.nan
 
 
-_MEASURES = ("rate", "rate_cv", "silent", "quiet", "saturated", "distance")
+def _heights(rates):
+    counts, _ = np.histogram(rates, _EDGES)
+    return counts / (len(rates) * _WIDTH)
+
+
+_MEASURES = ("rate", "rate_cv", "silent", "quiet", "saturated", "distance", "cv")
 _MEANINGS = {
     "rate": "mean rate",
     "rate_cv": "CV of rates over neurons",
@@ -103,6 +137,7 @@ _MEANINGS = {
     "quiet": "share of neurons that did not fire in the time of the simulation",
     "saturated": "share of neurons above 0.8/tau_rp",
     "distance": "distance to a log-normal distribution",
+    "cv": "CV of intervals",
 }
 
 
@@ -146,20 +181,19 @@ def compute(progress, *, K, CV_K, K_simulated, CV_K_simulated, nu_X, N, duration
         unit = "Hz" if name == "rate" else "1"
         values = shared.gathered(found, name, shape)
         variables[f"{name}_theory"] = (dims, values, unit, f"{_MEANINGS[name]}, theory")
-        if name in ("saturated", "silent"):
-            continue
+        if name == "silent":
+            continue  # too rare a spike to be waited for
         for suffix in ("", "_sem"):
             values = shared.gathered(measured, name + suffix, many)
             variables[name + suffix] = (seen, values, unit, f"{_MEANINGS[name]}, simulation")
-    for suffix in ("", "_sem"):
-        values = shared.gathered(measured, f"cv{suffix}", many)
-        variables[f"cv{suffix}"] = (seen, values, "1", "CV of intervals, simulation")
     values = np.reshape([one["density"] for one in found], (*shape, -1))
     variables["density_theory"] = ((*dims, "nu"), values, "1", "density of log10 of the rate")
     values = np.reshape([one["density"] for one in measured], (*many, -1))
     variables["density"] = ((*seen, "nu"), values, "1", "density of log10 of the rate")
     parameters = {model: shared.base(model).replace(nu_X=hertz(nu_X)) for model in MODELS}
-    return shared.dataset(TITLE, parameters, settings, variables)
+    data = shared.dataset(TITLE, parameters, settings, variables)
+    data.attrs["measured_seconds"] = seconds
+    return data
 
 
 def _measured(run):
@@ -180,12 +214,7 @@ def _measured(run):
         from scipy.stats import kstest
 
         distance = kstest((awake - awake.mean()) / awake.std(), "norm").statistic
-    edges = np.geomspace(_RATES[0], _RATES[-1], 28)
-    counts, _ = np.histogram(rates, edges)
-    width = np.log10(edges[1] / edges[0])
-    heights = np.interp(
-        np.log(_RATES), np.log(np.sqrt(edges[1:] * edges[:-1])), counts / (n * width)
-    )
+    saturated = np.mean(rates > 0.8 / run.parameters.resolve("E")["tau_rp"])
     cv = np.sqrt(variance) / mean if mean > 0 else np.nan
     return {
         "rate": float(run.in_units("rate_E")),
@@ -193,17 +222,23 @@ def _measured(run):
         "rate_cv": cv,
         "rate_cv_sem": cv / np.sqrt(2 * n) * np.sqrt(1 + 2 * cv**2),
         "quiet": quiet,
-        "quiet_sem": np.sqrt(max(quiet * (1 - quiet), 1 / n) / n),
+        "quiet_sem": _share_sem(quiet, n),
+        "saturated": saturated,
+        "saturated_sem": _share_sem(saturated, n),
         "distance": distance,
         "distance_sem": 0.26 / np.sqrt(n),  # sd of Kolmogorov's statistic
         "cv": float(run.cv_E),
         "cv_sem": float(run.cv_E_sem),
-        "density": heights,
+        "density": _heights(rates),
     }
 
 
 def _start(run):
     return float(run.in_si("transient"))
+
+
+def _share_sem(share, n):
+    return np.sqrt(max(share * (1 - share), 1 / n) / n)
 
 
 def draw(data):
@@ -214,26 +249,47 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 3, row_height=4.8, legend=1.8)
-        for axes, scaling in zip(grid[0, :2], SCALINGS, strict=True):
-            _draw_distributions(axes, data, scaling)
-        for axes, name, label in (
-            (grid[0, 2], "quiet", "share that did not fire"),
-            (grid[1, 0], "rate_cv", "CV of rates over neurons"),
-            (grid[1, 1], "cv", "CV of intervals"),
-            (grid[1, 2], "distance", "distance to log-normal"),
-        ):
+        figure, grid = shared.canvas(3, 4, row_height=4.2, legend=1.8)
+        places = [(m, s) for m in MODELS for s in SCALINGS]
+        for axes, (model, scaling) in zip(grid[0], places, strict=True):
+            _draw_distributions(axes, data, model, scaling)
+        drawn = (
+            data.density_theory.sel(CV_K=_nearest(data.CV_K.values, SHOWN)),
+            data.density.sel(CV_K_simulated=_nearest(data.CV_K_simulated.values, SHOWN)),
+        )
+        top = 1.05 * max(float(one.max()) for one in drawn)
+        for axes in grid[0]:
+            axes.set_ylim(0, top)
+        for axes in grid[0, 1:]:
+            axes.set_ylabel("")
+        measures = (
+            ("quiet", "share that did not fire"),
+            ("silent", "share below 0.01 Hz"),
+            ("saturated", r"share above 0.8/$\tau_{\mathrm{rp}}$"),
+            ("rate_cv", "CV of rates over neurons"),
+            ("cv", "CV of intervals"),
+            ("distance", "distance to log-normal"),
+        )
+        for axes, (name, label) in zip(grid.flat[4:], measures, strict=False):
             for model in MODELS:
                 for position, scaling in enumerate(SCALINGS):
                     _draw_against_spread(axes, data, name, model, position, scaling)
             axes.set(xlabel="CV of in-degrees, $CV_K$", ylabel=label, ylim=(0, None))
-        grid[0, 2].set_ylim(-0.02, 1.02)
+        for axes in grid[1, :2]:
+            axes.set_ylim(-0.02, 1.02)
+        _draw_against_K(grid[2, 2], data, "cv", (0.0, SHOWN))
+        grid[2, 2].set(ylabel="CV of intervals", ylim=(0, 1))
+        _draw_against_K(grid[2, 3], data, "silent", (SHOWN,))
+        grid[2, 3].set(ylabel="share below 0.01 Hz", ylim=(-0.02, 1.02))
+        for axes in grid[2, 2:]:
+            axes.set_title(plotting.SCALING_NAMES["sqrt"], loc="left", x=0.1, size=7.5)
+        grid[2, 0].set_ylim(0, 1.2)
         shared.letter(grid.flat)
         handles = [
             *shared.model_keys(),
-            key(plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
-            key(plotting.SCALING_NAMES["log"], "0.2", 1, True),
-            *(key(f"a, b: $K$ = {shared.power(k)}", "0.2", i) for i, k in enumerate(data.K.values)),
+            key("e-j: " + plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
+            key("e-j: " + plotting.SCALING_NAMES["log"], "0.2", 1, True),
+            *(key(f"a-d: $K$ = {shared.power(k)}", "0.2", i) for i, k in enumerate(data.K.values)),
             *shared.theory_and_simulation("diffusion"),
         ]
         shared.legend(figure, handles, 4)
@@ -244,47 +300,48 @@ def _nearest(values, wanted):
     return values[np.argmin(np.abs(np.asarray(values) - wanted))]
 
 
-def _draw_distributions(axes, data, scaling):
-    at_theory = _nearest(data.CV_K.values, SHOWN)
-    at_simulation = _nearest(data.CV_K_simulated.values, SHOWN)
-    for model in MODELS:
-        for position, k in enumerate(data.K.values):
-            line = data.density_theory.sel(model=model, scaling=scaling, K=k, CV_K=at_theory)
-            stroke = shared.STROKES[position % len(shared.STROKES)]
-            axes.plot(data.nu, line, color=colour(model), ls=stroke)
-        seen = data.density.sel(model=model, scaling=scaling, CV_K_simulated=at_simulation)
-        seen = seen.isel(K_simulated=-1)[::3]
-        axes.plot(
-            seen.nu,
-            seen,
-            ls="",
-            marker="o",
-            ms=2.6,
-            mew=0.6,
-            color=colour(model),
-            mfc=colour(model) if model == "conductance" else "white",
-        )
-    axes.set(xscale="log", xlabel="rate of a neuron (Hz)", ylim=(0, None))
+def _draw_distributions(axes, data, model, scaling):
+    at = {"model": model, "scaling": scaling}
+    spread = _nearest(data.CV_K.values, SHOWN)
+    for position, k in enumerate(data.K.values):
+        line = data.density_theory.sel(at).sel(K=k, CV_K=spread)
+        axes.plot(data.nu, line, color=colour(model), ls=shared.STROKES[position], lw=1)
+    seen = data.density.sel(at).isel(K_simulated=-1)
+    seen = seen.sel(CV_K_simulated=_nearest(data.CV_K_simulated.values, SHOWN))
+    seen = seen.where(seen.nu > 5 / data.attrs["measured_seconds"])[::2]
+    filled = model == "conductance"
+    shared.points(axes, seen.nu, seen, 0 * seen, colour(model), 0, filled, ms=2.6)
+    axes.set(xscale="log", xlabel="rate of a neuron (Hz)")
+    axes.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
+    axes.minorticks_off()
     axes.set_ylabel(r"density of $\log_{10}$ rate")
-    axes.set_title(plotting.SCALING_NAMES[scaling], loc="left", x=0.06)
+    axes.set_title(f"{model}, {plotting.SCALING_NAMES[scaling]}", loc="left", x=0.02, size=7.5)
 
 
 def _draw_against_spread(axes, data, name, model, position, scaling):
-    at = {"model": model, "scaling": scaling}
-    if f"{name}_theory" in data:
-        line = data[f"{name}_theory"].sel(at).isel(K=-1)
-        axes.plot(data.CV_K, line, color=colour(model), ls=shared.STROKES[position], lw=1)
-        if data.sizes["K"] > 1:
-            line = data[f"{name}_theory"].sel(at).isel(K=0)
-            axes.plot(data.CV_K, line, color=colour(model), ls=shared.STROKES[position], lw=0.5)
+    at, shade = {"model": model, "scaling": scaling}, colour(model)
+    theory = data[f"{name}_theory"].sel(at)
+    same = _nearest(data.K.values, data.K_simulated.values[-1])
+    for k, width in ((same, 1.2), (data.K.values[-1], 0.5)):
+        axes.plot(data.CV_K, theory.sel(K=k), color=shade, ls=shared.STROKES[position], lw=width)
+    if name not in data:
+        return
     value, error = (data[f"{name}{s}"].sel(at).isel(K_simulated=-1) for s in ("", "_sem"))
-    shift = 0.004 * (position - 0.5)
-    shared.points(
-        axes,
-        data.CV_K_simulated + shift,
-        value,
-        error,
-        colour(model),
-        position,
-        model == "conductance",
-    )
+    x = data.CV_K_simulated + 0.004 * (position - 0.5)
+    shared.points(axes, x, value, error, shade, position, model == "conductance")
+
+
+def _draw_against_K(axes, data, name, spreads):
+    at = data.sel(scaling="sqrt")
+    for model in MODELS:
+        for spread in spreads:
+            position = 2 if spread else 0
+            line = at[f"{name}_theory"].sel(model=model).sel(CV_K=spread, method="nearest")
+            axes.plot(data.K, line, color=colour(model), ls=shared.STROKES[position])
+            if name not in data:
+                continue
+            seen = at.sel(model=model).sel(CV_K_simulated=spread, method="nearest")
+            value, error = seen[name], seen[f"{name}_sem"]
+            filled = model == "conductance"
+            shared.points(axes, data.K_simulated, value, error, colour(model), position, filled)
+    axes.set(xscale="log", xlabel="in-degree $K$")

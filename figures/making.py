@@ -70,6 +70,7 @@ def make(name, mode, out, progress, fresh=False):
         }
         _save(data, path)
         data = _load(path)
+    data.attrs["caption"] = one.CAPTION  # of the picture, which may be another than it was
     return data, [path, *_draw(one, data, path)]
 
 

@@ -61,13 +61,15 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed
     items = [(_point(*c, rate), None) for c in combinations for rate in grid]
     solutions = shared.each(solve, items, progress, "fixed points of networks")
     points = []
+    seconds = shared.base("current").model.entry("tau_L", "duration").parse(duration, "duration")
     for model, scaling, k in combinations:
         for rate in inputs_simulated:
             params = _point(model, scaling, k, rate)
-            points.append((params, {"N": N or shared.network_size(k), "record": 4 * 40}))
-    runs = shared.simulate_all(
-        points, progress, duration=duration, transient="0.2s", seed=seed, storage=storage
-    )
+            options = {"N": N or shared.network_size(k), "record": 4 * RASTER["neurons"]}
+            # as many external spikes at each input, so that rare intervals are measured as well
+            longer = seconds * max(inputs_simulated) / rate
+            points.append((params, {**options, "duration": shared.to_quantity(longer, "s")}))
+    runs = shared.simulate_all(points, progress, transient="0.2s", seed=seed, storage=storage)
     shape = (len(MODELS), len(SCALINGS), len(K))
     dims = ("model", "scaling", "K")
     variables = {
@@ -90,6 +92,14 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed
             values[i, :count] = one[name][:count]
         values = values.reshape(*shape, len(grid), _BRANCHES)
         variables[f"{name}_theory"] = ((*dims, "nu_X", "branch"), values, unit, f"{name}, theory")
+    places = [(c, rate) for c in combinations for rate in grid]
+    mu = [
+        shared.mean_potential(_point(*c, rate), rate + one["rate_E"][0], one["rate_I"][0])[0]
+        for (c, rate), one in zip(places, solutions, strict=True)
+    ]
+    values = np.reshape(np.array(mu, float), (*shape, len(grid)))
+    meaning = "mean potential at the rates of the first state of theory"
+    variables["mu_theory"] = ((*dims, "nu_X"), values, "mV", meaning)
     many = (*shape, len(inputs_simulated))
     simulated = (*dims, "nu_X_simulated")
     for name, unit in (

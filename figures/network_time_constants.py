@@ -36,11 +36,11 @@ SETTINGS = {
 MINUTES = {"quick": 2, "full": 400}
 CAPTION = (
     "Networks of conductance and of current synapses of time constant τ_S, a = 0.0015 at K = 1000 "
-    "(other K: 1/√K). (a, d) Excitatory rate, (b, e) CV of intervals and (c, f) standard deviation "
-    "of the voltage against the rate of each external input. (g) Share of the input's fluctuations "
+    "(other K: 1/√K). (a, e) Excitatory rate, (b, f) CV of intervals and (c, g) standard deviation "
+    "of the voltage against the rate of each external input. (d) Share of the input's fluctuations "
     "that is left, sd with synaptic time constants over sd without. (h) Fano factor of the "
     "population's count in 1 ms. Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) "
-    "for an asynchronous state, markers: simulation with two standard errors; (g) and (h) are "
+    "for an asynchronous state, markers: simulation with two standard errors; (d) and (h) are "
     "simulated. Markers with a cross: Fano factor above 100, where the population fires together "
     "and the theory does not apply."
 )
@@ -150,7 +150,7 @@ def draw(data):
         grid[1, 3].set(ylabel="Fano factor, 1 ms", yscale="log")
         for axes in grid.flat:
             axes.set_xlabel(r"$\nu_X$ (Hz)")
-        shared.letter([*grid[0, :3], *grid[1, :3], grid[0, 3], grid[1, 3]])
+        shared.letter(grid.flat)
         shared.legend(figure, shared.time_constant_keys(data), 4)
     return figure
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import string
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
@@ -226,7 +227,7 @@ def canvas(rows, columns, width=WIDE, row_height=4.4, legend=1.4, **options):
 
 def letter(axes):
     """Letters on axes in reading order."""
-    for character, one in zip("abcdefghijklmnop", axes, strict=False):
+    for character, one in zip(string.ascii_lowercase, axes, strict=False):
         one.text(-0.06, 1.05, character, transform=one.transAxes, weight="bold", ha="right")
 
 

@@ -239,3 +239,4 @@ def _draw_sizes(axes, data):
     axes.set(xscale="log", yscale="log", xlabel="neurons", ylabel="Fano factor, 1 ms")
     axes.set_xticks(data.N.values, [f"{n:g}" for n in data.N.values])
     axes.minorticks_off()
+    plotting.plain_decades(axes)

@@ -13,6 +13,7 @@ CONDITIONS = ("conductance", "current, mean held", "current, untuned")
 MODELS = ("conductance", "current")
 HELD = -60.0  # mV: the mean of the conductance neuron at this ratio for large K
 R_E, RATIO = 40.0, 0.8  # Hz, r_I/r_E
+IN_STEPS = 10_000  # in-degree from which current neurons of panels h and i are simulated in steps
 SILENT_AT = 10_000  # in-degree at which silence below threshold is simulated for long
 ABOVE = 0.4  # r_I/r_E at which the mean of the conductance neuron exceeds the threshold
 SETTINGS = {
@@ -23,6 +24,7 @@ SETTINGS = {
         "arrivals": 5e6,
         "arrivals_silent": 1.6e8,
         "seconds": 8.0,
+        "stepped": "4s",
         "seed": 1,
     },
     "full": {
@@ -32,6 +34,7 @@ SETTINGS = {
         "arrivals": 1e9,
         "arrivals_silent": 2e9,
         "seconds": 200.0,
+        "stepped": "50s",
         "seed": 1,
     },
 }
@@ -48,8 +51,9 @@ CAPTION = (
     "one that lifts it above (squares, conductance only). (h, i) Rate and CV against the mean "
     "potential, set by inhibition, for K from 100 to 100,000 (dash patterns as in the legend): "
     "the conductance neuron turns into a switch, silent below threshold and regular above, the "
-    "current neuron does not change. Markers: exact event-driven simulations with two standard "
-    "errors."
+    "current neuron does not change. Arrows in (g): no spike in the time of the simulation, rate "
+    "below this with 95 % confidence. Markers: exact event-driven simulations with two standard "
+    "errors; of current neurons with K of 10,000 and more in (h, i) simulations in steps."
 )
 
 
@@ -75,7 +79,9 @@ def _at_potential(model, params, mu):
     return r_I if r_I >= 0 else np.nan
 
 
-def compute(progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silent, seconds, seed):
+def compute(
+    progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silent, seconds, stepped, seed
+):
     """Statistics of the neurons against K and against the mean potential.
 
     Returns
@@ -114,7 +120,8 @@ def compute(progress, *, K_exact, K_theory, potentials, arrivals, arrivals_silen
             mu_exact, K_exact, progress, exact, {"arrivals": arrivals / 4, "seed": seed}
         ),
     }
-    traces = _traces(progress, seed)
+    _put_steps(response["response_exact"], mu_exact, K_exact, stepped, progress, seed)
+    traces = _traces(progress, seed) | _irregularity(K_exact, stepped, progress, seed)
     c, k = ("condition", "K"), ("condition", "K_exact")
     units = {"rate": "Hz", "cv": "1", "V_mean": "mV", "V_sd": "mV", "tau_eff": "ms"}
     variables = {
@@ -217,6 +224,54 @@ def _traces(progress, seed):
     }
 
 
+def _in_steps(K, inhibition, duration, progress, seed):
+    """Simulations in steps of current neurons at one inhibition each.
+
+    An exact simulation takes an arrival at a time; at large K intervals are too long for it.
+    """
+    points = []
+    for one, r_I in zip(K, inhibition, strict=True):
+        params = _params(one)["current"]
+        points.append((params.replace(r_E=hertz(R_E), r_I=hertz(r_I)), {}))
+    return shared.simulate_all(
+        points,
+        progress,
+        N=200,
+        duration=duration,
+        transient="0.2s",
+        seed=seed,
+        feedforward=True,
+    )
+
+
+def _irregularity(K_exact, duration, progress, seed):
+    """CV of the current neuron whose mean is held."""
+    held = [_inhibition("current, mean held", _params(K)["current"]) for K in K_exact]
+    runs = _in_steps(K_exact, held, duration, progress, seed + 1)
+    meaning = "CV of the current neuron with its mean held, simulated in steps"
+    return {
+        name: ("K_exact", [float(getattr(run, source)) for run in runs], "1", meaning)
+        for name, source in (("cv_stepped", "cv_E"), ("cv_stepped_sem", "cv_E_sem"))
+    }
+
+
+def _put_steps(columns, mu, K_exact, duration, progress, seed):
+    """Current neurons of large K, whose exact simulations are too short for a CV, in steps."""
+    model, places = MODELS.index("current"), []
+    for k, K in enumerate(K_exact):
+        if K >= IN_STEPS:
+            places += [
+                (k, i, _at_potential("current", _params(K)["current"], m)) for i, m in enumerate(mu)
+            ]
+    runs = _in_steps(
+        [K_exact[k] for k, *_ in places], [r for *_, r in places], duration, progress, seed + 2
+    )
+    for (k, i, _), run in zip(places, runs, strict=True):
+        for name in ("rate", "rate_sem", "cv", "cv_sem"):
+            source = name.replace("rate", "rate_E").replace("cv", "cv_E")
+            columns[name][model, k, i] = float(run.in_units(source))
+
+
 def _volt():
     from brian2 import volt
 
@@ -312,11 +367,18 @@ def _draw_against_K(axes, data, name):
             value = data[f"{name}_exact"].sel(condition=condition)
             error = data[f"{name}_sem_exact"].sel(condition=condition)
             if name == "rate":
+                if condition == "conductance":
+                    _draw_bounds(axes, data.K_exact.where(value == 0), error, colour(model))
                 value = value.where(value > 0)
             marker = 1 if above else 2 if "untuned" in condition else 0
             shared.points(
                 axes, data.K_exact, value, error, colour(model), marker, model == "conductance"
             )
+
+
+def _draw_bounds(axes, K, bound, shade):
+    """Arrows that hang from the highest rate at which it is likely to see no spike."""
+    axes.plot(K, bound, ls="", marker=r"$\downarrow$", ms=6, color=shade, mew=0.3)
 
 
 def _draw_response(axes, data, name):

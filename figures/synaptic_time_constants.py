@@ -41,10 +41,10 @@ CAPTION = (
     "One neuron under Poisson input through synapses of time constant τ_S, K = 1000, g = 20. "
     "Conductance synapses: a = 0.005, r_I = 0.8 r_E (mean below threshold); current synapses: a = "
     "0.0015 with inhibition that holds the mean at −60 mV. (a-c) Rate, CV and standard deviation "
-    "of the voltage of the conductance neuron, (d-f) of the current neuron, against the rate of "
+    "of the voltage of the conductance neuron, (e-g) of the current neuron, against the rate of "
     "each excitatory input. With conductances the effective time constant falls with the input; "
     "once it is about that of the synapses, voltage fluctuations are filtered and more input "
-    "means less firing. (g) The input with the highest rate against τ_S, for several efficacies. "
+    "means less firing. (d) The input with the highest rate against τ_S, for several efficacies. "
     "(h) The effective time constant there (grey: one to two synaptic time constants). Lines: "
     "theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of unconnected "
     "neurons with two standard errors."
@@ -167,7 +167,7 @@ def draw(data):
             line[1].set(ylabel="CV of intervals", ylim=(0, 1.3))
             line[2].set(ylabel="sd of voltage (mV)", ylim=(0, None))
         _draw_critical(grid[0, 3], grid[1, 3], data)
-        shared.letter([*grid[0, :3], *grid[1, :3], grid[0, 3], grid[1, 3]])
+        shared.letter(grid.flat)
         shared.legend(figure, shared.time_constant_keys(data), 4)
     return figure
 

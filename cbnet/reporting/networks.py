@@ -2,13 +2,14 @@
 
 import numpy as np
 
+from ..library import load
+from . import in_degrees
 from . import verdicts as v
 from .claims import NETWORK, Claim, Outcome, difference, largest, number, numbers, smallest
-from .one_neuron import IRREGULAR
+from .one_neuron import IRREGULAR, SILENT
 from .verdicts import Number
 
 ASYNCHRONOUS = 30.0  # Fano factor of the count in 1 ms up to which a population counts as such
-BROAD = 0.3  # CV of rates over neurons
 CANCELLED = 0.25  # net over excitatory input
 
 
@@ -20,13 +21,28 @@ def _at(data, model, scaling):
 def _least_irregular(model, scaling):
     def decide(data):
         at = _at(data, model, scaling)
-        lines = at.cv_E_theory.isel(branch=0).sel(nu_X=at.nu_X_simulated.values)
-        theory = smallest(Number(float(x)) for x in lines if np.isfinite(x))
-        simulated = smallest(n for n in numbers(at.cv_E, at.cv_E_sem) if n.known)
-        verdict = v.every(v.at_least(theory, IRREGULAR), v.at_least(simulated, IRREGULAR))
-        return Outcome(verdict, theory, simulated, f"K = {float(at.K):g}, smallest over inputs")
+        lines = at.sel(nu_X=at.nu_X_simulated.values).isel(branch=0)
+        theory = _firing(lines.rate_E_theory, numbers(lines.cv_E_theory, 0 * lines.nu_X))
+        simulated = _firing(at.rate_E, numbers(at.cv_E, at.cv_E_sem))
+        # a network that fires too rarely for a CV in that time leaves the claim open
+        verdict = v.every(*(v.at_least(n, IRREGULAR) for n in (*theory, *simulated)))
+        unknown = sum(not n.known for n in simulated)
+        note = f"K = {float(at.K):g}, smallest over inputs; Fano factors up to "
+        note += f"{float(at.fano_1ms.max()):.0f}"
+        if unknown:
+            note += f"; not measured at {unknown} of {len(simulated)}"
+        return Outcome(verdict, _least(theory), _least(simulated), note)
 
     return decide
+
+
+def _firing(rates, found):
+    """The numbers at inputs at which the network is not silent."""
+    return [n for n, rate in zip(found, np.ravel(rates), strict=True) if rate >= SILENT]
+
+
+def _least(found):
+    return smallest(n for n in found if n.known)
 
 
 def _asynchronous(model, scaling):
@@ -53,11 +69,19 @@ def _sd_against_K(model, scaling, test):
 
 def _without_tuning(data):
     at = _at(data, "conductance", "log")
-    simulated = largest(
-        Number(abs(-55.0 - float(m)) / float(s)) for m, s in zip(at.mu, at.V_sd, strict=True)
-    )
-    note = "largest over inputs, nothing changed but the input; from simulated rates"
-    return Outcome(v.at_most(simulated, 3.0), None, simulated, note)
+    threshold = load("conductance").resolve("E")["theta"] * 1e3
+    lines = at.sel(nu_X=at.nu_X_simulated.values).isel(branch=0)
+    theory, simulated = [], []
+    for one, mu, sd, sem, found in (
+        (lines, "mu_theory", "V_sd_theory", None, theory),
+        (at, "mu", "V_sd", "V_sd_sem", simulated),
+    ):
+        away = np.abs(threshold - one[mu].values) / one[sd].values
+        relative = one[sem].values / one[sd].values if sem else 0 * away
+        found += numbers(away, away * relative)
+    verdict = v.every(*(v.at_most(n, 3.0) for n in (*theory, *simulated)))
+    note = "largest over inputs, nothing changed but the input; error of the sd alone"
+    return Outcome(verdict, largest(theory), largest(simulated), note)
 
 
 def _cancels(case):
@@ -105,60 +129,11 @@ def _both_carry(data):
     return Outcome(v.every(*(v.at_least(n, 0.1) for n in found)), *found, note)
 
 
-def _broad(data):
-    line = data.rate_cv_theory.sel(model="conductance", scaling="log").isel(K=-1)
-    theory = number(line.sel(CV_K=0.1, method="nearest"))
-    at = data.sel(model="conductance", scaling="log").isel(K_simulated=-1)
-    at = at.sel(CV_K_simulated=0.1, method="nearest")
-    simulated = number(at.rate_cv, at.rate_cv_sem)
-    note = f"theory at K = {float(line.K):g}, simulation at {float(at.K_simulated):g}"
-    verdict = v.every(v.at_least(theory, BROAD), v.at_least(simulated, BROAD))
-    return Outcome(verdict, theory, simulated, note)
-
-
-def _tolerance(scaling, kind):
-    """CV_K at which a tenth falls silent, conductance over current."""
-
-    def of(data, which):
-        found = []
-        for model in ("conductance", "current"):
-            at = data.sel(model=model, scaling=scaling)
-            if which == "theory":
-                line = at.quiet_theory.isel(K=kind)
-                found.append(_tenth(line.CV_K.values, line.values, 0 * line.values))
-            else:
-                line = at.isel(K_simulated=kind)
-                found.append(_tenth(line.CV_K_simulated.values, line.quiet, line.quiet_sem))
-        return v.ratio(*found), found
-
-    def decide(data):
-        theory, places = of(data, "theory")
-        simulated, _ = of(data, "simulation")
-        verdict = v.every(v.at_least(theory, 1.5), v.at_least(simulated, 1.5))
-        shown = ["> range" if not p.known else f"{p.value:.3f}" for p in places]
-        note = f"theory: conductance {shown[0]}, current {shown[1]}"
-        return Outcome(verdict, theory, simulated, note)
-
-    return decide
-
-
-def _tenth(x, y, sem):
-    return v.crossing(x, y, 0.1, sem)
-
-
-def _rescue(data):
-    at = data.sel(model="conductance", scaling="sqrt")
-    equal = at.quiet_theory.isel(K=-1).sel(CV_K=0.0, method="nearest")
-    unequal = at.quiet_theory.isel(K=-1).sel(CV_K=0.1, method="nearest")
-    theory = difference(number(unequal), number(equal.fillna(0)))
-    seen = at.isel(K_simulated=-1)
-    first, second = (seen.sel(CV_K_simulated=c, method="nearest") for c in (0.0, 0.1))
-    simulated = difference(
-        number(second.quiet, second.quiet_sem), number(first.quiet, first.quiet_sem)
-    )
-    verdict = v.every(v.at_least(theory, 0.1), v.at_least(simulated, 0.1))
-    note = f"theory at K = {float(at.K[-1]):g}, simulation at {float(seen.K_simulated):g}"
-    return Outcome(verdict, theory, simulated, note)
+def _opposed(data):
+    at = data.sel(case="conductance, log").isel(K=-1)
+    found = [Number(float(at[f"opposed_{kind}"])) for kind in ("theory", "simulation")]
+    note = f"K = {float(at.K):g}; simulation: from the simulated density, its error not known"
+    return Outcome(v.every(*(v.at_least(n, 1.0) for n in found)), *found, note)
 
 
 def _critical_input(data):
@@ -207,7 +182,8 @@ def _trend(case, name, sign):
         else:
             test = v.at_most if sign < 0 else v.at_least
             tests = [test(n, 0) for n in (theory, simulated)]
-        return Outcome(v.every(*tests), theory, simulated)
+        note = "simulation: from its rates" if name == "tau_eff" else ""
+        return Outcome(v.every(*tests), theory, simulated, note)
 
     return decide
 
@@ -226,8 +202,8 @@ def _claim(key, says, number_, criterion, figure, decide):
 
 REFERENCE = "conductance, K = 1000"
 LOG_RATIO = "ln of its value at the largest input over that at the smallest"
-TENTH = "CV_K at which 10 % of neurons do not fire in the measured time, conductance over current"
-EVERYWHERE = "at least 0.5 at every input, theory and simulation (where a CV was measured)"
+TENTH = "CV_K at which 10 % of neurons are silent, conductance over current"
+EVERYWHERE = "at least 0.5 at every input at which the network fires, theory and simulation"
 FALLS = "below 0, theory and simulation by 3 s.e."
 CLAIMS = (
     _claim(
@@ -273,10 +249,18 @@ CLAIMS = (
     _claim(
         "2.6",
         "... a rescue that dies with unequal in-degrees",
-        "share of neurons that do not fire at CV_K = 0.1 less that at 0",
-        "at least 0.1, theory at the largest K and simulation",
+        "CV of intervals with equal in-degrees less that with CV_K = 0.1, of neurons that fire",
+        "above 0 at the largest K, theory and simulation by 3 s.e.; at most 0.5 left by theory",
         "heterogeneity",
-        _rescue,
+        in_degrees.rescue,
+    ),
+    _claim(
+        "2.7",
+        "... the more so the larger K",
+        "the same at the largest K less that at the smallest",
+        "above 0, theory and simulation by 3 s.e.",
+        "heterogeneity",
+        in_degrees.rescue_dies,
     ),
     _claim(
         "3.5",
@@ -300,7 +284,7 @@ CLAIMS = (
         "CV of rates over neurons at CV_K = 0.1",
         "at least 0.3, theory and simulation",
         "heterogeneity",
-        _broad,
+        in_degrees.broad,
     ),
     _claim(
         "4.1",
@@ -319,10 +303,18 @@ CLAIMS = (
         _both_carry,
     ),
     _claim(
+        "4.3",
+        "... drift pulls back from threshold as much as passes it: without diffusion none would",
+        "flux of drift away from threshold, half-way to it from the mean potential, over the rate",
+        "at least 1 at the largest K, theory and simulation",
+        "drift_diffusion",
+        _opposed,
+    ),
+    _claim(
         "5.1",
         "the balance arises by itself, without fine tuning",
         "distance of the mean potential from threshold in sd of the voltage (1/log K)",
-        "at most 3 at every input",
+        "at most 3 at every input, theory and simulation",
         "network_response",
         _without_tuning,
     ),
@@ -348,7 +340,7 @@ CLAIMS = (
         f"{TENTH}, both 1/log K",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
-        _tolerance("log", -1),
+        in_degrees.tolerance("log"),
     ),
     _claim(
         "7.2",
@@ -356,7 +348,7 @@ CLAIMS = (
         f"{TENTH}, both 1/√K",
         "at least 1.5, theory at the largest K and simulation",
         "heterogeneity",
-        _tolerance("sqrt", -1),
+        in_degrees.tolerance("sqrt"),
     ),
     _claim(
         "8.1",

@@ -19,7 +19,7 @@ HEADER = ("", "claim", "for", "number", "theory", "simulation", "verdict", "crit
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; margin: 0 auto; padding: 1rem;
-  max-width: 72rem; }
+  max-width: 84rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; } h2 { font-size: 1.25rem; margin-top: 2.5rem; }
 img { max-width: 100%; height: auto; display: block; }
 figure { margin: 1rem 0 2.5rem; } figcaption { font-size: .9rem; max-width: 60rem; }
@@ -28,10 +28,12 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .5rem;
   border-bottom: 1px solid #ddd; }
 th { border-bottom: 2px solid #888; }
 td.n { white-space: nowrap; font-variant-numeric: tabular-nums; }
-code { font-size: .8rem; background: #f3f3f3; padding: .1em .3em; overflow-wrap: anywhere; }
+code { font-size: .8rem; background: #f3f3f3; padding: .1em .3em; overflow-wrap: break-word; }
 .note { color: #666; display: block; }
 .v { font-weight: 600; } .yes { color: #05663b; } .no { color: #a3260e; } .open { color: #7a5c00; }
+.wide { overflow-x: auto; }
 @media (max-width: 48rem) {
+  .wide img { max-width: none; width: 44rem; }
   thead { display: none; }
   table, tbody, tr, td { display: block; }
   tr { border: 1px solid #ccc; border-radius: 6px; margin: 0 0 1rem; padding: .4rem; }
@@ -54,7 +56,12 @@ def shown(number):
     if not number.known:
         return "not measured"
     value = f"{number.value:.4g}"
-    return f"{value} ± {number.sem:.2g}" if number.sem else value
+    return f"{value} ± {_rounded(number.sem)}" if number.sem else value
+
+
+def _rounded(error):
+    """An error with two digits, plain unless it is very large or small."""
+    return f"{float(f'{error:.2g}'):g}"
 
 
 def row(judged):
@@ -145,8 +152,9 @@ def page(judged, figures, about):
     for title, caption, picture in figures:
         source = base64.b64encode(picture).decode("ascii")
         parts.append(
-            f'<figure><h3>{e(title)}</h3><img alt="{e(title)}" '
-            f'src="data:image/png;base64,{source}"><figcaption>{e(caption)}</figcaption></figure>'
+            f'<figure><h3>{e(title)}</h3><div class="wide"><img alt="{e(title)}" '
+            f'src="data:image/png;base64,{source}"></div>'
+            f"<figcaption>{e(caption)}</figcaption></figure>"
         )
     return "\n".join([*parts, "</body></html>", ""])
 
@@ -159,7 +167,7 @@ def _html_row(one):
         if name == "verdict":
             inside = f'<span class="v {_CLASSES[text]}">{inside}</span>'
         elif name == "again":
-            inside = f"<code>{inside}</code>"
+            inside = f"<code>{inside.replace('_', '_<wbr>')}</code>"
         elif name == "number" and one.outcome.note:
             inside = e(one.claim.number) + f'<span class="note">{e(one.outcome.note)}</span>'
         elif name in ("theory", "simulation"):
