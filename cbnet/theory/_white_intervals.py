@@ -23,23 +23,14 @@ _SILENT = "isi_density: got a neuron that never fires; it has no intervals; rais
 
 
 def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
-    """Density of the intervals between spikes at times t (s) for one input, in 1/s.
+    """As :func:`cbnet.theory.shot_noise.interval_density`, under white noise.
 
     Parameters
     ----------
     neuron : Neuron
-        With white noise, of any drift and noise.
-    r_E, r_I : float
-        Rates in Hz of each of its K and γK inputs.
-    t : array_like
-        Intervals in s.
-    rtol : float
-        Accuracy, relative to the largest value.
-
-    Returns
-    -------
-    ndarray
-        Of the shape of `t`; zero within the refractory time.
+        Of any drift and noise.
+    r_E, r_I, t, rtol
+        As there.
 
     Raises
     ------
