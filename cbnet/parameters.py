@@ -129,7 +129,8 @@ class Entry:
 
         if self.choices:
             if given not in self.choices:
-                raise refuse(nearest(str(given), self.choices))
+                hint = nearest(str(given), self.choices)
+                raise refuse("" if hint.startswith("known") else hint)
             return given
         factor, dims = unit(self.unit)
         if isinstance(given, str):

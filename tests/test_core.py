@@ -11,7 +11,7 @@ import pytest
 from brian2 import ms, mV, second, volt
 
 import cbnet
-from cbnet.errors import ParameterError
+from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.simulation import building
 from cbnet.simulation.job import prepare
 from cbnet.simulation.workshop import run_jobs
@@ -145,6 +145,21 @@ def test_one_neuron(case):
             print(f"{case}, {step * 1e3:g} ms, {what}: {reference:.4g}, {bias:+.2%} ± {error:.2%}")
             assert error < decisive
             assert abs(bias) < tolerance + 2 * error
+
+
+@pytest.mark.parametrize("dt", [0.1 * ms, 0.02 * ms])
+def test_stated_error_is_that_of_the_order_of_arrivals(dt):
+    params = cbnet.load("conductance").replace(**REFERENCE, r_E="135Hz", r_I="85Hz")
+    exact = cbnet.simulate_neuron(params, duration=400 * second, seed=2)
+    with pytest.warns(CbnetWarning, match="Brian2's order of arrivals"):
+        found = cbnet.simulate(
+            params, 2000, 0.4 * second, dt=dt, seed=3, feedforward=True, arrivals="brian2"
+        )
+    bias = float(found.rate_E / exact.rate) - 1
+    sem = np.hypot(float(found.rate_E_sem / found.rate_E), float(exact.rate_sem / exact.rate))
+    # the grid of the estimate adds about 0.002
+    assert abs(bias - found.dt_bias) < 3 * np.hypot(sem, 2e-3)
+    assert sem < -found.dt_bias / 10
 
 
 # The same again

@@ -49,7 +49,11 @@ FractionExcitatory = Annotated[
 ]
 Out = Annotated[
     str | None,
-    typer.Option(metavar="DIR", help="Save the result in this folder.", show_default=False),
+    typer.Option(
+        metavar="DIR",
+        help="Save the result in this folder, which is made if need be; other results in it stay.",
+        show_default=False,
+    ),
 ]
 Json = Annotated[
     bool, typer.Option("--json", help="Print one JSON object and nothing else on standard output.")
@@ -95,6 +99,7 @@ NOISE_NOTES = (
 # Where an error of the library names its argument, the command line names the option.
 _ARGUMENTS = {
     "N": "-N",
+    "D_min": "--set D_min",
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
@@ -168,7 +173,10 @@ def parameters(model, settings):
     try:
         return params.replace(**given)
     except ParameterError as error:
-        raise ParameterError(f"--set {error}") from error
+        # a rule such as g*a < 1 is about values that were not set one by one
+        name = str(error).partition(":")[0].rpartition(".")[2]
+        known = name.isidentifier() or "=" in name
+        raise ParameterError(f"--set {error}" if known else f"--set: {error}") from error
 
 
 def network(N, duration, transient, dt, initial, fraction_excitatory, seed):

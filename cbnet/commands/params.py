@@ -47,6 +47,8 @@ def params(
             style="bold" if row["set"] else None,
         )
     out.print(table)
+    for short, names in found.model.aliases.items():
+        out.print(f"{short} sets {' and '.join(names)}.", markup=False)
     if found.model.assumptions:
         out.print(f"Assumptions: {found.model.assumptions}", markup=False)
 

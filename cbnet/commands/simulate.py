@@ -8,6 +8,7 @@ import typer
 
 from . import options, output, progress, tables
 
+_SYNCHRONOUS = 0.5  # of the mean: fluctuations beyond are not those of independent neurons
 EXAMPLES = (
     "cbnet simulate conductance -N 1250 --set K=100 --set a=0.005 --set nu_X=80Hz",
     "cbnet simulate current -N 2500 --set K=400 --set a=.0024 --duration .2s --json",
@@ -38,7 +39,8 @@ def simulate(
         typer.Option(
             metavar="random|brian2",
             help="Order of the arrivals of a step: random, the threshold tested after each; or all "
-            "excitatory ones, all inhibitory ones, as Brian2's Synapses have it.",
+            "excitatory ones, then all inhibitory ones, as Brian2's Synapses have it: off by more, as "
+            "the estimated error says, and for comparison.",
         ),
     ] = "random",
     storage: Annotated[
@@ -90,8 +92,24 @@ def simulate(
 def show(result):
     """Print a result for a person."""
     out = tables.console()
-    tables.header(out, result.parameters, f"simulation of the network ({result.storage})")
-    out.print(tables.quantities(result, leave_out=("storage",)))
-    out.print(tables.currents(result))
+    how = [result.storage, f"initial voltage {result.initial}"]
+    if result.arrivals == "brian2":
+        how.append("arrivals in Brian2's order")
+    tables.header(out, result.parameters, f"simulation of the network ({', '.join(how)})")
+    names = {"V_mean_mV": "V of E neurons, mean", "V_sd_mV": "V of E neurons, sd"}
+    out.print(tables.quantities(result, leave_out=("storage",), names=names))
+    out.print(tables.currents(result, " of E neurons"))
     if math.isnan(result.cv_E):
         out.print("CV –: no neuron with ten intervals between spikes; take a longer --duration")
+    if (swing := _swing(result)) > _SYNCHRONOUS:
+        out.print(
+            f"The population rate varies by {swing:.0%} of its mean from one ms to the next: "
+            "neurons fire together, and no theory of an asynchronous state holds."
+        )
+
+
+def _swing(result):
+    """Relative sd of the population's rate in bins of 1 ms, Poisson counts taken off."""
+    count = float(result.in_si("rate_E")) * result.N_E * 1e-3
+    excess = (result.fano_1ms - 1) / count if count > 0 else 0.0
+    return math.sqrt(excess) if excess > 0 else 0.0

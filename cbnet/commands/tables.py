@@ -39,19 +39,22 @@ _NAMES = {
     "mu_mV": "μ (where the drift vanishes)",
     "fano_1ms": "Fano factor of 1-ms population counts",
     "dt_bias": "estimated relative error from dt",
-    "wall_s": "seconds in all",
+    "wall_s": "seconds, Python's start left out",
     "build_s": "of which compiling",
     "wire_s": "of which wiring",
     "simulate_s": "of which simulating",
     "transient_s": "discarded first",
     "duration_s": "measured time",
-    "events": "recurrent synaptic events",
-    "peak_rss_MB": "largest memory",
+    "events": "recurrent synaptic events, all of the run",
+    "peak_rss_MB": "memory of the program",
     "error": "estimated relative error",
     "drift_rate_Hz": "carried by drift",
     "diffusion_rate_Hz": "carried by diffusion",
     "leak_mean_mV_per_ms": "leak, mean",
 }
+
+
+_DIGITS = {"error": 2, "dt_bias": 2, "peak_rss_MB": 3}
 
 
 def console():
@@ -145,8 +148,12 @@ def header(out, params, what, noise=None):
     )
 
 
-def quantities(result, leave_out=()):
-    """A table of the plain numbers of a result, standard errors beside them."""
+def quantities(result, leave_out=(), names=None):
+    """A table of the plain numbers of a result, standard errors beside them.
+
+    `names` tells keys by other words than usual.
+    """
+    words = _NAMES | (names or {})
     data = result.to_dict()
     known = {field.name for field in dataclasses.fields(result)}
     table = grid("", "")
@@ -157,7 +164,7 @@ def quantities(result, leave_out=()):
             continue
         unit = next((u for u in _UNITS if key.endswith(f"_{u}")), "")
         field = key.removesuffix(f"_{unit}")
-        name = _NAMES.get(key) or field.replace("_", " ")
+        name = words.get(key) or field.replace("_", " ")
         sem = result.in_units(f"{field}_sem") if f"{field}_sem" in known else None
         sem = None if sem is None or math.isnan(sem) else float(sem)
         if key == "error" and data.get("noise") == "exact":
@@ -165,17 +172,17 @@ def quantities(result, leave_out=()):
         if key == "cv" and data["rate_Hz"] < SILENT_BELOW:
             x = None
         show = rate if key.startswith("rate_") else value
-        text = show(x, sem, digits=2 if key in ("error", "dt_bias") else 4 if unit == "s" else 6)
+        text = show(x, sem, digits=_DIGITS.get(key, 4 if unit == "s" else 6))
         if unit and x is not None and not text.startswith("silent"):
             text += f" {unit.replace('_per_', '/')}"
         table.add_row(name, text)
     return table
 
 
-def currents(result):
+def currents(result, whose=""):
     """A table of input currents, standard errors beside those of a simulation."""
     known = {field.name for field in dataclasses.fields(result)}
-    table = grid("input current (1-ms bins)", "mean, mV/ms", "sd, mV/ms")
+    table = grid(f"input current{whose} (1-ms bins)", "mean, mV/ms", "sd, mV/ms")
     columns = [
         zip(
             result.in_units(name),

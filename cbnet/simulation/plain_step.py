@@ -16,7 +16,6 @@ from scipy.sparse import csr_array
 from scipy.stats import poisson
 
 from .chain import Chain
-from .timestep import LADDER
 
 _TAIL = 1e-12  # probability of more arrivals than are counted
 
@@ -24,9 +23,8 @@ _TAIL = 1e-12  # probability of more arrivals than are counted
 class PlainChain(Chain):
     """The neuron of :class:`~cbnet.simulation.chain.Chain` in the steps of plain Brian2."""
 
-    longest = 1e-4  # s; the largest step for which the grid reaches high enough above threshold
-
-    def __init__(self, diffusion, values, spacing=0.06):
+    def __init__(self, diffusion, values, spacing=0.06, longest=1e-4):
+        self.longest = longest  # s; step for which the grid reaches high enough above threshold
         self.exact = Chain(diffusion, values, spacing).rate
         super().__init__(diffusion, values, spacing)
 
@@ -59,7 +57,7 @@ class PlainChain(Chain):
         Parameters
         ----------
         dt : float
-            At most 0.1 ms.
+            At most `longest`.
         first : {"excitation", "inhibition"}
             Whose arrivals are applied first.
 
@@ -82,13 +80,10 @@ class PlainChain(Chain):
         start = float(self.leaked(np.array([self.reset]), dt)[0])
         return 1 / ((self.tau_rp + self._at(T, start)) * self.exact) - 1
 
-    def step_within(self, target, first):
-        """The longest step (s) from which on the bias stays within `target`; None if there is none.
-
-        Steps are those of :data:`cbnet.simulation.timestep.LADDER`.
-        """
+    def step_within(self, target, first, steps):
+        """The longest of `steps` (s) from which on the bias stays within `target`, or None."""
         found = None
-        for dt in reversed(LADDER):
+        for dt in sorted(steps):
             if abs(self.plain_bias(dt, first)) > target:
                 break
             found = dt

@@ -152,17 +152,17 @@ class _Script:
     def _biases(self):
         states = timestep._states(self.params) if self.reduced.affine_leak else []
         dt = self.job.dt
-        if not states or dt > PlainChain.longest:
+        if not states:
             return ""
         # the state that fires most has the shortest time constants
         r_E, r_I, population = max(states)
         values = self.params.resolve(population)
         values["R_E"] = values["K"] * r_E
         values["R_I"] = values["gamma"] * values["K"] * r_I
-        chain = PlainChain(diffusion.of_model(self.model, values), values)
+        chain = PlainChain(diffusion.of_model(self.model, values), values, longest=dt)
         told = []
         for first in ("inhibition", "excitation"):
-            small = chain.step_within(0.01, first)
+            small = chain.step_within(0.01, first, timestep.LADDER)
             below = f"from dt = {small * 1e3:g} ms down" if small else "below dt = 0.001 ms only"
             here = 100 * chain.plain_bias(dt, first)
             told.append(f"{here:+.1f} % with {first} first (within 1 % {below})")

@@ -16,6 +16,7 @@ from scipy.optimize import brentq
 from ..parameters import POPULATIONS
 from ..reduced import of_model
 from .chain import Chain
+from .plain_step import PlainChain
 
 LADDER = tuple(
     step * 1e-3
@@ -27,7 +28,7 @@ _SCAN = 40  # rates, on a logarithmic scale, among which roots are bracketed
 _COARSE = 0.15  # grid for rates and first looks, in sd: rates to 1 %, a bias to a third of itself
 
 
-def bias(params, dt, r_E, r_I, population="E", compiled=True):
+def bias(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random"):
     """Relative error of the rate of one neuron that is simulated in steps.
 
     Parameters
@@ -42,18 +43,28 @@ def bias(params, dt, r_E, r_I, population="E", compiled=True):
         Whose parameters to use.
     compiled : bool
         Whether the step is that of the compiled kernel; otherwise it is the one of numpy.
+    arrivals : {"random", "brian2"}
+        Order of the arrivals of a step. Brian2's has all excitatory ones first; with synaptic time
+        constants the order makes no difference.
 
     Returns
     -------
     float
-        (rate with steps − exact rate)/exact rate; NaN where the exact rate is zero.
+        (rate with steps − exact rate)/exact rate; NaN where the exact rate is zero, and for
+        Brian2's order where the leak is not affine in v, of which nothing is known.
 
     Assumptions
     -----------
     Arrivals are Poisson. With instantaneous synapses the answer is good to about 0.001; otherwise
     see :func:`filtered_bias`.
     """
-    return _bias(_chain(params, r_E, r_I, population), float(dt), compiled)
+    chain = _chain(params, r_E, r_I, population)
+    if arrivals == "random" or chain.diffusion.filtered:
+        return _bias(chain, float(dt), compiled)
+    if not chain.diffusion.affine_leak:
+        return np.nan
+    plain = PlainChain(chain.diffusion, chain.values, longest=float(dt))
+    return round(plain.plain_bias(float(dt), "excitation"), 8)
 
 
 def choose(params, target=0.01, connected=True, compiled=True):
