@@ -61,7 +61,7 @@ CAPTION = (
     "(dash patterns), simulated neurons at the largest simulated K (markers; five spikes or more, "
     "with the noise of counting them). Against CV_K: (e) share of neurons that did not fire in "
     "the time of the simulation, (f) that are silent (below 0.01 Hz: theory; no simulation is "
-    "long enough), (g) saturated (above 0.8/τ_rp); (h) coefficient of variation of rates; (i) CV "
+    "long enough), (g) saturated (above 0.8/τ_rp); (h) coefficient of variation of rates over neurons; (i) CV "
     "of intervals, averaged over neurons with at least ten in the time of the simulation; (j) "
     "largest distance between the distribution of log rates, silent neurons left out, and a "
     "normal one (0: log-normal). Thick lines: theory at the largest simulated K, thin ones at the "
@@ -249,7 +249,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 4, row_height=4.2, legend=1.8)
+        figure, grid = shared.canvas(3, 4, row_height=4.2, legend=2.4)
         places = [(m, s) for m in MODELS for s in SCALINGS]
         for axes, (model, scaling) in zip(grid[0], places, strict=True):
             _draw_distributions(axes, data, model, scaling)
@@ -266,7 +266,7 @@ def draw(data):
             ("quiet", "share that did not fire"),
             ("silent", "share below 0.01 Hz"),
             ("saturated", r"share above 0.8/$\tau_{\mathrm{rp}}$"),
-            ("rate_cv", "CV of rates over neurons"),
+            ("rate_cv", "CV of rates"),
             ("cv", "CV of intervals"),
             ("distance", "distance to log-normal"),
         )
@@ -290,10 +290,20 @@ def draw(data):
             key("e-j: " + plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
             key("e-j: " + plotting.SCALING_NAMES["log"], "0.2", 1, True),
             *(key(f"a-d: $K$ = {shared.power(k)}", "0.2", i) for i, k in enumerate(data.K.values)),
+            *(key(f"e-j: $K$ = {shared.power(k)}", "0.2", 0, lw=w) for k, w in _shown(data)),
+            key("k: equal in-degrees", "0.2", 0, True),
+            key(f"k, l: $CV_K$ = {SHOWN:g}", "0.2", 2, True),
             *shared.theory_and_simulation("diffusion"),
         ]
         shared.legend(figure, handles, 4)
     return figure
+
+
+def _shown(data):
+    """In-degrees that are drawn against CV_K, and their line widths."""
+    same = _nearest(data.K.values, data.K_simulated.values[-1])
+    last = data.K.values[-1]
+    return ((same, 1.4),) if same == last else ((same, 1.4), (last, 0.5))
 
 
 def _nearest(values, wanted):
@@ -321,8 +331,7 @@ def _draw_distributions(axes, data, model, scaling):
 def _draw_against_spread(axes, data, name, model, position, scaling):
     at, shade = {"model": model, "scaling": scaling}, colour(model)
     theory = data[f"{name}_theory"].sel(at)
-    same = _nearest(data.K.values, data.K_simulated.values[-1])
-    for k, width in ((same, 1.2), (data.K.values[-1], 0.5)):
+    for k, width in _shown(data):
         axes.plot(data.CV_K, theory.sel(K=k), color=shade, ls=shared.STROKES[position], lw=width)
     if name not in data:
         return

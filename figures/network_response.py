@@ -174,6 +174,7 @@ def draw(data):
             *(key(f"$K$ = {k:g}", "0.2", i, True) for i, k in enumerate(data.K.values)),
             key("balance line", "0.6", 0, lw=0.8),
             *shared.theory_and_simulation("finite jumps"),
+            shared.together_key(),
         ]
         shared.legend(figure, handles, 4)
     return figure
@@ -196,7 +197,6 @@ def _draw_pair(column, data, model, scaling):
             x = data.nu_X_simulated + 1.6 * (position - 1)
             options = {"filled": model == "conductance"}
             shared.points(axes, x, value, error, shade, position, **options)
-            together = value.where(data.fano_1ms.sel(at) > 100)
-            axes.plot(x, together, ls="", marker="x", color="0.1", ms=3, mew=0.6, zorder=4)
+            shared.cross_together(axes, x, value, data.fano_1ms.sel(at))
     rate.set_title(f"{model}, {plotting.SCALING_NAMES[scaling]}", loc="left", size=7.5)
     cv.set_xlabel(r"$\nu_X$ (Hz)")

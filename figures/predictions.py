@@ -29,18 +29,28 @@ SETTINGS = {
         "seed": 8,
     },
 }
-MINUTES = {"quick": 1.5, "full": 200}
+MINUTES = {"quick": 0.5, "full": 200}
 CAPTION = (
     "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and "
     "following 1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln "
     "ν_X, (d) effective time constant of the membrane, (e) mean and (f) standard deviation of the "
     "voltage without refractory time, (g) CV of intervals, (h) standard deviation of the voltage "
     "against the effective time constant. With conductances the time constant falls with the "
-    "input; with currents it cannot. Grey line in (g): nearly Poissonian firing, as reported for "
-    "neurons of areas V1 and MT of the awake monkey (CV about 1 once the rate is normalised; "
-    "Softky & Koch, J. Neurosci. 13, 334, 1993). Lines: theory with finite jumps, markers: "
-    "simulations with two standard errors (gain and exponent: theory only)."
+    "input; with currents it cannot. Lines: theory with finite jumps, markers: simulations with "
+    "two standard errors (gain and exponent: theory only); dotted grey line in (c): proportional. "
+    "Grey lines are measured in vivo: (d) a fifth of τ_L, (e) about −65 mV and (f) about 4 mV, in "
+    "neurons of the parietal cortex of anaesthetised cats in periods of intense activity, whose "
+    "input resistance was a fifth of that with activity blocked (Destexhe & Paré, J. "
+    "Neurophysiol. 81, 1531, 1999; a time constant that falls with it is assumed here); (g) CV "
+    "about 1 once the rate is normalised, areas V1 and MT of the awake monkey (Softky & Koch, J. "
+    "Neurosci. 13, 334, 1993). How the time constant changes with the input: with the contrast of "
+    "a stimulus the conductance of neurons in cat V1 grew by 20 to 300 % (Anderson, Carandini & "
+    "Ferster, J. Neurophysiol. 84, 909, 2000); in cats awake and at rest, however, input "
+    "resistance was higher than in sleep (Steriade, Timofeev & Grenier, J. Neurophysiol. 85, "
+    "1969, 2001)."
 )
+# In vivo, in the units of the panels; CAPTION says what was measured by whom.
+_MEASURED = {"tau_eff": 20.0 / 5, "V_mean": -65.0, "V_sd": 4.0, "cv": 1.0}
 _MEASURES = (("rate", "Hz"), ("cv", "1"), ("V_mean", "mV"), ("V_sd", "mV"), ("tau_eff", "ms"))
 
 
@@ -137,19 +147,30 @@ def draw(data):
             axes.set(xlabel=r"$\nu_X$ (Hz)", ylabel=label)
         for axes in (grid[0, 0], grid[0, 1], grid[1, 1]):
             axes.set_ylim(bottom=0)
-        grid[0, 2].axhline(1, color="0.6", lw=0.6, zorder=0)
-        grid[0, 3].set(yscale="log")
-        grid[1, 2].axhline(1, color="0.6", lw=0.8, zorder=0)
+        for axes, (name, _) in zip(grid.flat, panels, strict=False):
+            if name in _MEASURED:
+                axes.axhline(_MEASURED[name], color="0.6", lw=1, zorder=0)
+        grid[0, 2].axhline(1, color="0.6", lw=0.8, ls=":", zorder=0)
+        for axes in grid[0, 2:]:
+            axes.set_yscale("log")
+        plotting.plain_decades(grid[0, 2])
         grid[1, 2].set_ylim(0, 1.5)
         grid[1, 3].set(xlabel=r"$\tau_{\mathrm{eff}}$ (ms)", ylabel="sd of voltage (mV)")
         grid[1, 3].set(xscale="log", ylim=(0, None))
         shared.letter(grid.flat)
         handles = [
             *(
-                key(case.replace("K =", "$K$ ="), colour(case.split(",")[0]), i)
+                key(
+                    case.replace("K =", "$K$ ="),
+                    colour(case.split(",")[0]),
+                    i,
+                    np.isfinite(data.rate.sel(case=case)).any(),
+                    "current" not in case,
+                )
                 for i, case in enumerate(data.case.values)
             ),
             *shared.theory_and_simulation("finite jumps"),
+            key("d-g: measured in vivo", "0.6", 0, lw=1),
         ]
         shared.legend(figure, handles, 3)
     return figure

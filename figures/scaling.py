@@ -51,7 +51,7 @@ CAPTION = (
     "= 20 Hz and K = 1000: with conductance synapses at r_I = 0.8 r_E, and with current synapses "
     "at inhibition tuned so that the mean potential stays at −60 mV. (a) Efficacy of the "
     "conductance neuron against K, and of the current neuron where the response is kept; "
-    "dotted: conductance, white noise. (b) Rate at r_E = 20 Hz against K. (c) The local slope d "
+    "thin dots: conductance, white noise. (b) Rate at r_E = 20 Hz against K. (c) The local slope d "
     "ln K/d(1/a) of the efficacy that keeps the response of the conductance neuron (white noise): "
     "it approaches C + a/2 (dashed), and C (line) only beyond any K of interest. (d-k) Rate and "
     "CV of the conductance neuron against the input rate for K = 100 to 100,000 under each law "
@@ -231,7 +231,7 @@ def draw(data):
             for column, law in enumerate(LAWS):
                 _draw_responses(grid[row : row + 2, column], data, model, law)
                 grid[row, column].set(yscale="log", ylim=(1e-2, 600))
-                grid[row + 1, column].set(ylim=(0, 1.4))
+                grid[row + 1, column].set(ylim=(0, 1.8))
             grid[row, 0].set_ylabel(f"rate (Hz),\n{model}")
             grid[row + 1, 0].set_ylabel(f"CV of intervals,\n{model}")
         for axes in grid[:, 1:].flat:
@@ -243,7 +243,7 @@ def draw(data):
         shared.letter([*top, *grid.flat])
         handles = [
             *shared.model_keys(),
-            *(key(f"a, b: {LABELS[law]}", "0.2", i) for i, law in enumerate(LAWS)),
+            *(key(f"a, b: {LABELS[law]}", "0.2", i, True) for i, law in enumerate(LAWS)),
             *(key(f"d-s: $K$ = {shared.power(K)}", "0.2", i, True) for i, K in _shown(data)),
             *shared.theory_and_simulation("finite jumps"),
         ]
@@ -282,6 +282,8 @@ def _draw_rates(axes, data):
             value = value.where(value > 0)
             shared.points(axes, x, value, error, colour(model), position, model == "conductance")
     axes.set(xscale="log", yscale="log", ylim=(1e-2, 600), xlabel="in-degree $K$")
+    axes.set_xticks([1e2, 1e3, 1e4, 1e5])
+    axes.minorticks_off()
     axes.set_ylabel("rate at $r_E$ = 20 Hz (Hz)")
 
 
@@ -290,7 +292,7 @@ def _draw_slope(axes, data):
     axes.plot(data.K_diffusion, data.slope * 1e3, "o", ms=2.5, color=shade)
     axes.plot(data.K_diffusion, data.slope_theory * 1e3, ls="--", color="0.2", lw=1)
     axes.axhline(float(data.C_diffusion) * 1e3, color="0.6", lw=0.8)
-    axes.text(2e11, float(data.C_diffusion) * 1e3, "$C$", va="top", size=7)
+    axes.text(2e11, float(data.C_diffusion) * 1e3 - 0.15, "$C$", va="top", size=7)
     axes.text(3e3, float(data.slope_theory[1]) * 1e3, "$C + a/2$", va="bottom", size=7)
     axes.set(
         xscale="log", xlabel="in-degree $K$", ylabel=r"$10^3\,\mathrm{d}\ln K/\mathrm{d}(1/a)$"

@@ -24,6 +24,7 @@ CENTIMETRE, NARROW, WIDE = plotting.CENTIMETRE, plotting.NARROW, plotting.WIDE
 STROKES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)), (0, (6, 1, 1, 1, 1, 1)))
 MARKERS = ("o", "s", "^", "D", "v")
 STANDARD_ERRORS = 2  # that error bars show
+TOGETHER = 100  # Fano factor in 1 ms above which a population fires together
 _FEWEST_FOR_A_POOL = 8
 
 
@@ -253,7 +254,7 @@ def points(axes, x, y, error, shade, position=0, filled=True, **options):
 
 
 def key(label, shade="0.2", position=None, marker=False, filled=True, lw=1.2):
-    """An entry of a legend."""
+    """An entry of a legend: a line if it has a position among strokes, a marker, or both."""
     return Line2D(
         [],
         [],
@@ -304,9 +305,46 @@ def theory_and_simulation(noise=None):
     ]
 
 
+def together_key():
+    """The entry for markers crossed by :func:`cross_together`."""
+    return Line2D(
+        [],
+        [],
+        ls="",
+        marker="x",
+        color="0.1",
+        ms=3,
+        mew=0.6,
+        label=f"crossed: Fano factor above {TOGETHER}",
+    )
+
+
+def cross_together(axes, x, y, fano):
+    """Cross the markers of networks that fire together, which theory does not describe."""
+    y = np.where(np.asarray(fano) > TOGETHER, y, np.nan)
+    axes.plot(x, y, ls="", marker="x", color="0.1", ms=3, mew=0.6, zorder=4)
+
+
+def smoothed(frequency, power, per_decade=12):
+    """A simulated spectrum, averaged in equal parts of a decade; where and what.
+
+    Its values scatter by their own size, and high frequencies have too many to be told apart.
+    """
+    frequency, power = (np.asarray(values, float) for values in (frequency, power))
+    part = np.floor(np.log10(frequency) * per_decade)
+    parts = [part == one for one in np.unique(part)]
+    return tuple(np.array([values[one].mean() for one in parts]) for values in (frequency, power))
+
+
 def legend(figure, handles, columns=4):
-    """One legend above all panels."""
-    figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+    """One legend above all panels; lines are so long that their dashes show beside a marker."""
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=columns,
+        handlelength=3.6,
+        columnspacing=1.4,
+    )
 
 
 def in_degrees(axes, K):

@@ -9,7 +9,7 @@ from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
 
 from . import shared
-from .shared import colour, gathered, hertz, milliseconds
+from .shared import colour, gathered, hertz, key, milliseconds
 
 TITLE = "Stability of the asynchronous state"
 MODELS = ("conductance", "current")
@@ -45,7 +45,7 @@ CAPTION = (
     "synapses; the black line is where the state loses stability, and letters mark the networks "
     "whose spectra are shown. (e-g) Power spectrum of the excitatory population per neuron, "
     "divided by the rate: linear theory (lines, where the state is stable) and simulation "
-    "(markers). (h) Fano factor of the population's count in 1 ms against the number of neurons "
+    "(markers, averaged over a twelfth of a decade). (h) Fano factor of the population's count in 1 ms against the number of neurons "
     "at point A, with two standard errors; the relative fluctuation it means falls as 1/√N if it "
     "is flat. Theory: white noise."
 )
@@ -159,7 +159,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.8, legend=1.2)
+        figure, grid = shared.canvas(2, 4, row_height=4.8, legend=1.7)
         for index, model in enumerate(MODELS):
             _draw_plane(figure, grid[0, 2 * index], data, model, "growth")
             _draw_plane(figure, grid[0, 2 * index + 1], data, model, "frequency")
@@ -167,9 +167,9 @@ def draw(data):
             _draw_spectrum(axes, data, point)
         _draw_sizes(grid[1, 3], data)
         shared.letter(grid.flat)
-        shared.legend(
-            figure, [*shared.model_keys(), *shared.theory_and_simulation("diffusion, linear")], 4
-        )
+        handles = [*shared.model_keys(), *shared.theory_and_simulation("diffusion, linear")]
+        handles.append(key("a-d: stability is lost", "k", 0, lw=1))
+        shared.legend(figure, handles, 3)
     return figure
 
 
@@ -213,12 +213,11 @@ def _draw_spectrum(axes, data, point):
         shade = colour(model)
         axes.plot(data.f, data.spectrum_theory.sel(at), color=shade)
         axes.plot(
-            data.f[::2],
-            data.spectrum_simulation.sel(at)[::2],
+            *shared.smoothed(data.f, data.spectrum_simulation.sel(at)),
             ls="",
             marker="o",
-            ms=2.2,
-            mew=0.5,
+            ms=2.6,
+            mew=0.6,
             color=shade,
             mfc=shade if model == "conductance" else "white",
         )

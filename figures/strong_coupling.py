@@ -38,7 +38,7 @@ SETTINGS = {
         "seed": 1,
     },
 }
-MINUTES = {"quick": 1, "full": 40}
+MINUTES = {"quick": 1.5, "full": 40}
 CAPTION = (
     "One neuron under Poisson input, efficacies falling as 1/√K. (a, b) Voltage of a neuron with "
     "conductance synapses, and with current synapses whose inhibition is tuned so that the mean "
@@ -47,12 +47,12 @@ CAPTION = (
     "deviation of the voltage and effective time constant against K. Untuned, the current "
     "neuron's mean runs away as √K; held, its fluctuations stay. Those of the conductance neuron "
     "fall as K^(-1/4) while its time constant falls as 1/√K. (g) Rate against K at a ratio of "
-    "inhibitory to excitatory input rates that leaves the mean below threshold (circles), and at "
-    "one that lifts it above (squares, conductance only). (h, i) Rate and CV against the mean "
+    "inhibitory to excitatory input rates that leaves the mean below threshold, and at one that "
+    "lifts it above for large K (squares, conductance only). (h, i) Rate and CV against the mean "
     "potential, set by inhibition, for K from 100 to 100,000 (dash patterns as in the legend): "
     "the conductance neuron turns into a switch, silent below threshold and regular above, the "
     "current neuron does not change. Arrows in (g): no spike in the time of the simulation, rate "
-    "below this with 95 % confidence. Markers: exact event-driven simulations with two standard "
+    "below the bar with 95 % confidence. Markers: exact event-driven simulations with two standard "
     "errors; of current neurons with K of 10,000 and more in (h, i) simulations in steps."
 )
 
@@ -286,7 +286,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 3, row_height=4.3, legend=2.2)
+        figure, grid = shared.canvas(3, 3, row_height=4.3, legend=2.6)
         for axes, model in zip(grid[0], MODELS, strict=False):
             _draw_traces(axes, data, model)
         _draw_density(grid[0, 2], data)
@@ -362,7 +362,7 @@ def _draw_against_K(axes, data, name):
         style = {"color": colour(model), "ls": _stroke({0: 0, 1: 0, 2: 1, 3: 3}[index])}
         if name == "tau_eff" and "untuned" in condition:
             continue  # the same as with its mean held
-        axes.plot(data.K, line.where(line > (1e-8 if name == "rate" else -np.inf)), **style)
+        axes.plot(data.K, line.where(line != 0) if name == "rate" else line, **style)
         if f"{name}_exact" in data:
             value = data[f"{name}_exact"].sel(condition=condition)
             error = data[f"{name}_sem_exact"].sel(condition=condition)
@@ -378,7 +378,7 @@ def _draw_against_K(axes, data, name):
 
 def _draw_bounds(axes, K, bound, shade):
     """Arrows that hang from the highest rate at which it is likely to see no spike."""
-    axes.plot(K, bound, ls="", marker=r"$\downarrow$", ms=6, color=shade, mew=0.3)
+    axes.errorbar(K, bound, yerr=0.6 * bound, uplims=True, fmt="_", color=shade, ms=5, lw=0.8)
 
 
 def _draw_response(axes, data, name):
@@ -407,9 +407,10 @@ def _legend(figure, data):
     shown = data.K_exact.values[:: max(1, len(data.K_exact) // 4)]
     handles = [
         *shared.model_keys(),
-        key("current synapses, untuned", colour("current"), 1),
-        key("conductance, mean above threshold", colour("conductance"), 3),
+        key("d, e: current synapses, untuned", colour("current"), 1),
+        key("g: conductance, mean above threshold", colour("conductance"), 3),
+        key("a, b: threshold", "0.4", 1, lw=0.6),
         *(key(f"h, i: $K$ = {shared.power(K)}", "0.2", i, True) for i, K in enumerate(shown)),
         *shared.theory_and_simulation("diffusion"),
     ]
-    shared.legend(figure, handles, 4)
+    shared.legend(figure, handles, 3)

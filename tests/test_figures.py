@@ -178,6 +178,9 @@ def test_pictures_are_drawn_from_stored_data_alone(name, computed, tmp_path, mon
     width = figure.get_size_inches()[0] * 2.54
     assert min(abs(width - 8.6), abs(width - 17.8)) < 0.01
     figure.savefig(tmp_path / "figure.png", dpi=60)
+    for one in figure.legends:
+        ends = one.get_window_extent().intervalx
+        assert 0 <= ends[0] < ends[1] <= figure.bbox.width, "the legend is wider than the page"
     for axes in figure.axes:
         if axes.get_label() != "<colorbar>":
             drawn = axes.lines + axes.collections + axes.images
