@@ -21,18 +21,18 @@ SETTINGS = {
         "N": 10_000,
         "duration": "0.8s",
         "storage": "stored",
-        "seed": 4,
+        "seeds": [4, 5, 6],
     },
     "full": {
         "K": [400, 1000, 4000, 10_000, 31_600, 100_000],
         "nu_X": 30.0,
         "N": None,
-        "duration": "5s",
+        "duration": "2s",
         "storage": "auto",
-        "seed": 4,
+        "seeds": [4, 5, 6],
     },
 }
-MINUTES = {"quick": 1, "full": 400}
+MINUTES = {"quick": 1.5, "full": 500}
 CAPTION = (
     "Networks at ν_X = 30 Hz. (a) Mean excitatory, inhibitory and net input against K, as "
     "displacement of the voltage a millisecond, and the standard deviation in bins of 1 ms of (b) "
@@ -44,15 +44,16 @@ CAPTION = (
     "of the voltage at the largest K. (i) CV of intervals. (j) Fano factor of the population's "
     "spike count in 1 ms (one for independent Poisson neurons) and (k) the mean correlation of "
     "two neurons' counts that it implies. (l) Power spectrum of the excitatory population at the "
-    "smallest K, per neuron and divided by the rate. Lines: theory (white noise; linear response "
-    "for j and l), markers: simulation with two standard errors (f, g, h, l: from the simulated "
-    "density and spectrum, errors not known); (k) simulation only."
+    "smallest K, per neuron and divided by the rate; simulated: averaged over a twelfth of a "
+    "decade. Lines: theory (white noise; linear response "
+    "for j and l), markers: simulation with two standard errors (f, g: from simulated densities, "
+    "errors over networks of other seeds; h, l: errors not known); (k) simulation only."
 )
 SILENT = 1e-3  # Hz
 _SEGMENT = 256  # ms of a piece of the spectrum
 
 
-def compute(progress, *, K, nu_X, N, duration, storage, seed):
+def compute(progress, *, K, nu_X, N, duration, storage, seeds):
     """Theory and simulation of each case against K.
 
     Returns
@@ -67,15 +68,16 @@ def compute(progress, *, K, nu_X, N, duration, storage, seed):
     ]
     sizes = [N or shared.network_size(k) for _ in CASES for k in K]
     theory = shared.each(_theory, list(zip(params, sizes, strict=True)), progress, "theory")
+    points = zip(params, sizes, strict=True)
     runs = shared.simulate_all(
-        [(p, {"N": n}) for p, n in zip(params, sizes, strict=True)],
+        [(p, {"N": n, "seed": seed}) for p, n in points for seed in seeds],
         progress,
         duration=duration,
         transient="0.3s",
-        seed=seed,
         storage=storage,
     )
-    measured = [_measured(run) for run in runs]
+    found = [_measured(run) for run in runs]
+    measured = [_mean(found[i : i + len(seeds)]) for i in range(0, len(found), len(seeds))]
     names = [f"{model}, {law}" for model, law in CASES]
     variables = {
         "case": ("case", names),
@@ -195,6 +197,25 @@ def _measured(run):
     }
 
 
+def _mean(found):
+    """The mean over networks of other seeds.
+
+    Blocks of time give the errors of the rest; what comes from densities has that of its spread.
+    """
+    mean, count = {}, len(found)
+    for name in found[0]:
+        values = np.array([one[name] for one in found], float)
+        mean[name] = values.mean(axis=0)
+        if name.endswith("_sem"):
+            mean[name] = np.sqrt(np.sum(values**2, axis=0)) / count
+        elif name in _FROM_DENSITIES:
+            mean[f"{name}_sem"] = values.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
+    return mean
+
+
+_FROM_DENSITIES = ("drift", "opposed")
+
+
 def _drift(run, centres, heights, rate):
     """Drift's share of the rate by the simulated density, and what it takes from it midway.
 
@@ -235,8 +256,9 @@ def draw(data):
                 line, seen = (data[f"{name}_{k}"].sel(case=case) for k in ("theory", "simulation"))
                 if sign:
                     line, seen = 1 - line, 1 - seen
+                error = data[f"{name}_sem_simulation"].sel(case=case)
                 axes.plot(data.K, line, **style)
-                shared.points(axes, data.K, seen, 0 * seen, *marks)
+                shared.points(axes, data.K, seen, error, *marks)
             h.plot(data.voltage, data.density_theory.sel(case=case, K=last), **style)
             some = data.density_simulation.sel(case=case, K=last)[index * 2 :: 6]
             shared.points(h, some.voltage, some, 0 * some, *marks, ms=2.4, mew=0.6)
@@ -245,8 +267,8 @@ def draw(data):
             value, error = (data[f"correlation{s}_simulation"].sel(case=case) for s in ("", "_sem"))
             shared.points(k, data.K, value, error, *marks)
             m.plot(data.frequency, data.spectrum_theory.sel(case=case, K=first), **style)
-            seen = data.spectrum_simulation.sel(case=case, K=first)[1::3]
-            shared.points(m, seen.frequency, seen, 0 * seen, *marks, ms=2.2, mew=0.5)
+            seen = shared.smoothed(data.frequency, data.spectrum_simulation.sel(case=case, K=first))
+            shared.points(m, *seen, 0 * seen[1], *marks, ms=2.6, mew=0.6)
         for axes, label in (
             (a, "mean input (mV/ms)"),
             (b, "sd of E input (mV/ms)"),
@@ -274,6 +296,7 @@ def draw(data):
         i.set_ylim(0, 1.1)
         for text, height in (("E", 0.9), ("I", 0.1)):
             a.text(0.06, height, text, transform=a.transAxes, size=8, weight="bold")
+        a.annotate("net", (last, 0), (5, 0), textcoords="offset points", size=7, va="center")
         h.set(xlabel="voltage (mV)", ylabel="density (1/mV)", ylim=(0, None))
         h.set_title(f"$K$ = {last:g}", loc="left", x=0.1)
         m.set(xlabel="frequency (Hz)", ylabel="power / rate", xscale="log", yscale="log")

@@ -213,6 +213,8 @@ def drift_diffusion(net=0.1, power=-0.5, drift=0.5, opposed=2.0, error=0.01):
         found[f"current_sd_{kind}"] = (dims, sd)
         found[f"drift_{kind}"] = (dims[:2], np.full((2, 3), drift))
         found[f"opposed_{kind}"] = (dims[:2], np.full((2, 3), opposed))
+    for name in ("drift", "opposed"):
+        found[f"{name}_sem_simulation"] = (dims[:2], np.full((2, 3), error))
     found["current_mean_sem_simulation"] = (dims, error * np.abs(mean))
     found["current_sd_sem_simulation"] = (dims, error * sd)
     return xr.Dataset(found, {"case": cases, "K": K, "current": currents})
@@ -364,8 +366,8 @@ WORLDS = {
     "3.6": (network_response, {}, {"fano": 300.0}, {"error": 2.0}),
     "3.7": (heterogeneity, {"spread": 20.0}, {"spread": 1.0}, {"spread": 20.0, "error": 3.0}),
     "4.1": (drift_diffusion, {}, {"power": 0.3}, {"error": 2.0}),
-    "4.2": (drift_diffusion, {}, {"drift": 0.99}, None),
-    "4.3": (drift_diffusion, {}, {"opposed": 0.2}, None),
+    "4.2": (drift_diffusion, {}, {"drift": 0.99}, {"error": 0.5}),
+    "4.3": (drift_diffusion, {}, {"opposed": 0.2}, {"error": 2.0}),
     "5.1": (network_response, {}, {"mu": -75.0}, {"error": 1.0}),
     "6.1": (synaptic_time_constants, {}, {"filtered": 3.0}, {"error": 2.0}),
     "6.2": (synaptic_time_constants, {}, {"instant": 0.3}, {"error": 2.0}),
