@@ -42,12 +42,12 @@ CAPTION = (
     "away from threshold half-way between the mean potential and threshold, over the rate: "
     "diffusion carries this and the rate itself; below zero, drift drives the neuron. (h) Density "
     "of the voltage at the largest K. (i) CV of intervals. (j) Fano factor of the population's "
-    "spike count in 1 ms (one for independent Poisson neurons) and (k) the mean correlation of "
-    "two neurons' counts that it implies. (l) Power spectrum of the excitatory population at the "
+    "spike count in 1 ms (one for independent Poisson neurons) and (k) the mean correlation of two "
+    "neurons' counts that it implies. (l) Power spectrum of the excitatory population at the "
     "smallest K, per neuron and divided by the rate; simulated: averaged over a twelfth of a "
-    "decade. Lines: theory (white noise; linear response "
-    "for j and l), markers: simulation with two standard errors (f, g: from simulated densities, "
-    "errors over networks of other seeds; h, l: errors not known); (k) simulation only."
+    "decade. Lines: theory (white noise; linear response for j and l), markers: simulation with "
+    "two standard errors (f, g: from simulated densities, errors over networks of other seeds; h, "
+    "l: errors not known); (k) simulation only."
 )
 SILENT = 1e-3  # Hz
 _SEGMENT = 256  # ms of a piece of the spectrum

@@ -57,17 +57,17 @@ MINUTES = {"quick": 2, "full": 4000}
 CAPTION = (
     "Networks whose recurrent and external in-degrees have a coefficient of variation CV_K "
     "(independent, Gaussian), ν_X = 50 Hz, efficacy falling as 1/√K or as 1/log K from a = 0.0015 "
-    "at K = 1000. (a-d) Distribution of the excitatory rates at CV_K = 0.1: theory at each K "
-    "(dash patterns), simulated neurons at the largest simulated K (markers; five spikes or more, "
-    "with the noise of counting them). Against CV_K: (e) share of neurons that did not fire in "
-    "the time of the simulation, (f) that are silent (below 0.01 Hz: theory; no simulation is "
-    "long enough), (g) saturated (above 0.8/τ_rp); (h) coefficient of variation of rates over neurons; (i) CV "
-    "of intervals, averaged over neurons with at least ten in the time of the simulation; (j) "
-    "largest distance between the distribution of log rates, silent neurons left out, and a "
-    "normal one (0: log-normal). Thick lines: theory at the largest simulated K, thin ones at the "
-    "largest K (white noise, independent neurons). Under 1/√K against K: (k) CV of intervals with "
-    "equal in-degrees (solid, circles) and with CV_K = 0.1 (dotted, triangles), (l) share of "
-    "silent neurons with CV_K = 0.1. Markers: simulation with two standard errors over neurons."
+    "at K = 1000. (a-d) Distribution of the excitatory rates at CV_K = 0.1: theory at each K (dash "
+    "patterns), simulated neurons at the largest simulated K (markers; five spikes or more, with "
+    "the noise of counting them). Against CV_K: (e) share of neurons that did not fire in the time "
+    "of the simulation, (f) that are silent (below 0.01 Hz: theory; no simulation is long enough), "
+    "(g) saturated (above 0.8/τ_rp); (h) coefficient of variation of rates over neurons; (i) CV of "
+    "intervals, averaged over neurons with at least ten in the time of the simulation; (j) largest "
+    "distance between the distribution of log rates, silent neurons left out, and a normal one (0: "
+    "log-normal). Thick lines: theory at the largest simulated K, thin ones at the largest K "
+    "(white noise, independent neurons). Under 1/√K against K: (k) CV of intervals with equal "
+    "in-degrees (solid, circles) and with CV_K = 0.1 (dotted, triangles), (l) share of silent "
+    "neurons with CV_K = 0.1. Markers: simulation with two standard errors over neurons."
 )
 _EDGES = np.geomspace(0.02, 480, 34)  # Hz, of the bins of distributions
 _RATES = np.sqrt(_EDGES[1:] * _EDGES[:-1])

@@ -31,23 +31,22 @@ SETTINGS = {
 }
 MINUTES = {"quick": 0.5, "full": 200}
 CAPTION = (
-    "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and "
-    "following 1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln "
-    "ν_X, (d) effective time constant of the membrane, (e) mean and (f) standard deviation of the "
-    "voltage without refractory time, (g) CV of intervals, (h) standard deviation of the voltage "
-    "against the effective time constant. With conductances the time constant falls with the "
-    "input; with currents it cannot. Lines: theory with finite jumps, markers: simulations with "
-    "two standard errors (gain and exponent: theory only); dotted grey line in (c): proportional. "
-    "Grey lines are measured in vivo: (d) a fifth of τ_L, (e) about −65 mV and (f) about 4 mV, in "
-    "neurons of the parietal cortex of anaesthetised cats in periods of intense activity, whose "
-    "input resistance was a fifth of that with activity blocked (Destexhe & Paré, J. "
-    "Neurophysiol. 81, 1531, 1999; a time constant that falls with it is assumed here); (g) CV "
-    "about 1 once the rate is normalised, areas V1 and MT of the awake monkey (Softky & Koch, J. "
-    "Neurosci. 13, 334, 1993). How the time constant changes with the input: with the contrast of "
-    "a stimulus the conductance of neurons in cat V1 grew by 20 to 300 % (Anderson, Carandini & "
-    "Ferster, J. Neurophysiol. 84, 909, 2000); in cats awake and at rest, however, input "
-    "resistance was higher than in sleep (Steriade, Timofeev & Grenier, J. Neurophysiol. 85, "
-    "1969, 2001)."
+    "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and following "
+    "1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln ν_X, (d) "
+    "effective time constant of the membrane, (e) mean and (f) standard deviation of the voltage "
+    "without refractory time, (g) CV of intervals, (h) standard deviation of the voltage against "
+    "the effective time constant. With conductances the time constant falls with the input; with "
+    "currents it cannot. Lines: theory with finite jumps, markers: simulations with two standard "
+    "errors (gain and exponent: theory only); dotted grey line in (c): proportional. Grey lines "
+    "are measured in vivo: (d) a fifth of τ_L, (e) about −65 mV and (f) about 4 mV, in neurons of "
+    "the parietal cortex of anaesthetised cats in periods of intense activity, whose input "
+    "resistance was a fifth of that with activity blocked (Destexhe & Paré, J. Neurophysiol. 81, "
+    "1531, 1999; a time constant that falls with it is assumed here); (g) CV about 1 once the rate "
+    "is normalised, areas V1 and MT of the awake monkey (Softky & Koch, J. Neurosci. 13, 334, "
+    "1993). How the time constant changes with the input: with the contrast of a stimulus the "
+    "conductance of neurons in cat V1 grew by 20 to 300 % (Anderson, Carandini & Ferster, J. "
+    "Neurophysiol. 84, 909, 2000); in cats awake and at rest, however, input resistance was higher "
+    "than in sleep (Steriade, Timofeev & Grenier, J. Neurophysiol. 85, 1969, 2001)."
 )
 # In vivo, in the units of the panels; CAPTION says what was measured by whom.
 _MEASURED = {"tau_eff": 20.0 / 5, "V_mean": -65.0, "V_sd": 4.0, "cv": 1.0}
@@ -95,11 +94,13 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
             for at, run in zip(rows, runs, strict=True):
                 values[at] = float(run.in_units(source + suffix))
             variables[name + suffix] = (marks, values, unit, f"{name}, simulation")
-    tau = np.full((len(CASES), len(inputs_simulated)), np.nan)
+    tau, tau_sem = np.full((2, len(CASES), len(inputs_simulated)), np.nan)
     for at, (params, _), run in zip(rows, points, runs, strict=True):
-        r_E = float(params.nu_X) + float(run.in_units("rate_E"))
-        tau[at] = shared.mean_potential(params, r_E, run.in_units("rate_I"))[1]
+        # both rates of a network fluctuate together: their errors add
+        tau[at], beside = (_time_constant(params, run, errors) for errors in (0, 1))
+        tau_sem[at] = abs(beside - tau[at])
     variables["tau_eff"] = (marks, tau, "ms", "effective time constant at the simulated rates")
+    variables["tau_eff_sem"] = (marks, tau_sem, "ms", "its standard error, from that of the rates")
     rate = np.where(variables["rate_theory"][1] > 1e-3, variables["rate_theory"][1], np.nan)
     x = np.asarray(inputs, float)
     variables["gain"] = (lines, np.gradient(rate, x, axis=1), "1", "dν/dν_X")
@@ -107,6 +108,15 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
     variables["exponent"] = (lines, exponent, "1", "d ln ν/d ln ν_X")
     parameters = {f"{model}, K = {K}": _point(model, K, 30.0) for model, K in CASES}
     return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def _time_constant(params, run, errors):
+    """τ_eff (ms) at the rates of a simulation, or that many standard errors above them."""
+    rate_E, rate_I = (
+        float(run.in_units(name)) + errors * float(run.in_units(f"{name}_sem"))
+        for name in ("rate_E", "rate_I")
+    )
+    return float(shared.mean_potential(params, float(params.nu_X) + rate_E, rate_I)[1])
 
 
 def draw(data):

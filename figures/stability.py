@@ -39,15 +39,15 @@ SETTINGS = {
 }
 MINUTES = {"quick": 1, "full": 60}
 CAPTION = (
-    "Asynchronous state of the network (K = 1000, a = 0.0015, ν_X = 30 Hz, delays uniform from "
-    "0.1 ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against "
-    "the longest delay and the relative strength g of inhibition, conductance and current "
-    "synapses; the black line is where the state loses stability, and letters mark the networks "
-    "whose spectra are shown. (e-g) Power spectrum of the excitatory population per neuron, "
-    "divided by the rate: linear theory (lines, where the state is stable) and simulation "
-    "(markers, averaged over a twelfth of a decade). (h) Fano factor of the population's count in 1 ms against the number of neurons "
-    "at point A, with two standard errors; the relative fluctuation it means falls as 1/√N if it "
-    "is flat. Theory: white noise."
+    "Asynchronous state of the network (K = 1000, a = 0.0015, ν_X = 30 Hz, delays uniform from 0.1 "
+    "ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against the "
+    "longest delay and the relative strength g of inhibition, conductance and current synapses; "
+    "the black line is where the state loses stability, and letters mark the networks whose "
+    "spectra are shown. (e-g) Power spectrum of the excitatory population per neuron, divided by "
+    "the rate: linear theory (lines, where the state is stable) and simulation (markers, averaged "
+    "over a twelfth of a decade). (h) Fano factor of the population's count in 1 ms against the "
+    "number of neurons at point A, with two standard errors; the relative fluctuation it means "
+    "falls as 1/√N if it is flat. Theory: white noise."
 )
 _SEGMENT = 256
 

@@ -44,10 +44,10 @@ CAPTION = (
     "of the voltage of the conductance neuron, (e-g) of the current neuron, against the rate of "
     "each excitatory input. With conductances the effective time constant falls with the input; "
     "once it is no longer than that of the synapses, voltage fluctuations are filtered and more "
-    "input means less firing. (d) The input with the highest rate against τ_S, for several efficacies. "
-    "(h) The effective time constant there (grey: one to two synaptic time constants). Lines: "
-    "theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of unconnected "
-    "neurons with two standard errors."
+    "input means less firing. (d) The input with the highest rate against τ_S, for several "
+    "efficacies. (h) The effective time constant there (grey: one to two synaptic time constants). "
+    "Lines: theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of "
+    "unconnected neurons with two standard errors."
 )
 
 

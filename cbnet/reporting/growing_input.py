@@ -29,7 +29,7 @@ def trend(case, name, sign):
         else:
             test = v.at_most if sign < 0 else v.at_least
             tests = [test(n, 0) for n in (theory, simulated)]
-        note = "simulation: from its rates" if name == "tau_eff" else ""
+        note = "simulation: computed from its rates and their errors" if name == "tau_eff" else ""
         return Outcome(v.every(*tests), theory, simulated, note)
 
     return decide

@@ -215,8 +215,8 @@ CLAIMS = (
     ),
     _claim(
         "4.3",
-        "... drift pulls back from threshold as much as passes it: without diffusion none would",
-        "flux of drift away from threshold, half-way to it from the mean potential, over the rate",
+        "... half-way to threshold drift carries back more than fires: only diffusion gets there",
+        "flux of drift away from threshold over the rate, half-way from the mean potential to it",
         "at least 1 at the largest K, theory and simulation",
         "drift_diffusion",
         currents.opposed,
