@@ -3,6 +3,7 @@
 import base64
 import html
 import math
+import re
 
 from . import verdicts
 from .claims import BEYOND
@@ -32,6 +33,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .5rem;
 th { border-bottom: 2px solid #888; }
 td.n { white-space: nowrap; font-variant-numeric: tabular-nums; }
 code { font-size: .8rem; background: #f3f3f3; padding: .1em .3em; overflow-wrap: break-word; }
+code span { white-space: nowrap; }
 .note { color: #666; display: block; }
 .v { font-weight: 600; } .yes { color: #05663b; } .no { color: #a3260e; } .open { color: #7a5c00; }
 .wide { overflow-x: auto; }
@@ -40,9 +42,9 @@ code { font-size: .8rem; background: #f3f3f3; padding: .1em .3em; overflow-wrap:
   thead { display: none; }
   table, tbody, tr, td { display: block; }
   tr { border: 1px solid #ccc; border-radius: 6px; margin: 0 0 1rem; padding: .4rem; }
-  td { border: 0; padding: .15rem .3rem; }
-  td::before { content: attr(data-l); color: #666; font-size: .75rem; display: block; }
-  td:first-child::before { display: none; }
+  td { border: 0; padding: .15rem .3rem .15rem 5.5rem; position: relative; }
+  td::before { content: attr(data-l); color: #666; position: absolute; left: .3rem; }
+  td:first-child { padding-left: .3rem; }
 }
 """
 _CLASSES = {
@@ -171,7 +173,8 @@ def _html_row(one):
         if name == "verdict":
             inside = f'<span class="v {_CLASSES[text]}">{inside}</span>'
         elif name == "command":
-            inside = f"<code>{inside.replace('_', '_<wbr>')}</code>"
+            inside = re.sub(r"(--\S+)", r"<span>\1</span>", inside.replace("_", "_<wbr>"))
+            inside = f"<code>{inside}</code>"
         elif name == "number" and one.outcome.note:
             inside = e(one.claim.number) + f'<span class="note">{e(one.outcome.note)}</span>'
         elif name in ("theory", "simulation"):
