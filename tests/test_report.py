@@ -496,6 +496,13 @@ def test_the_table_in_markdown(judged):
     assert "![A title](scaling.png)" in text
 
 
+def test_values_have_as_many_decimals_as_their_errors():
+    assert page.shown(Number(0.021069, 0.00543)) == "0.0211 ± 0.0054"
+    assert page.shown(Number(-2026.7, 108.0)) == "−2027 ± 110"
+    assert page.shown(Number(0.0, 0.003)) == "0 ± 0.003"
+    assert page.shown(Number(4.7158e-11)) == "4.716e−11"
+
+
 def test_json_has_plain_numbers(judged):
     rows = report.to_dict(judged, [])["claims"]
     assert rows[0]["simulation"] == [1.2, 0.1]
