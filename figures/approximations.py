@@ -51,7 +51,7 @@ MINUTES = {"quick": 1.5, "full": 120}
 CAPTION = (
     "One neuron, K = 1000. (a) Rate by the diffusion approximation and (b) by noise frozen at one "
     "potential, over the rate with finite jumps, against efficacy and input (g = 12, r_I = 1.8 "
-    "r_E; white: right; contours at factors of two; grey: below 1e-4 Hz). (c) Exactly simulated "
+    "r_E; white: right; contours at factors of two; hatched: below 1e-4 Hz). (c) Exactly simulated "
     "rate over that of each theory, two standard errors. (d) The exponents C of the rate ν ~ "
     "exp(−C/a) for large K, white noise against finite jumps (solid: g = 12, dashed: g = 20): "
     "their difference grows with inhibition and does not vanish as K grows. (e, f) Finite synaptic "
@@ -280,7 +280,7 @@ _SHADES = {
 def _draw_map(axes, data, noise):
     ratio = data.rate.sel(noise=noise) / data.rate.sel(noise="shot")
     ratio = np.log10(ratio.where(data.rate.sel(noise="shot") > _RARE))
-    axes.set_facecolor("0.8")
+    axes.patch.set(facecolor="0.9", edgecolor="0.6", hatch="////", linewidth=0)
     image = axes.pcolormesh(
         data.r_E,
         data.a * 1e3,
@@ -329,9 +329,10 @@ def _draw_exact(axes, data):
 
 def _draw_exponents(axes, data):
     for position, name in enumerate(data.set.values):
-        for noise, shade in (("shot", "#d55e00"), ("diffusion", "#0173b2")):
+        for noise, shade, marker in (("shot", "#d55e00", "o"), ("diffusion", "#0173b2", "s")):
             line = data.exponent.sel(set=name, exponent_noise=noise)
-            axes.plot(data.ratio, line.where(line > 0), color=shade, ls=shared.STROKES[position])
+            style = {"color": shade, "ls": shared.STROKES[position], "marker": marker, "ms": 2.6}
+            axes.plot(data.ratio, line.where(line > 0), **style)
         axes.text(*_EXPONENT_LABELS[name], f"$g$ = {SETS[name][0]}", size=7, ha="center")
     axes.set(yscale="log", xlabel="$r_I/r_E$", ylabel="exponent $C$")
 

@@ -252,8 +252,7 @@ def draw(data):
 
 
 def _shown(data):
-    K = data.K.values
-    return list(enumerate(K[:: max(1, len(K) // 4)]))
+    return list(enumerate(shared.a_few(data.K.values)))
 
 
 def _draw_efficacies(axes, data):

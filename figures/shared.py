@@ -21,8 +21,15 @@ from cbnet.simulation.job import prepare
 
 CENTIMETRE, NARROW, WIDE = plotting.CENTIMETRE, plotting.NARROW, plotting.WIDE
 # Lightness, stroke and marker change together, so that nothing rests on colour alone.
-STROKES = ("-", (0, (4, 1.5)), (0, (1, 1.2)), (0, (4, 1.2, 1, 1.2)), (0, (6, 1, 1, 1, 1, 1)))
-MARKERS = ("o", "s", "^", "D", "v")
+STROKES = (
+    "-",
+    (0, (4, 1.5)),
+    (0, (1, 1.2)),
+    (0, (4, 1.2, 1, 1.2)),
+    (0, (6, 1, 1, 1, 1, 1)),
+    (0, (2, 0.8)),
+)
+MARKERS = ("o", "s", "^", "D", "v", "P")
 STANDARD_ERRORS = 2  # that error bars show
 TOGETHER = 100  # Fano factor in 1 ms above which a population fires together
 _FEWEST_FOR_A_POOL = 8
@@ -334,6 +341,11 @@ def smoothed(frequency, power, per_decade=12):
     part = np.floor(np.log10(frequency) * per_decade)
     parts = [part == one for one in np.unique(part)]
     return tuple(np.array([values[one].mean() for one in parts]) for values in (frequency, power))
+
+
+def a_few(K):
+    """At most four of these in-degrees, so that their strokes can be told apart."""
+    return K[:: -(-len(K) // 4)]
 
 
 def legend(figure, handles, columns=4):

@@ -214,7 +214,7 @@ def _draw_bounds(axes, K, bound, shade):
 
 def _draw_response(axes, data, name):
     for model in MODELS:
-        for position, K in enumerate(data.K_exact.values[:: max(1, len(data.K_exact) // 4)]):
+        for position, K in enumerate(shared.a_few(data.K_exact.values)):
             at = {"model": model, "K_exact": K}
             line = data[f"response_{name}"].sel(at)
             axes.plot(data.mu, line, color=colour(model), ls=_stroke(position), lw=1)
@@ -235,13 +235,15 @@ def _draw_response(axes, data, name):
 
 
 def _legend(figure, data):
-    shown = data.K_exact.values[:: max(1, len(data.K_exact) // 4)]
     handles = [
         *shared.model_keys(),
         key("d, e: current synapses, untuned", colour("current"), 1),
         key("g: conductance, mean above threshold", colour("conductance"), 3),
         key("a, b: threshold", "0.4", 1, lw=0.6),
-        *(key(f"h, i: $K$ = {shared.power(K)}", "0.2", i, True) for i, K in enumerate(shown)),
+        *(
+            key(f"h, i: $K$ = {shared.power(K)}", "0.2", i, True)
+            for i, K in enumerate(shared.a_few(data.K_exact.values))
+        ),
         *shared.theory_and_simulation("diffusion"),
     ]
     shared.legend(figure, handles, 3)
