@@ -10,8 +10,9 @@ from cbnet import plotting
 from cbnet.errors import CbnetError, CbnetWarning
 from cbnet.theory import scaling as laws
 
-from . import shared
-from .shared import exact, gathered, hertz, key, milliseconds, respond
+from . import drawing, shared
+from .drawing import key
+from .shared import exact, gathered, hertz, milliseconds, respond
 
 TITLE = "Approximations of the noise beside the exact answer"
 SETS = {"strong inhibition": (12, 1.8), "reference": (20, 0.8)}  # g, r_I/r_E
@@ -242,7 +243,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 3, row_height=5, legend=1.6)
+        figure, grid = drawing.canvas(2, 3, row_height=5, legend=1.6)
         for axes, noise in zip(grid[0, :2], WHITE, strict=True):
             image = _draw_map(axes, data, noise)
         bar = figure.colorbar(image, ax=grid[0, 1], label="rate / exact rate")
@@ -252,13 +253,13 @@ def draw(data):
         _draw_exponents(grid[1, 0], data)
         for axes, r_E in zip(grid[1, 1:], data.r_E_filtered.values, strict=False):
             _draw_filtered(axes, data, r_E)
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
             *(key(name, _SHADES[name], i, True) for i, name in enumerate(("finite jumps", *WHITE))),
             key("colored (filtered jumps)", _SHADES["colored"], 0, True, lw=1.8),
             *(key(n, _SHADES[n], i) for i, n in enumerate(FILTERED) if i and n not in WHITE),
         ]
-        shared.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 4)
     return figure
 
 
@@ -313,7 +314,7 @@ def _draw_exact(axes, data):
         ratio = (data.rate_exact / data.rate_theory.sel(noise=noise)).where(enough)
         error = (data.rate_sem_exact / data.rate_theory.sel(noise=noise)).where(enough)
         x = data.rate_exact * 1.06 ** (position - 1)
-        shared.points(
+        drawing.points(
             axes,
             x.values.ravel(),
             ratio.values.ravel(),
@@ -331,7 +332,7 @@ def _draw_exponents(axes, data):
     for position, name in enumerate(data.set.values):
         for noise, shade, marker in (("shot", "#d55e00", "o"), ("diffusion", "#0173b2", "s")):
             line = data.exponent.sel(set=name, exponent_noise=noise)
-            style = {"color": shade, "ls": shared.STROKES[position], "marker": marker, "ms": 2.6}
+            style = {"color": shade, "ls": drawing.STROKES[position], "marker": marker, "ms": 2.6}
             axes.plot(data.ratio, line.where(line > 0), **style)
         axes.text(*_EXPONENT_LABELS[name], f"$g$ = {SETS[name][0]}", size=7, ha="center")
     axes.set(yscale="log", xlabel="$r_I/r_E$", ylabel="exponent $C$")
@@ -340,11 +341,11 @@ def _draw_exponents(axes, data):
 def _draw_filtered(axes, data, r_E):
     seen = data.filtered_rate.sel(r_E_filtered=r_E)
     seen = seen.where(seen > 3 * data.filtered_rate_sem.sel(r_E_filtered=r_E))
-    relative = shared.STANDARD_ERRORS * data.filtered_rate_sem.sel(r_E_filtered=r_E) / seen
+    relative = drawing.STANDARD_ERRORS * data.filtered_rate_sem.sel(r_E_filtered=r_E) / seen
     axes.fill_between(data.tau_S, 1 - relative, 1 + relative, color="0.85", lw=0, zorder=0)
     for position, noise in enumerate(FILTERED):
         line = data.filtered_theory.sel(filtered_noise=noise, r_E_filtered=r_E) / seen
-        options = {"ls": shared.STROKES[position % len(shared.STROKES)], "lw": 1}
+        options = {"ls": drawing.STROKES[position % len(drawing.STROKES)], "lw": 1}
         if noise == "colored":
             options |= {"lw": 1.8, "marker": "o", "ms": 3}
         axes.plot(data.tau_S, line.where(line > 0), color=_SHADES[noise], **options)

@@ -8,8 +8,9 @@ from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
 from cbnet.reduced import of_model
 
-from . import shared
-from .shared import colour, hertz, key, solve
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import hertz, solve
 
 TITLE = "Currents and synchrony in networks"
 CASES = (("conductance", "sqrt"), ("conductance", "log"), ("current", "sqrt"))
@@ -240,7 +241,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 4, row_height=4.3, legend=1.8)
+        figure, grid = drawing.canvas(3, 4, row_height=4.3, legend=1.8)
         a, b, c, d, e, f, g, h, i, j, k, m = grid.flat
         first, last = data.K.values[[0, -1]]
         for index, case in enumerate(data.case.values):
@@ -258,17 +259,19 @@ def draw(data):
                     line, seen = 1 - line, 1 - seen
                 error = data[f"{name}_sem_simulation"].sel(case=case)
                 axes.plot(data.K, line, **style)
-                shared.points(axes, data.K, seen, error, *marks)
+                drawing.points(axes, data.K, seen, error, *marks)
             h.plot(data.voltage, data.density_theory.sel(case=case, K=last), **style)
             some = data.density_simulation.sel(case=case, K=last)[index * 2 :: 6]
-            shared.points(h, some.voltage, some, 0 * some, *marks, ms=2.4, mew=0.6)
+            drawing.points(h, some.voltage, some, 0 * some, *marks, ms=2.4, mew=0.6)
             _draw_one(i, data, "cv", style, marks, case=case)
             _draw_one(j, data, "fano", style, marks, case=case)
             value, error = (data[f"correlation{s}_simulation"].sel(case=case) for s in ("", "_sem"))
-            shared.points(k, data.K, value, error, *marks)
+            drawing.points(k, data.K, value, error, *marks)
             m.plot(data.frequency, data.spectrum_theory.sel(case=case, K=first), **style)
-            seen = shared.smoothed(data.frequency, data.spectrum_simulation.sel(case=case, K=first))
-            shared.points(m, *seen, 0 * seen[1], *marks, ms=2.6, mew=0.6)
+            seen = drawing.smoothed(
+                data.frequency, data.spectrum_simulation.sel(case=case, K=first)
+            )
+            drawing.points(m, *seen, 0 * seen[1], *marks, ms=2.6, mew=0.6)
         for axes, label in (
             (a, "mean input (mV/ms)"),
             (b, "sd of E input (mV/ms)"),
@@ -281,7 +284,7 @@ def draw(data):
             (j, "Fano factor, 1 ms"),
             (k, "correlation of counts"),
         ):
-            shared.in_degrees(axes, data.K.values)
+            drawing.in_degrees(axes, data.K.values)
             axes.set_ylabel(label)
         for axes in (b, c, d):
             axes.set(yscale="log", ylim=_limits(data, "current_sd"))
@@ -301,18 +304,18 @@ def draw(data):
         h.set_title(f"$K$ = {last:g}", loc="left", x=0.1)
         m.set(xlabel="frequency (Hz)", ylabel="power / rate", xscale="log", yscale="log")
         m.set_title(f"$K$ = {first:g}", loc="left", x=0.1)
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
-            *shared.model_keys(),
+            *drawing.model_keys(),
             key(plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
             key(plotting.SCALING_NAMES["log"], "0.2", 1, True),
-            *shared.theory_and_simulation("diffusion"),
+            *drawing.theory_and_simulation("diffusion"),
         ]
-        shared.legend(figure, handles, 3)
+        drawing.legend(figure, handles, 3)
     return figure
 
 
-_STROKE = {"sqrt": shared.STROKES[0], "log": shared.STROKES[1]}
+_STROKE = {"sqrt": drawing.STROKES[0], "log": drawing.STROKES[1]}
 
 
 def _limits(data, name):
@@ -334,10 +337,10 @@ def _draw_ratio(axes, data, style, marks, case):
         )
     )
     axes.plot(data.K, theory, **style)
-    shared.points(axes, data.K, seen, error, *marks)
+    drawing.points(axes, data.K, seen, error, *marks)
 
 
 def _draw_one(axes, data, name, style, marks, **at):
     axes.plot(data.K, data[f"{name}_theory"].sel(at), **style)
     value, error = (data[f"{name}{s}_simulation"].sel(at) for s in ("", "_sem"))
-    shared.points(axes, data.K, value, error, *marks)
+    drawing.points(axes, data.K, value, error, *marks)

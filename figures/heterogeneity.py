@@ -8,8 +8,9 @@ import cbnet
 from cbnet import plotting
 from cbnet.errors import CbnetWarning, ConvergenceError
 
-from . import shared
-from .shared import colour, hertz, key
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import hertz
 
 TITLE = "Rates in networks with unequal in-degrees"
 MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
@@ -249,7 +250,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 4, row_height=4.2, legend=2.4)
+        figure, grid = drawing.canvas(3, 4, row_height=4.2, legend=2.4)
         places = [(m, s) for m in MODELS for s in SCALINGS]
         for axes, (model, scaling) in zip(grid[0], places, strict=True):
             _draw_distributions(axes, data, model, scaling)
@@ -284,18 +285,18 @@ def draw(data):
         for axes in grid[2, 2:]:
             axes.set_title(plotting.SCALING_NAMES["sqrt"], loc="left", x=0.1, size=7.5)
         grid[2, 0].set_ylim(0, 1.2)
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
-            *shared.model_keys(),
+            *drawing.model_keys(),
             key("e-j: " + plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
             key("e-j: " + plotting.SCALING_NAMES["log"], "0.2", 1, True),
-            *(key(f"a-d: $K$ = {shared.power(k)}", "0.2", i) for i, k in enumerate(data.K.values)),
-            *(key(f"e-j: $K$ = {shared.power(k)}", "0.2", 0, lw=w) for k, w in _shown(data)),
+            *(key(f"a-d: $K$ = {drawing.power(k)}", "0.2", i) for i, k in enumerate(data.K.values)),
+            *(key(f"e-j: $K$ = {drawing.power(k)}", "0.2", 0, lw=w) for k, w in _shown(data)),
             key("k: equal in-degrees", "0.2", 0, True),
             key(f"k, l: $CV_K$ = {SHOWN:g}", "0.2", 2, True),
-            *shared.theory_and_simulation("diffusion"),
+            *drawing.theory_and_simulation("diffusion"),
         ]
-        shared.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 4)
     return figure
 
 
@@ -315,12 +316,12 @@ def _draw_distributions(axes, data, model, scaling):
     spread = _nearest(data.CV_K.values, SHOWN)
     for position, k in enumerate(data.K.values):
         line = data.density_theory.sel(at).sel(K=k, CV_K=spread)
-        axes.plot(data.nu, line, color=colour(model), ls=shared.STROKES[position], lw=1)
+        axes.plot(data.nu, line, color=colour(model), ls=drawing.STROKES[position], lw=1)
     seen = data.density.sel(at).isel(K_simulated=-1)
     seen = seen.sel(CV_K_simulated=_nearest(data.CV_K_simulated.values, SHOWN))
     seen = seen.where(seen.nu > 5 / data.attrs["measured_seconds"])[::2]
     filled = model == "conductance"
-    shared.points(axes, seen.nu, seen, 0 * seen, colour(model), 0, filled, ms=2.6)
+    drawing.points(axes, seen.nu, seen, 0 * seen, colour(model), 0, filled, ms=2.6)
     axes.set(xscale="log", xlabel="rate of a neuron (Hz)")
     axes.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     axes.minorticks_off()
@@ -332,12 +333,12 @@ def _draw_against_spread(axes, data, name, model, position, scaling):
     at, shade = {"model": model, "scaling": scaling}, colour(model)
     theory = data[f"{name}_theory"].sel(at)
     for k, width in _shown(data):
-        axes.plot(data.CV_K, theory.sel(K=k), color=shade, ls=shared.STROKES[position], lw=width)
+        axes.plot(data.CV_K, theory.sel(K=k), color=shade, ls=drawing.STROKES[position], lw=width)
     if name not in data:
         return
     value, error = (data[f"{name}{s}"].sel(at).isel(K_simulated=-1) for s in ("", "_sem"))
     x = data.CV_K_simulated + 0.004 * (position - 0.5)
-    shared.points(axes, x, value, error, shade, position, model == "conductance")
+    drawing.points(axes, x, value, error, shade, position, model == "conductance")
 
 
 def _draw_against_K(axes, data, name, spreads):
@@ -346,11 +347,11 @@ def _draw_against_K(axes, data, name, spreads):
         for spread in spreads:
             position = 2 if spread else 0
             line = at[f"{name}_theory"].sel(model=model).sel(CV_K=spread, method="nearest")
-            axes.plot(data.K, line, color=colour(model), ls=shared.STROKES[position])
+            axes.plot(data.K, line, color=colour(model), ls=drawing.STROKES[position])
             if name not in data:
                 continue
             seen = at.sel(model=model).sel(CV_K_simulated=spread, method="nearest")
             value, error = seen[name], seen[f"{name}_sem"]
             filled = model == "conductance"
-            shared.points(axes, data.K_simulated, value, error, colour(model), position, filled)
+            drawing.points(axes, data.K_simulated, value, error, colour(model), position, filled)
     axes.set(xscale="log", xlabel="in-degree $K$")

@@ -4,8 +4,9 @@ import numpy as np
 
 from cbnet import plotting
 
-from . import shared
-from .shared import colour, hertz, key, solve
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import hertz, solve
 
 TITLE = "Networks as their input grows"
 CASES = (("conductance", 1000), ("conductance", 10_000), ("current", 1000))
@@ -127,7 +128,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
+        figure, grid = drawing.canvas(2, 4, row_height=4.6, legend=1.8)
         panels = (
             ("rate", "excitatory rate (Hz)"),
             ("gain", r"gain $\mathrm{d}\nu/\mathrm{d}\nu_X$"),
@@ -139,7 +140,7 @@ def draw(data):
         )
         for position, case in enumerate(data.case.values):
             model = case.split(",")[0]
-            style = {"color": colour(model), "ls": shared.STROKES[position]}
+            style = {"color": colour(model), "ls": drawing.STROKES[position]}
             marks = (colour(model), position, model == "conductance")
             fires = data.rate_theory.sel(case=case) > 1e-3
             for axes, (name, _) in zip(grid.flat, panels, strict=False):
@@ -151,7 +152,7 @@ def draw(data):
                 error = 0 * value
                 if f"{name}_sem" in data:
                     error = data[f"{name}_sem"].sel(case=case)
-                shared.points(axes, data.nu_X_simulated, value, error, *marks)
+                drawing.points(axes, data.nu_X_simulated, value, error, *marks)
             _draw_plane(grid[1, 3], data, case, style, marks)
         for axes, (_, label) in zip(grid.flat, panels, strict=False):
             axes.set(xlabel=r"$\nu_X$ (Hz)", ylabel=label)
@@ -167,7 +168,7 @@ def draw(data):
         grid[1, 2].set_ylim(0, 1.5)
         grid[1, 3].set(xlabel=r"$\tau_{\mathrm{eff}}$ (ms)", ylabel="sd of voltage (mV)")
         grid[1, 3].set(xscale="log", ylim=(0, None))
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
             *(
                 key(
@@ -179,10 +180,10 @@ def draw(data):
                 )
                 for i, case in enumerate(data.case.values)
             ),
-            *shared.theory_and_simulation("finite jumps"),
+            *drawing.theory_and_simulation("finite jumps"),
             key("d-g: measured in vivo", "0.6", 0, lw=1),
         ]
-        shared.legend(figure, handles, 3)
+        drawing.legend(figure, handles, 3)
     return figure
 
 
@@ -191,4 +192,4 @@ def _draw_plane(axes, data, case, style, marks):
     sd, tau = (data[f"{n}_theory"].sel(case=case).where(fires) for n in ("V_sd", "tau_eff"))
     axes.plot(tau, sd, **style)
     value, error = (data[f"V_sd{s}"].sel(case=case) for s in ("", "_sem"))
-    shared.points(axes, data.tau_eff.sel(case=case), value, error, *marks)
+    drawing.points(axes, data.tau_eff.sel(case=case), value, error, *marks)

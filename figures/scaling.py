@@ -7,8 +7,9 @@ from cbnet import plotting
 from cbnet.errors import ParameterError
 from cbnet.theory import scaling as laws
 
-from . import shared
-from .shared import colour, exact, gathered, hertz, inhibition_that_holds, key, respond
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import exact, gathered, hertz, inhibition_that_holds, respond
 
 TITLE = "One neuron under four laws of the efficacy"
 MODELS = ("conductance", "current")
@@ -219,8 +220,8 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        height = 20.5 * shared.CENTIMETRE
-        figure = shared.Figure(figsize=(shared.WIDE, height), layout="constrained")
+        height = 20.5 * drawing.CENTIMETRE
+        figure = drawing.Figure(figsize=(drawing.WIDE, height), layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=(1, 3))
         top = above.subplots(1, 3)
         grid = below.subplots(4, 4, sharex=True)
@@ -240,19 +241,19 @@ def draw(data):
             axes.set_title(LABELS[law], loc="left")
         for axes in grid[-1]:
             axes.set_xlabel("$r_E$ (Hz)")
-        shared.letter([*top, *grid.flat])
+        drawing.letter([*top, *grid.flat])
         handles = [
-            *shared.model_keys(),
+            *drawing.model_keys(),
             *(key(f"a, b: {LABELS[law]}", "0.2", i, True) for i, law in enumerate(LAWS)),
-            *(key(f"d-s: $K$ = {shared.power(K)}", "0.2", i, True) for i, K in _shown(data)),
-            *shared.theory_and_simulation("finite jumps"),
+            *(key(f"d-s: $K$ = {drawing.power(K)}", "0.2", i, True) for i, K in _shown(data)),
+            *drawing.theory_and_simulation("finite jumps"),
         ]
-        shared.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 4)
     return figure
 
 
 def _shown(data):
-    return list(enumerate(shared.a_few(data.K.values)))
+    return list(enumerate(drawing.a_few(data.K.values)))
 
 
 def _draw_efficacies(axes, data):
@@ -261,7 +262,7 @@ def _draw_efficacies(axes, data):
         for model in MODELS if kept else MODELS[:1]:
             shade = colour(model) if kept else SHADES[position]
             line = data.a.sel(law=law, model=model)
-            axes.plot(data.K, line, color=shade, ls=shared.STROKES[position])
+            axes.plot(data.K, line, color=shade, ls=drawing.STROKES[position])
     some = data.sel(K_diffusion=slice(None, 1e9))
     axes.plot(some.K_diffusion, some.a_diffusion, color=colour("conductance"), ls=":", lw=1)
     axes.set(xscale="log", yscale="log", xlabel="in-degree $K$", ylabel="efficacy $a$")
@@ -274,12 +275,12 @@ def _draw_rates(axes, data):
         for position, law in enumerate(LAWS):
             at = {"law": law, "model": model}
             line = data.rate.sel(at).sel(r_E=R_E, method="nearest")
-            axes.plot(data.K, line, color=colour(model), ls=shared.STROKES[position], lw=1)
+            axes.plot(data.K, line, color=colour(model), ls=drawing.STROKES[position], lw=1)
             value = data.rate_exact.sel(at).sel(r_E_exact=R_E)
             error = data.rate_sem_exact.sel(at).sel(r_E_exact=R_E)
             x = data.K * 1.12 ** (2 * index - 1)  # side by side, or they hide each other
             value = value.where(value > 0)
-            shared.points(axes, x, value, error, colour(model), position, model == "conductance")
+            drawing.points(axes, x, value, error, colour(model), position, model == "conductance")
     axes.set(xscale="log", yscale="log", ylim=(1e-2, 600), xlabel="in-degree $K$")
     axes.set_xticks([1e2, 1e3, 1e4, 1e5])
     axes.minorticks_off()
@@ -306,12 +307,12 @@ def _draw_responses(column, data, model, law):
         at = {"model": model, "law": law, "K": K}
         for axes, name in zip(column, ("rate", "cv"), strict=True):
             line = data[name].sel(at)
-            axes.plot(data.r_E, line, color=shade, ls=shared.STROKES[position], lw=1)
+            axes.plot(data.r_E, line, color=shade, ls=drawing.STROKES[position], lw=1)
             value = data[f"{name}_exact"].sel(at)
             error = data[f"{name}_sem_exact"].sel(at)
             value = value.where(value > 0)
             x = data.r_E_exact * 1.05 ** (position - 1.5)
-            shared.points(axes, x, value, error, shade, position, model == "conductance")
+            drawing.points(axes, x, value, error, shade, position, model == "conductance")
     for axes in column:
         axes.set(xscale="log")
         axes.set_xticks([10, 20, 50], ["10", "20", "50"])

@@ -8,8 +8,9 @@ import cbnet
 from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
 
-from . import shared
-from .shared import colour, gathered, hertz, key, milliseconds
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import gathered, hertz, milliseconds
 
 TITLE = "Stability of the asynchronous state"
 MODELS = ("conductance", "current")
@@ -159,17 +160,17 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.8, legend=1.7)
+        figure, grid = drawing.canvas(2, 4, row_height=4.8, legend=1.7)
         for index, model in enumerate(MODELS):
             _draw_plane(figure, grid[0, 2 * index], data, model, "growth")
             _draw_plane(figure, grid[0, 2 * index + 1], data, model, "frequency")
         for axes, point in zip(grid[1], data.point.values, strict=False):
             _draw_spectrum(axes, data, point)
         _draw_sizes(grid[1, 3], data)
-        shared.letter(grid.flat)
-        handles = [*shared.model_keys(), *shared.theory_and_simulation("diffusion, linear")]
+        drawing.letter(grid.flat)
+        handles = [*drawing.model_keys(), *drawing.theory_and_simulation("diffusion, linear")]
         handles.append(key("a-d: stability is lost", "k", 0, lw=1))
-        shared.legend(figure, handles, 3)
+        drawing.legend(figure, handles, 3)
     return figure
 
 
@@ -213,7 +214,7 @@ def _draw_spectrum(axes, data, point):
         shade = colour(model)
         axes.plot(data.f, data.spectrum_theory.sel(at), color=shade)
         axes.plot(
-            *shared.smoothed(data.f, data.spectrum_simulation.sel(at)),
+            *drawing.smoothed(data.f, data.spectrum_simulation.sel(at)),
             ls="",
             marker="o",
             ms=2.6,
@@ -234,7 +235,7 @@ def _draw_sizes(axes, data):
     for model in MODELS:
         axes.plot(data.N, data.fano_theory.sel(model=model), color=colour(model))
         value, error = (data[f"fano{s}_simulation"].sel(model=model) for s in ("", "_sem"))
-        shared.points(axes, data.N, value, error, colour(model), 0, model == "conductance")
+        drawing.points(axes, data.N, value, error, colour(model), 0, model == "conductance")
     axes.set(xscale="log", yscale="log", xlabel="neurons", ylabel="Fano factor, 1 ms")
     axes.set_xticks(data.N.values, [f"{n:g}" for n in data.N.values])
     axes.minorticks_off()

@@ -5,8 +5,9 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from cbnet import plotting
 
-from . import shared, strong_neurons
-from .shared import colour, hertz, key
+from . import drawing, shared, strong_neurons
+from .drawing import colour, key
+from .shared import hertz
 from .strong_neurons import CONDITIONS, MODELS, R_E
 
 TITLE = "One neuron with strong synapses, a ∝ 1/√K"
@@ -117,7 +118,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 3, row_height=4.3, legend=2.6)
+        figure, grid = drawing.canvas(3, 3, row_height=4.3, legend=2.6)
         for axes, model in zip(grid[0], MODELS, strict=False):
             _draw_traces(axes, data, model)
         _draw_density(grid[0, 2], data)
@@ -139,7 +140,7 @@ def draw(data):
             _draw_response(axes, data, name)
         grid[2, 1].set(yscale="log", ylim=(1e-2, 1e3), ylabel="rate (Hz)")
         grid[2, 2].set(ylim=(0, 1.15), ylabel="CV of intervals")
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         _legend(figure, data)
     return figure
 
@@ -151,7 +152,7 @@ def _draw_traces(axes, data, model):
         trace = data.trace.sel(model=model, K_shown=K)
         axes.plot(data.time, trace + shift, color=colour(model), lw=0.6)
         axes.axhline(-55 + shift, color="0.4", ls="--", lw=0.6)
-        axes.text(203, -62 + shift, f"$K$ = {shared.power(K)}", size=6.5, rotation=90, va="center")
+        axes.text(203, -62 + shift, f"$K$ = {drawing.power(K)}", size=6.5, rotation=90, va="center")
     ticks = np.array([-55.0, -70.0])
     axes.set(xlim=(0, 200), xlabel="time (ms)", ylabel="voltage (mV)", ylim=(-97, -53))
     axes.set_yticks([*ticks, *(ticks - apart)], [f"−{-t:.0f}" for t in ticks] * 2)
@@ -169,7 +170,7 @@ def _draw_density(axes, data):
                 simulated.voltage,
                 simulated,
                 ls="",
-                marker=shared.MARKERS[position],
+                marker=drawing.MARKERS[position],
                 ms=2.6,
                 mew=0.6,
                 color=shade,
@@ -180,7 +181,7 @@ def _draw_density(axes, data):
 
 
 def _stroke(position):
-    return shared.STROKES[position % len(shared.STROKES)]
+    return drawing.STROKES[position % len(drawing.STROKES)]
 
 
 def _draw_against_K(axes, data, name):
@@ -202,7 +203,7 @@ def _draw_against_K(axes, data, name):
                     _draw_bounds(axes, data.K_exact.where(value == 0), error, colour(model))
                 value = value.where(value > 0)
             marker = 1 if above else 2 if "untuned" in condition else 0
-            shared.points(
+            drawing.points(
                 axes, data.K_exact, value, error, colour(model), marker, model == "conductance"
             )
 
@@ -214,14 +215,14 @@ def _draw_bounds(axes, K, bound, shade):
 
 def _draw_response(axes, data, name):
     for model in MODELS:
-        for position, K in enumerate(shared.a_few(data.K_exact.values)):
+        for position, K in enumerate(drawing.a_few(data.K_exact.values)):
             at = {"model": model, "K_exact": K}
             line = data[f"response_{name}"].sel(at)
             axes.plot(data.mu, line, color=colour(model), ls=_stroke(position), lw=1)
             value = data[f"response_exact_{name}"].sel(at)
             error = data[f"response_exact_{name}_sem"].sel(at)
             shift = 0.12 * (position - 1.5)
-            shared.points(
+            drawing.points(
                 axes,
                 data.mu_exact + shift,
                 value.where(value > 0),
@@ -236,14 +237,14 @@ def _draw_response(axes, data, name):
 
 def _legend(figure, data):
     handles = [
-        *shared.model_keys(),
+        *drawing.model_keys(),
         key("d, e: current synapses, untuned", colour("current"), 1),
         key("g: conductance, mean above threshold", colour("conductance"), 3),
         key("a, b: threshold", "0.4", 1, lw=0.6),
         *(
-            key(f"h, i: $K$ = {shared.power(K)}", "0.2", i, True)
-            for i, K in enumerate(shared.a_few(data.K_exact.values))
+            key(f"h, i: $K$ = {drawing.power(K)}", "0.2", i, True)
+            for i, K in enumerate(drawing.a_few(data.K_exact.values))
         ),
-        *shared.theory_and_simulation("diffusion"),
+        *drawing.theory_and_simulation("diffusion"),
     ]
-    shared.legend(figure, handles, 3)
+    drawing.legend(figure, handles, 3)

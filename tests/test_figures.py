@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from cbnet.figures import making, shared
+from cbnet.figures import drawing, making, shared
 from matplotlib import colors, image
 
 import cbnet
@@ -264,7 +264,7 @@ def test_inhibition_that_holds_the_mean():
 def test_a_smoothed_spectrum_keeps_the_mean_of_each_part():
     frequency = np.linspace(4, 500, 125)
     power = np.random.default_rng(1).exponential(size=125)
-    f, smooth = shared.smoothed(frequency, power)
+    f, smooth = drawing.smoothed(frequency, power)
     assert (np.diff(f) > 0).all() and len(f) < 30
     alone = frequency < 20  # further apart than a twelfth of a decade
     assert np.allclose(smooth[: alone.sum()], power[alone])
