@@ -10,8 +10,9 @@ from cbnet import plotting
 from cbnet.errors import CbnetError, CbnetWarning
 from cbnet.theory import scaling as laws
 
-from . import shared
-from .shared import exact, gathered, hertz, key, milliseconds, respond
+from . import drawing, shared
+from .drawing import key
+from .shared import exact, gathered, hertz, milliseconds, respond
 
 TITLE = "Approximations of the noise beside the exact answer"
 SETS = {"strong inhibition": (12, 1.8), "reference": (20, 0.8)}  # g, r_I/r_E
@@ -51,13 +52,13 @@ MINUTES = {"quick": 1.5, "full": 120}
 CAPTION = (
     "One neuron, K = 1000. (a) Rate by the diffusion approximation and (b) by noise frozen at one "
     "potential, over the rate with finite jumps, against efficacy and input (g = 12, r_I = 1.8 "
-    "r_E; white: right; contours at factors of two). (c) Exactly simulated rate over that of each "
-    "theory, two standard errors. (d) The exponents C of the rate ν ~ exp(−C/a) for large K, "
-    "white noise against finite jumps: their difference grows with inhibition and does not vanish "
-    "as K grows. (e, f) Finite synaptic time constants (g = 20, a = 0.005, r_I = 0.8 r_E; r_E = "
-    "20 and 100 Hz): rates of each theory over the simulated rate; the band is two standard "
-    "errors of the simulation. Approximations are drawn in and outside of the range that their "
-    "documentation gives."
+    "r_E; white: right; contours at factors of two; hatched: below 1e-4 Hz). (c) Exactly simulated "
+    "rate over that of each theory, two standard errors. (d) The exponents C of the rate ν ~ "
+    "exp(−C/a) for large K, white noise against finite jumps (solid: g = 12, dashed: g = 20): "
+    "their difference grows with inhibition and does not vanish as K grows. (e, f) Finite synaptic "
+    "time constants (g = 20, a = 0.005, r_I = 0.8 r_E; r_E = 20 and 100 Hz): rates of each theory "
+    "over the simulated rate; the band is two standard errors of the simulation. Approximations "
+    "are drawn in and outside of the range that their documentation gives."
 )
 
 
@@ -242,26 +243,29 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 3, row_height=5, legend=1.6)
+        figure, grid = drawing.canvas(2, 3, row_height=5, legend=1.6)
         for axes, noise in zip(grid[0, :2], WHITE, strict=True):
             image = _draw_map(axes, data, noise)
-        figure.colorbar(
-            image, ax=grid[0, 1], label="rate / exact rate", ticks=_TICKS
-        ).ax.minorticks_off()
+        bar = figure.colorbar(image, ax=grid[0, 1], label="rate / exact rate")
+        bar.set_ticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS])
+        bar.ax.minorticks_off()
         _draw_exact(grid[0, 2], data)
         _draw_exponents(grid[1, 0], data)
         for axes, r_E in zip(grid[1, 1:], data.r_E_filtered.values, strict=False):
             _draw_filtered(axes, data, r_E)
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
             *(key(name, _SHADES[name], i, True) for i, name in enumerate(("finite jumps", *WHITE))),
-            *(key(n, _SHADES[n], i) for i, n in enumerate(FILTERED) if n not in WHITE),
+            key("colored (filtered jumps)", _SHADES["colored"], 0, True, lw=1.8),
+            *(key(n, _SHADES[n], i) for i, n in enumerate(FILTERED) if i and n not in WHITE),
         ]
-        shared.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 4)
     return figure
 
 
-_TICKS = [0.1, 0.5, 1, 2, 5, 10, 100]
+_TICKS = [0.05, 0.2, 0.5, 1, 2, 5, 20]
+_EXPONENT_LABELS = {"strong inhibition": (1.75, 6e-3), "reference": (0.85, 2e-2)}
+_RARE = 1e-4  # Hz
 _SHADES = {
     "finite jumps": "#d55e00",
     "diffusion": "#0173b2",
@@ -276,7 +280,8 @@ _SHADES = {
 
 def _draw_map(axes, data, noise):
     ratio = data.rate.sel(noise=noise) / data.rate.sel(noise="shot")
-    ratio = np.log10(ratio.where(data.rate.sel(noise="shot") > 1e-4))
+    ratio = np.log10(ratio.where(data.rate.sel(noise="shot") > _RARE))
+    axes.patch.set(facecolor="0.9", edgecolor="0.6", hatch="////", linewidth=0)
     image = axes.pcolormesh(
         data.r_E,
         data.a * 1e3,
@@ -309,7 +314,7 @@ def _draw_exact(axes, data):
         ratio = (data.rate_exact / data.rate_theory.sel(noise=noise)).where(enough)
         error = (data.rate_sem_exact / data.rate_theory.sel(noise=noise)).where(enough)
         x = data.rate_exact * 1.06 ** (position - 1)
-        shared.points(
+        drawing.points(
             axes,
             x.values.ravel(),
             ratio.values.ravel(),
@@ -325,26 +330,30 @@ def _draw_exact(axes, data):
 
 def _draw_exponents(axes, data):
     for position, name in enumerate(data.set.values):
-        for noise, shade in (("shot", "#d55e00"), ("diffusion", "#0173b2")):
+        for noise, shade, marker in (("shot", "#d55e00", "o"), ("diffusion", "#0173b2", "s")):
             line = data.exponent.sel(set=name, exponent_noise=noise)
-            axes.plot(data.ratio, line.where(line > 0), color=shade, ls=shared.STROKES[position])
-        last = float(data.exponent.sel(set=name, exponent_noise="shot")[-2])
-        x, y = float(data.ratio[-2]), last * (1.25, 0.45)[SETS[name][0] == 12]
-        axes.text(x, y, f"$g$ = {SETS[name][0]}", size=7, ha="center")
+            style = {"color": shade, "ls": drawing.STROKES[position], "marker": marker, "ms": 2.6}
+            axes.plot(data.ratio, line.where(line > 0), **style)
+        axes.text(*_EXPONENT_LABELS[name], f"$g$ = {SETS[name][0]}", size=7, ha="center")
     axes.set(yscale="log", xlabel="$r_I/r_E$", ylabel="exponent $C$")
 
 
 def _draw_filtered(axes, data, r_E):
     seen = data.filtered_rate.sel(r_E_filtered=r_E)
     seen = seen.where(seen > 3 * data.filtered_rate_sem.sel(r_E_filtered=r_E))
-    relative = shared.STANDARD_ERRORS * data.filtered_rate_sem.sel(r_E_filtered=r_E) / seen
+    relative = drawing.STANDARD_ERRORS * data.filtered_rate_sem.sel(r_E_filtered=r_E) / seen
     axes.fill_between(data.tau_S, 1 - relative, 1 + relative, color="0.85", lw=0, zorder=0)
     for position, noise in enumerate(FILTERED):
         line = data.filtered_theory.sel(filtered_noise=noise, r_E_filtered=r_E) / seen
-        options = {"ls": shared.STROKES[position % len(shared.STROKES)], "lw": 1}
+        options = {"ls": drawing.STROKES[position % len(drawing.STROKES)], "lw": 1}
         if noise == "colored":
             options |= {"lw": 1.8, "marker": "o", "ms": 3}
         axes.plot(data.tau_S, line.where(line > 0), color=_SHADES[noise], **options)
     axes.set(xscale="log", yscale="log", ylim=(0.1, 30), xlabel=r"$\tau_S$ (ms)")
-    axes.set(ylabel="rate / simulated rate")
+    axes.set(ylabel="rate / simulated rate", xlim=_ends(data.tau_S))
     axes.set_title(f"$r_E$ = {r_E:g} Hz", loc="left", x=0.06)
+
+
+def _ends(values):
+    """A logarithmic axis that holds all values, drawn or not."""
+    return float(values[0]) / 1.15, float(values[-1]) * 1.15

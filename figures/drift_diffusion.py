@@ -8,8 +8,9 @@ from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
 from cbnet.reduced import of_model
 
-from . import shared
-from .shared import colour, hertz, key, solve
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import hertz, solve
 
 TITLE = "Currents and synchrony in networks"
 CASES = (("conductance", "sqrt"), ("conductance", "log"), ("current", "sqrt"))
@@ -21,18 +22,18 @@ SETTINGS = {
         "N": 10_000,
         "duration": "0.8s",
         "storage": "stored",
-        "seed": 4,
+        "seeds": [4, 5, 6],
     },
     "full": {
         "K": [400, 1000, 4000, 10_000, 31_600, 100_000],
         "nu_X": 30.0,
         "N": None,
-        "duration": "5s",
+        "duration": "2s",
         "storage": "auto",
-        "seed": 4,
+        "seeds": [4, 5, 6],
     },
 }
-MINUTES = {"quick": 1, "full": 400}
+MINUTES = {"quick": 1.5, "full": 500}
 CAPTION = (
     "Networks at ν_X = 30 Hz. (a) Mean excitatory, inhibitory and net input against K, as "
     "displacement of the voltage a millisecond, and the standard deviation in bins of 1 ms of (b) "
@@ -42,17 +43,18 @@ CAPTION = (
     "away from threshold half-way between the mean potential and threshold, over the rate: "
     "diffusion carries this and the rate itself; below zero, drift drives the neuron. (h) Density "
     "of the voltage at the largest K. (i) CV of intervals. (j) Fano factor of the population's "
-    "spike count in 1 ms (one for independent Poisson neurons) and (k) the mean correlation of "
-    "two neurons' counts that it implies. (l) Power spectrum of the excitatory population at the "
-    "smallest K, per neuron and divided by the rate. Lines: theory (white noise; linear response "
-    "for j and l), markers: simulation with two standard errors (f, g, h, l: from the simulated "
-    "density and spectrum, errors not known); (k) simulation only."
+    "spike count in 1 ms (one for independent Poisson neurons) and (k) the mean correlation of two "
+    "neurons' counts that it implies. (l) Power spectrum of the excitatory population at the "
+    "smallest K, per neuron and divided by the rate; simulated: averaged over a twelfth of a "
+    "decade. Lines: theory (white noise; linear response for j and l), markers: simulation with "
+    "two standard errors (f, g: from simulated densities, errors over networks of other seeds; h, "
+    "l: errors not known); (k) simulation only."
 )
 SILENT = 1e-3  # Hz
 _SEGMENT = 256  # ms of a piece of the spectrum
 
 
-def compute(progress, *, K, nu_X, N, duration, storage, seed):
+def compute(progress, *, K, nu_X, N, duration, storage, seeds):
     """Theory and simulation of each case against K.
 
     Returns
@@ -67,15 +69,16 @@ def compute(progress, *, K, nu_X, N, duration, storage, seed):
     ]
     sizes = [N or shared.network_size(k) for _ in CASES for k in K]
     theory = shared.each(_theory, list(zip(params, sizes, strict=True)), progress, "theory")
+    points = zip(params, sizes, strict=True)
     runs = shared.simulate_all(
-        [(p, {"N": n}) for p, n in zip(params, sizes, strict=True)],
+        [(p, {"N": n, "seed": seed}) for p, n in points for seed in seeds],
         progress,
         duration=duration,
         transient="0.3s",
-        seed=seed,
         storage=storage,
     )
-    measured = [_measured(run) for run in runs]
+    found = [_measured(run) for run in runs]
+    measured = [_mean(found[i : i + len(seeds)]) for i in range(0, len(found), len(seeds))]
     names = [f"{model}, {law}" for model, law in CASES]
     variables = {
         "case": ("case", names),
@@ -195,6 +198,25 @@ def _measured(run):
     }
 
 
+def _mean(found):
+    """The mean over networks of other seeds.
+
+    Blocks of time give the errors of the rest; what comes from densities has that of its spread.
+    """
+    mean, count = {}, len(found)
+    for name in found[0]:
+        values = np.array([one[name] for one in found], float)
+        mean[name] = values.mean(axis=0)
+        if name.endswith("_sem"):
+            mean[name] = np.sqrt(np.sum(values**2, axis=0)) / count
+        elif name in _FROM_DENSITIES:
+            mean[f"{name}_sem"] = values.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
+    return mean
+
+
+_FROM_DENSITIES = ("drift", "opposed")
+
+
 def _drift(run, centres, heights, rate):
     """Drift's share of the rate by the simulated density, and what it takes from it midway.
 
@@ -219,7 +241,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 4, row_height=4.3, legend=1.8)
+        figure, grid = drawing.canvas(3, 4, row_height=4.3, legend=1.8)
         a, b, c, d, e, f, g, h, i, j, k, m = grid.flat
         first, last = data.K.values[[0, -1]]
         for index, case in enumerate(data.case.values):
@@ -235,18 +257,21 @@ def draw(data):
                 line, seen = (data[f"{name}_{k}"].sel(case=case) for k in ("theory", "simulation"))
                 if sign:
                     line, seen = 1 - line, 1 - seen
+                error = data[f"{name}_sem_simulation"].sel(case=case)
                 axes.plot(data.K, line, **style)
-                shared.points(axes, data.K, seen, 0 * seen, *marks)
+                drawing.points(axes, data.K, seen, error, *marks)
             h.plot(data.voltage, data.density_theory.sel(case=case, K=last), **style)
             some = data.density_simulation.sel(case=case, K=last)[index * 2 :: 6]
-            shared.points(h, some.voltage, some, 0 * some, *marks, ms=2.4, mew=0.6)
+            drawing.points(h, some.voltage, some, 0 * some, *marks, ms=2.4, mew=0.6)
             _draw_one(i, data, "cv", style, marks, case=case)
             _draw_one(j, data, "fano", style, marks, case=case)
             value, error = (data[f"correlation{s}_simulation"].sel(case=case) for s in ("", "_sem"))
-            shared.points(k, data.K, value, error, *marks)
+            drawing.points(k, data.K, value, error, *marks)
             m.plot(data.frequency, data.spectrum_theory.sel(case=case, K=first), **style)
-            seen = data.spectrum_simulation.sel(case=case, K=first)[1::3]
-            shared.points(m, seen.frequency, seen, 0 * seen, *marks, ms=2.2, mew=0.5)
+            seen = drawing.smoothed(
+                data.frequency, data.spectrum_simulation.sel(case=case, K=first)
+            )
+            drawing.points(m, *seen, 0 * seen[1], *marks, ms=2.6, mew=0.6)
         for axes, label in (
             (a, "mean input (mV/ms)"),
             (b, "sd of E input (mV/ms)"),
@@ -259,7 +284,7 @@ def draw(data):
             (j, "Fano factor, 1 ms"),
             (k, "correlation of counts"),
         ):
-            shared.in_degrees(axes, data.K.values)
+            drawing.in_degrees(axes, data.K.values)
             axes.set_ylabel(label)
         for axes in (b, c, d):
             axes.set(yscale="log", ylim=_limits(data, "current_sd"))
@@ -274,22 +299,23 @@ def draw(data):
         i.set_ylim(0, 1.1)
         for text, height in (("E", 0.9), ("I", 0.1)):
             a.text(0.06, height, text, transform=a.transAxes, size=8, weight="bold")
+        a.annotate("net", (last, 0), (5, 0), textcoords="offset points", size=7, va="center")
         h.set(xlabel="voltage (mV)", ylabel="density (1/mV)", ylim=(0, None))
         h.set_title(f"$K$ = {last:g}", loc="left", x=0.1)
         m.set(xlabel="frequency (Hz)", ylabel="power / rate", xscale="log", yscale="log")
         m.set_title(f"$K$ = {first:g}", loc="left", x=0.1)
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
-            *shared.model_keys(),
+            *drawing.model_keys(),
             key(plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
             key(plotting.SCALING_NAMES["log"], "0.2", 1, True),
-            *shared.theory_and_simulation("diffusion"),
+            *drawing.theory_and_simulation("diffusion"),
         ]
-        shared.legend(figure, handles, 3)
+        drawing.legend(figure, handles, 3)
     return figure
 
 
-_STROKE = {"sqrt": shared.STROKES[0], "log": shared.STROKES[1]}
+_STROKE = {"sqrt": drawing.STROKES[0], "log": drawing.STROKES[1]}
 
 
 def _limits(data, name):
@@ -311,10 +337,10 @@ def _draw_ratio(axes, data, style, marks, case):
         )
     )
     axes.plot(data.K, theory, **style)
-    shared.points(axes, data.K, seen, error, *marks)
+    drawing.points(axes, data.K, seen, error, *marks)
 
 
 def _draw_one(axes, data, name, style, marks, **at):
     axes.plot(data.K, data[f"{name}_theory"].sel(at), **style)
     value, error = (data[f"{name}{s}_simulation"].sel(at) for s in ("", "_sem"))
-    shared.points(axes, data.K, value, error, *marks)
+    drawing.points(axes, data.K, value, error, *marks)

@@ -8,8 +8,9 @@ import cbnet
 from cbnet import plotting
 from cbnet.errors import CbnetWarning, ConvergenceError
 
-from . import shared
-from .shared import colour, hertz, key
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import hertz
 
 TITLE = "Rates in networks with unequal in-degrees"
 MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
@@ -57,17 +58,17 @@ MINUTES = {"quick": 2, "full": 4000}
 CAPTION = (
     "Networks whose recurrent and external in-degrees have a coefficient of variation CV_K "
     "(independent, Gaussian), ν_X = 50 Hz, efficacy falling as 1/√K or as 1/log K from a = 0.0015 "
-    "at K = 1000. (a-d) Distribution of the excitatory rates at CV_K = 0.1: theory at each K "
-    "(dash patterns), simulated neurons at the largest simulated K (markers; five spikes or more, "
-    "with the noise of counting them). Against CV_K: (e) share of neurons that did not fire in "
-    "the time of the simulation, (f) that are silent (below 0.01 Hz: theory; no simulation is "
-    "long enough), (g) saturated (above 0.8/τ_rp); (h) coefficient of variation of rates; (i) CV "
-    "of intervals, averaged over neurons with at least ten in the time of the simulation; (j) "
-    "largest distance between the distribution of log rates, silent neurons left out, and a "
-    "normal one (0: log-normal). Thick lines: theory at the largest simulated K, thin ones at the "
-    "largest K (white noise, independent neurons). Under 1/√K against K: (k) CV of intervals with "
-    "equal in-degrees (solid, circles) and with CV_K = 0.1 (dotted, triangles), (l) share of "
-    "silent neurons with CV_K = 0.1. Markers: simulation with two standard errors over neurons."
+    "at K = 1000. (a-d) Distribution of the excitatory rates at CV_K = 0.1: theory at each K (dash "
+    "patterns), simulated neurons at the largest simulated K (markers; five spikes or more, with "
+    "the noise of counting them). Against CV_K: (e) share of neurons that did not fire in the time "
+    "of the simulation, (f) that are silent (below 0.01 Hz: theory; no simulation is long enough), "
+    "(g) saturated (above 0.8/τ_rp); (h) coefficient of variation of rates over neurons; (i) CV of "
+    "intervals, averaged over neurons with at least ten in the time of the simulation; (j) largest "
+    "distance between the distribution of log rates, silent neurons left out, and a normal one (0: "
+    "log-normal). Thick lines: theory at the largest simulated K, thin ones at the largest K "
+    "(white noise, independent neurons). Under 1/√K against K: (k) CV of intervals with equal "
+    "in-degrees (solid, circles) and with CV_K = 0.1 (dotted, triangles), (l) share of silent "
+    "neurons with CV_K = 0.1. Markers: simulation with two standard errors over neurons."
 )
 _EDGES = np.geomspace(0.02, 480, 34)  # Hz, of the bins of distributions
 _RATES = np.sqrt(_EDGES[1:] * _EDGES[:-1])
@@ -249,7 +250,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 4, row_height=4.2, legend=1.8)
+        figure, grid = drawing.canvas(3, 4, row_height=4.2, legend=2.4)
         places = [(m, s) for m in MODELS for s in SCALINGS]
         for axes, (model, scaling) in zip(grid[0], places, strict=True):
             _draw_distributions(axes, data, model, scaling)
@@ -266,7 +267,7 @@ def draw(data):
             ("quiet", "share that did not fire"),
             ("silent", "share below 0.01 Hz"),
             ("saturated", r"share above 0.8/$\tau_{\mathrm{rp}}$"),
-            ("rate_cv", "CV of rates over neurons"),
+            ("rate_cv", "CV of rates"),
             ("cv", "CV of intervals"),
             ("distance", "distance to log-normal"),
         )
@@ -284,16 +285,26 @@ def draw(data):
         for axes in grid[2, 2:]:
             axes.set_title(plotting.SCALING_NAMES["sqrt"], loc="left", x=0.1, size=7.5)
         grid[2, 0].set_ylim(0, 1.2)
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
-            *shared.model_keys(),
+            *drawing.model_keys(),
             key("e-j: " + plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
             key("e-j: " + plotting.SCALING_NAMES["log"], "0.2", 1, True),
-            *(key(f"a-d: $K$ = {shared.power(k)}", "0.2", i) for i, k in enumerate(data.K.values)),
-            *shared.theory_and_simulation("diffusion"),
+            *(key(f"a-d: $K$ = {drawing.power(k)}", "0.2", i) for i, k in enumerate(data.K.values)),
+            *(key(f"e-j: $K$ = {drawing.power(k)}", "0.2", 0, lw=w) for k, w in _shown(data)),
+            key("k: equal in-degrees", "0.2", 0, True),
+            key(f"k, l: $CV_K$ = {SHOWN:g}", "0.2", 2, True),
+            *drawing.theory_and_simulation("diffusion"),
         ]
-        shared.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 4)
     return figure
+
+
+def _shown(data):
+    """In-degrees that are drawn against CV_K, and their line widths."""
+    same = _nearest(data.K.values, data.K_simulated.values[-1])
+    last = data.K.values[-1]
+    return ((same, 1.4),) if same == last else ((same, 1.4), (last, 0.5))
 
 
 def _nearest(values, wanted):
@@ -305,12 +316,12 @@ def _draw_distributions(axes, data, model, scaling):
     spread = _nearest(data.CV_K.values, SHOWN)
     for position, k in enumerate(data.K.values):
         line = data.density_theory.sel(at).sel(K=k, CV_K=spread)
-        axes.plot(data.nu, line, color=colour(model), ls=shared.STROKES[position], lw=1)
+        axes.plot(data.nu, line, color=colour(model), ls=drawing.STROKES[position], lw=1)
     seen = data.density.sel(at).isel(K_simulated=-1)
     seen = seen.sel(CV_K_simulated=_nearest(data.CV_K_simulated.values, SHOWN))
     seen = seen.where(seen.nu > 5 / data.attrs["measured_seconds"])[::2]
     filled = model == "conductance"
-    shared.points(axes, seen.nu, seen, 0 * seen, colour(model), 0, filled, ms=2.6)
+    drawing.points(axes, seen.nu, seen, 0 * seen, colour(model), 0, filled, ms=2.6)
     axes.set(xscale="log", xlabel="rate of a neuron (Hz)")
     axes.set_xticks([0.1, 1, 10, 100], ["0.1", "1", "10", "100"])
     axes.minorticks_off()
@@ -321,14 +332,13 @@ def _draw_distributions(axes, data, model, scaling):
 def _draw_against_spread(axes, data, name, model, position, scaling):
     at, shade = {"model": model, "scaling": scaling}, colour(model)
     theory = data[f"{name}_theory"].sel(at)
-    same = _nearest(data.K.values, data.K_simulated.values[-1])
-    for k, width in ((same, 1.2), (data.K.values[-1], 0.5)):
-        axes.plot(data.CV_K, theory.sel(K=k), color=shade, ls=shared.STROKES[position], lw=width)
+    for k, width in _shown(data):
+        axes.plot(data.CV_K, theory.sel(K=k), color=shade, ls=drawing.STROKES[position], lw=width)
     if name not in data:
         return
     value, error = (data[f"{name}{s}"].sel(at).isel(K_simulated=-1) for s in ("", "_sem"))
     x = data.CV_K_simulated + 0.004 * (position - 0.5)
-    shared.points(axes, x, value, error, shade, position, model == "conductance")
+    drawing.points(axes, x, value, error, shade, position, model == "conductance")
 
 
 def _draw_against_K(axes, data, name, spreads):
@@ -337,11 +347,11 @@ def _draw_against_K(axes, data, name, spreads):
         for spread in spreads:
             position = 2 if spread else 0
             line = at[f"{name}_theory"].sel(model=model).sel(CV_K=spread, method="nearest")
-            axes.plot(data.K, line, color=colour(model), ls=shared.STROKES[position])
+            axes.plot(data.K, line, color=colour(model), ls=drawing.STROKES[position])
             if name not in data:
                 continue
             seen = at.sel(model=model).sel(CV_K_simulated=spread, method="nearest")
             value, error = seen[name], seen[f"{name}_sem"]
             filled = model == "conductance"
-            shared.points(axes, data.K_simulated, value, error, colour(model), position, filled)
+            drawing.points(axes, data.K_simulated, value, error, colour(model), position, filled)
     axes.set(xscale="log", xlabel="in-degree $K$")

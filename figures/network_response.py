@@ -4,8 +4,9 @@ import numpy as np
 
 from cbnet import plotting
 
-from . import shared
-from .shared import colour, hertz, key, solve
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import hertz, solve
 
 TITLE = "Response of networks to external input"
 MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
@@ -146,8 +147,8 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        height = 15.5 * shared.CENTIMETRE
-        figure = shared.Figure(figsize=(shared.WIDE, height), layout="constrained")
+        height = 15.5 * drawing.CENTIMETRE
+        figure = drawing.Figure(figsize=(drawing.WIDE, height), layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=(3, 1))
         grid = above.subplots(2, 4, sharex=True, sharey="row")
         pairs = [(model, scaling) for scaling in SCALINGS for model in MODELS]
@@ -168,14 +169,15 @@ def draw(data):
             )
             axes.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, RASTER["window"] * 1e3))
             axes.set_title(f"{model} synapses, {plotting.SCALING_NAMES['sqrt']}", loc="left")
-        shared.letter([*grid.flat, *rasters])
+        drawing.letter([*grid.flat, *rasters])
         handles = [
-            *shared.model_keys(),
+            *drawing.model_keys(),
             *(key(f"$K$ = {k:g}", "0.2", i, True) for i, k in enumerate(data.K.values)),
             key("balance line", "0.6", 0, lw=0.8),
-            *shared.theory_and_simulation("finite jumps"),
+            *drawing.theory_and_simulation("finite jumps"),
+            drawing.together_key(),
         ]
-        shared.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 4)
     return figure
 
 
@@ -189,14 +191,13 @@ def _draw_pair(column, data, model, scaling):
             for branch in range(data.sizes["branch"]):
                 line = data[f"{name}_theory"].sel(at).isel(branch=branch)
                 stable = data.stable_theory.sel(at).isel(branch=branch) == 1
-                stroke = shared.STROKES[position % len(shared.STROKES)]
+                stroke = drawing.STROKES[position % len(drawing.STROKES)]
                 axes.plot(data.nu_X, line.where(stable), color=shade, ls=stroke, lw=1)
                 axes.plot(data.nu_X, line.where(~stable), color=shade, ls=stroke, lw=0.5)
             value, error = data[name].sel(at), data[f"{name}_sem"].sel(at)
             x = data.nu_X_simulated + 1.6 * (position - 1)
             options = {"filled": model == "conductance"}
-            shared.points(axes, x, value, error, shade, position, **options)
-            together = value.where(data.fano_1ms.sel(at) > 100)
-            axes.plot(x, together, ls="", marker="x", color="0.1", ms=3, mew=0.6, zorder=4)
+            drawing.points(axes, x, value, error, shade, position, **options)
+            drawing.cross_together(axes, x, value, data.fano_1ms.sel(at))
     rate.set_title(f"{model}, {plotting.SCALING_NAMES[scaling]}", loc="left", size=7.5)
     cv.set_xlabel(r"$\nu_X$ (Hz)")

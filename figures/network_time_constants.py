@@ -6,8 +6,9 @@ import cbnet
 from cbnet import plotting
 from cbnet.errors import ConvergenceError
 
-from . import shared
-from .shared import colour, hertz, milliseconds
+from . import drawing, shared
+from .drawing import colour
+from .shared import hertz, milliseconds
 
 TITLE = "Networks with synaptic time constants"
 MODELS = ("conductance", "current")
@@ -41,8 +42,8 @@ CAPTION = (
     "that is left, sd with synaptic time constants over sd without. (h) Fano factor of the "
     "population's count in 1 ms. Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) "
     "for an asynchronous state, markers: simulation with two standard errors; (d) and (h) are "
-    "simulated. Markers with a cross: Fano factor above 100, where the population fires together "
-    "and the theory does not apply."
+    "simulated. Markers with a cross: Fano factor above 100 (grey line in h), where the population "
+    "fires together and the theory does not apply. Markers are shifted sideways a little."
 )
 
 
@@ -127,7 +128,7 @@ def draw(data):
     count = data.sizes["tau_S"]
     shades = {m: sns.light_palette(colour(m), count + 2, reverse=True)[:count] for m in MODELS}
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
+        figure, grid = drawing.canvas(2, 4, row_height=4.6, legend=1.8)
         for line, model in zip(grid, MODELS, strict=True):
             for axes, name in zip(line[:3], ("rate_E", "cv_E", "V_sd"), strict=True):
                 for position in range(count):
@@ -139,28 +140,31 @@ def draw(data):
             for position in range(count):
                 marks = (shades[model][position], position, model == "conductance")
                 at = {"model": model, "tau_S": data.tau_S.values[position]}
+                fano = data.fano_1ms.sel(at)
                 if position:
                     ratio = data.V_sd.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
                     error = data.V_sd_sem.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
                     x = data.nu_X_simulated + 1.5 * (position - 1)
-                    shared.points(grid[0, 3], x, ratio, error, *marks)
-                value, error = data.fano_1ms.sel(at), data.fano_1ms_sem.sel(at)
-                shared.points(grid[1, 3], data.nu_X_simulated, value, error, *marks)
+                    drawing.points(grid[0, 3], x, ratio, error, *marks)
+                    drawing.cross_together(grid[0, 3], x, ratio, fano)
+                error = data.fano_1ms_sem.sel(at)
+                x = data.nu_X_simulated + 1.5 * (position - 1) + (model == "current")
+                drawing.points(grid[1, 3], x, fano, error, *marks)
         grid[0, 3].set(ylabel=r"sd of voltage / sd at $\tau_S$ = 0", ylim=(0, None))
         grid[1, 3].set(ylabel="Fano factor, 1 ms", yscale="log")
         for axes in grid.flat:
             axes.set_xlabel(r"$\nu_X$ (Hz)")
-        shared.letter(grid.flat)
-        shared.legend(figure, shared.time_constant_keys(data), 4)
+        drawing.letter(grid.flat)
+        grid[1, 3].axhline(drawing.TOGETHER, color="0.6", lw=0.6, zorder=0)
+        drawing.legend(figure, [*drawing.time_constant_keys(data), drawing.together_key()], 4)
     return figure
 
 
 def _draw_one(axes, data, name, model, position, shade):
     at = {"model": model, "tau_S": data.tau_S.values[position]}
-    stroke = shared.STROKES[position % len(shared.STROKES)]
+    stroke = drawing.STROKES[position % len(drawing.STROKES)]
     axes.plot(data.nu_X, data[f"{name}_theory"].sel(at), color=shade, ls=stroke)
     value, error = data[name].sel(at), data[f"{name}_sem"].sel(at)
     x = data.nu_X_simulated + 1.2 * (position - 1)
-    shared.points(axes, x, value, error, shade, position, model == "conductance")
-    together = value.where(data.fano_1ms.sel(at) > 100)
-    axes.plot(x, together, ls="", marker="x", color="0.1", ms=3, mew=0.6, zorder=4)
+    drawing.points(axes, x, value, error, shade, position, model == "conductance")
+    drawing.cross_together(axes, x, value, data.fano_1ms.sel(at))

@@ -4,8 +4,9 @@ import numpy as np
 
 from cbnet import plotting
 
-from . import shared
-from .shared import colour, hertz, key, solve
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import hertz, solve
 
 TITLE = "Networks as their input grows"
 CASES = (("conductance", 1000), ("conductance", 10_000), ("current", 1000))
@@ -29,18 +30,27 @@ SETTINGS = {
         "seed": 8,
     },
 }
-MINUTES = {"quick": 1.5, "full": 200}
+MINUTES = {"quick": 0.5, "full": 200}
 CAPTION = (
-    "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and "
-    "following 1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln "
-    "ν_X, (d) effective time constant of the membrane, (e) mean and (f) standard deviation of the "
-    "voltage without refractory time, (g) CV of intervals, (h) standard deviation of the voltage "
-    "against the effective time constant. With conductances the time constant falls with the "
-    "input; with currents it cannot. Grey line in (g): nearly Poissonian firing, as reported for "
-    "neurons of areas V1 and MT of the awake monkey (CV about 1 once the rate is normalised; "
-    "Softky & Koch, J. Neurosci. 13, 334, 1993). Lines: theory with finite jumps, markers: "
-    "simulations with two standard errors (gain and exponent: theory only)."
+    "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and following "
+    "1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln ν_X, (d) "
+    "effective time constant of the membrane, (e) mean and (f) standard deviation of the voltage "
+    "without refractory time, (g) CV of intervals, (h) standard deviation of the voltage against "
+    "the effective time constant. With conductances the time constant falls with the input; with "
+    "currents it cannot. Lines: theory with finite jumps, markers: simulations with two standard "
+    "errors (gain and exponent: theory only); dotted grey line in (c): proportional. Grey lines "
+    "are measured in vivo: (d) a fifth of τ_L, (e) about −65 mV and (f) about 4 mV, in neurons of "
+    "the parietal cortex of anaesthetised cats in periods of intense activity, whose input "
+    "resistance was a fifth of that with activity blocked (Destexhe & Paré, J. Neurophysiol. 81, "
+    "1531, 1999; a time constant that falls with it is assumed here); (g) CV about 1 once the rate "
+    "is normalised, areas V1 and MT of the awake monkey (Softky & Koch, J. Neurosci. 13, 334, "
+    "1993). How the time constant changes with the input: with the contrast of a stimulus the "
+    "conductance of neurons in cat V1 grew by 20 to 300 % (Anderson, Carandini & Ferster, J. "
+    "Neurophysiol. 84, 909, 2000); in cats awake and at rest, however, input resistance was higher "
+    "than in sleep (Steriade, Timofeev & Grenier, J. Neurophysiol. 85, 1969, 2001)."
 )
+# In vivo, in the units of the panels; CAPTION says what was measured by whom.
+_MEASURED = {"tau_eff": 20.0 / 5, "V_mean": -65.0, "V_sd": 4.0, "cv": 1.0}
 _MEASURES = (("rate", "Hz"), ("cv", "1"), ("V_mean", "mV"), ("V_sd", "mV"), ("tau_eff", "ms"))
 
 
@@ -85,11 +95,13 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
             for at, run in zip(rows, runs, strict=True):
                 values[at] = float(run.in_units(source + suffix))
             variables[name + suffix] = (marks, values, unit, f"{name}, simulation")
-    tau = np.full((len(CASES), len(inputs_simulated)), np.nan)
+    tau, tau_sem = np.full((2, len(CASES), len(inputs_simulated)), np.nan)
     for at, (params, _), run in zip(rows, points, runs, strict=True):
-        r_E = float(params.nu_X) + float(run.in_units("rate_E"))
-        tau[at] = shared.mean_potential(params, r_E, run.in_units("rate_I"))[1]
+        # both rates of a network fluctuate together: their errors add
+        tau[at], beside = (_time_constant(params, run, errors) for errors in (0, 1))
+        tau_sem[at] = abs(beside - tau[at])
     variables["tau_eff"] = (marks, tau, "ms", "effective time constant at the simulated rates")
+    variables["tau_eff_sem"] = (marks, tau_sem, "ms", "its standard error, from that of the rates")
     rate = np.where(variables["rate_theory"][1] > 1e-3, variables["rate_theory"][1], np.nan)
     x = np.asarray(inputs, float)
     variables["gain"] = (lines, np.gradient(rate, x, axis=1), "1", "dν/dν_X")
@@ -97,6 +109,15 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
     variables["exponent"] = (lines, exponent, "1", "d ln ν/d ln ν_X")
     parameters = {f"{model}, K = {K}": _point(model, K, 30.0) for model, K in CASES}
     return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def _time_constant(params, run, errors):
+    """τ_eff (ms) at the rates of a simulation, or that many standard errors above them."""
+    rate_E, rate_I = (
+        float(run.in_units(name)) + errors * float(run.in_units(f"{name}_sem"))
+        for name in ("rate_E", "rate_I")
+    )
+    return float(shared.mean_potential(params, float(params.nu_X) + rate_E, rate_I)[1])
 
 
 def draw(data):
@@ -107,7 +128,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
+        figure, grid = drawing.canvas(2, 4, row_height=4.6, legend=1.8)
         panels = (
             ("rate", "excitatory rate (Hz)"),
             ("gain", r"gain $\mathrm{d}\nu/\mathrm{d}\nu_X$"),
@@ -119,7 +140,7 @@ def draw(data):
         )
         for position, case in enumerate(data.case.values):
             model = case.split(",")[0]
-            style = {"color": colour(model), "ls": shared.STROKES[position]}
+            style = {"color": colour(model), "ls": drawing.STROKES[position]}
             marks = (colour(model), position, model == "conductance")
             fires = data.rate_theory.sel(case=case) > 1e-3
             for axes, (name, _) in zip(grid.flat, panels, strict=False):
@@ -131,27 +152,38 @@ def draw(data):
                 error = 0 * value
                 if f"{name}_sem" in data:
                     error = data[f"{name}_sem"].sel(case=case)
-                shared.points(axes, data.nu_X_simulated, value, error, *marks)
+                drawing.points(axes, data.nu_X_simulated, value, error, *marks)
             _draw_plane(grid[1, 3], data, case, style, marks)
         for axes, (_, label) in zip(grid.flat, panels, strict=False):
             axes.set(xlabel=r"$\nu_X$ (Hz)", ylabel=label)
         for axes in (grid[0, 0], grid[0, 1], grid[1, 1]):
             axes.set_ylim(bottom=0)
-        grid[0, 2].axhline(1, color="0.6", lw=0.6, zorder=0)
-        grid[0, 3].set(yscale="log")
-        grid[1, 2].axhline(1, color="0.6", lw=0.8, zorder=0)
+        for axes, (name, _) in zip(grid.flat, panels, strict=False):
+            if name in _MEASURED:
+                axes.axhline(_MEASURED[name], color="0.6", lw=1, zorder=0)
+        grid[0, 2].axhline(1, color="0.6", lw=0.8, ls=":", zorder=0)
+        for axes in grid[0, 2:]:
+            axes.set_yscale("log")
+        plotting.plain_decades(grid[0, 2])
         grid[1, 2].set_ylim(0, 1.5)
         grid[1, 3].set(xlabel=r"$\tau_{\mathrm{eff}}$ (ms)", ylabel="sd of voltage (mV)")
         grid[1, 3].set(xscale="log", ylim=(0, None))
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         handles = [
             *(
-                key(case.replace("K =", "$K$ ="), colour(case.split(",")[0]), i)
+                key(
+                    case.replace("K =", "$K$ ="),
+                    colour(case.split(",")[0]),
+                    i,
+                    np.isfinite(data.rate.sel(case=case)).any(),
+                    "current" not in case,
+                )
                 for i, case in enumerate(data.case.values)
             ),
-            *shared.theory_and_simulation("finite jumps"),
+            *drawing.theory_and_simulation("finite jumps"),
+            key("d-g: measured in vivo", "0.6", 0, lw=1),
         ]
-        shared.legend(figure, handles, 3)
+        drawing.legend(figure, handles, 3)
     return figure
 
 
@@ -160,4 +192,4 @@ def _draw_plane(axes, data, case, style, marks):
     sd, tau = (data[f"{n}_theory"].sel(case=case).where(fires) for n in ("V_sd", "tau_eff"))
     axes.plot(tau, sd, **style)
     value, error = (data[f"V_sd{s}"].sel(case=case) for s in ("", "_sem"))
-    shared.points(axes, data.tau_eff.sel(case=case), value, error, *marks)
+    drawing.points(axes, data.tau_eff.sel(case=case), value, error, *marks)

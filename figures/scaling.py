@@ -7,8 +7,9 @@ from cbnet import plotting
 from cbnet.errors import ParameterError
 from cbnet.theory import scaling as laws
 
-from . import shared
-from .shared import colour, exact, gathered, hertz, inhibition_that_holds, key, respond
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import exact, gathered, hertz, inhibition_that_holds, respond
 
 TITLE = "One neuron under four laws of the efficacy"
 MODELS = ("conductance", "current")
@@ -50,16 +51,16 @@ CAPTION = (
     "One neuron whose efficacy follows four laws from the value at which it fires at 5 Hz for r_E "
     "= 20 Hz and K = 1000: with conductance synapses at r_I = 0.8 r_E, and with current synapses "
     "at inhibition tuned so that the mean potential stays at −60 mV. (a) Efficacy of the "
-    "conductance neuron against K, and of the current neuron where the response is kept; "
-    "dotted: conductance, white noise. (b) Rate at r_E = 20 Hz against K. (c) The local slope d "
-    "ln K/d(1/a) of the efficacy that keeps the response of the conductance neuron (white noise): "
-    "it approaches C + a/2 (dashed), and C (line) only beyond any K of interest. (d-k) Rate and "
-    "CV of the conductance neuron against the input rate for K = 100 to 100,000 under each law "
-    "(for K = 100 no efficacy keeps its response), and (l-s) of the current neuron. With 1/√K the "
+    "conductance neuron against K, and of the current neuron where the response is kept; thin "
+    "dots: conductance, white noise. (b) Rate at r_E = 20 Hz against K. (c) The local slope d ln "
+    "K/d(1/a) of the efficacy that keeps the response of the conductance neuron (white noise): it "
+    "approaches C + a/2 (dashed), and C (line) only beyond any K of interest. (d-k) Rate and CV of "
+    "the conductance neuron against the input rate for K = 100 to 100,000 under each law (for K = "
+    "100 no efficacy keeps its response), and (l-s) of the current neuron. With 1/√K the "
     "conductance neuron falls silent at a fixed input, with 1/K earlier, with 1/log K and this "
     "prefactor its rate grows slowly; keeping the response needs an efficacy between 1/√K and "
-    "1/log K. For the current neuron it approaches 1/√K. Markers: exact event-driven "
-    "simulations with two standard errors; lines: theory with finite jumps."
+    "1/log K. For the current neuron it approaches 1/√K. Markers: exact event-driven simulations "
+    "with two standard errors; lines: theory with finite jumps."
 )
 
 
@@ -219,8 +220,8 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        height = 20.5 * shared.CENTIMETRE
-        figure = shared.Figure(figsize=(shared.WIDE, height), layout="constrained")
+        height = 20.5 * drawing.CENTIMETRE
+        figure = drawing.Figure(figsize=(drawing.WIDE, height), layout="constrained")
         above, below = figure.subfigures(2, 1, height_ratios=(1, 3))
         top = above.subplots(1, 3)
         grid = below.subplots(4, 4, sharex=True)
@@ -231,7 +232,7 @@ def draw(data):
             for column, law in enumerate(LAWS):
                 _draw_responses(grid[row : row + 2, column], data, model, law)
                 grid[row, column].set(yscale="log", ylim=(1e-2, 600))
-                grid[row + 1, column].set(ylim=(0, 1.4))
+                grid[row + 1, column].set(ylim=(0, 1.8))
             grid[row, 0].set_ylabel(f"rate (Hz),\n{model}")
             grid[row + 1, 0].set_ylabel(f"CV of intervals,\n{model}")
         for axes in grid[:, 1:].flat:
@@ -240,20 +241,19 @@ def draw(data):
             axes.set_title(LABELS[law], loc="left")
         for axes in grid[-1]:
             axes.set_xlabel("$r_E$ (Hz)")
-        shared.letter([*top, *grid.flat])
+        drawing.letter([*top, *grid.flat])
         handles = [
-            *shared.model_keys(),
-            *(key(f"a, b: {LABELS[law]}", "0.2", i) for i, law in enumerate(LAWS)),
-            *(key(f"d-s: $K$ = {shared.power(K)}", "0.2", i, True) for i, K in _shown(data)),
-            *shared.theory_and_simulation("finite jumps"),
+            *drawing.model_keys(),
+            *(key(f"a, b: {LABELS[law]}", "0.2", i, True) for i, law in enumerate(LAWS)),
+            *(key(f"d-s: $K$ = {drawing.power(K)}", "0.2", i, True) for i, K in _shown(data)),
+            *drawing.theory_and_simulation("finite jumps"),
         ]
-        shared.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 4)
     return figure
 
 
 def _shown(data):
-    K = data.K.values
-    return list(enumerate(K[:: max(1, len(K) // 4)]))
+    return list(enumerate(drawing.a_few(data.K.values)))
 
 
 def _draw_efficacies(axes, data):
@@ -262,7 +262,7 @@ def _draw_efficacies(axes, data):
         for model in MODELS if kept else MODELS[:1]:
             shade = colour(model) if kept else SHADES[position]
             line = data.a.sel(law=law, model=model)
-            axes.plot(data.K, line, color=shade, ls=shared.STROKES[position])
+            axes.plot(data.K, line, color=shade, ls=drawing.STROKES[position])
     some = data.sel(K_diffusion=slice(None, 1e9))
     axes.plot(some.K_diffusion, some.a_diffusion, color=colour("conductance"), ls=":", lw=1)
     axes.set(xscale="log", yscale="log", xlabel="in-degree $K$", ylabel="efficacy $a$")
@@ -275,13 +275,15 @@ def _draw_rates(axes, data):
         for position, law in enumerate(LAWS):
             at = {"law": law, "model": model}
             line = data.rate.sel(at).sel(r_E=R_E, method="nearest")
-            axes.plot(data.K, line, color=colour(model), ls=shared.STROKES[position], lw=1)
+            axes.plot(data.K, line, color=colour(model), ls=drawing.STROKES[position], lw=1)
             value = data.rate_exact.sel(at).sel(r_E_exact=R_E)
             error = data.rate_sem_exact.sel(at).sel(r_E_exact=R_E)
             x = data.K * 1.12 ** (2 * index - 1)  # side by side, or they hide each other
             value = value.where(value > 0)
-            shared.points(axes, x, value, error, colour(model), position, model == "conductance")
+            drawing.points(axes, x, value, error, colour(model), position, model == "conductance")
     axes.set(xscale="log", yscale="log", ylim=(1e-2, 600), xlabel="in-degree $K$")
+    axes.set_xticks([1e2, 1e3, 1e4, 1e5])
+    axes.minorticks_off()
     axes.set_ylabel("rate at $r_E$ = 20 Hz (Hz)")
 
 
@@ -290,7 +292,7 @@ def _draw_slope(axes, data):
     axes.plot(data.K_diffusion, data.slope * 1e3, "o", ms=2.5, color=shade)
     axes.plot(data.K_diffusion, data.slope_theory * 1e3, ls="--", color="0.2", lw=1)
     axes.axhline(float(data.C_diffusion) * 1e3, color="0.6", lw=0.8)
-    axes.text(2e11, float(data.C_diffusion) * 1e3, "$C$", va="top", size=7)
+    axes.text(2e11, float(data.C_diffusion) * 1e3 - 0.15, "$C$", va="top", size=7)
     axes.text(3e3, float(data.slope_theory[1]) * 1e3, "$C + a/2$", va="bottom", size=7)
     axes.set(
         xscale="log", xlabel="in-degree $K$", ylabel=r"$10^3\,\mathrm{d}\ln K/\mathrm{d}(1/a)$"
@@ -305,12 +307,12 @@ def _draw_responses(column, data, model, law):
         at = {"model": model, "law": law, "K": K}
         for axes, name in zip(column, ("rate", "cv"), strict=True):
             line = data[name].sel(at)
-            axes.plot(data.r_E, line, color=shade, ls=shared.STROKES[position], lw=1)
+            axes.plot(data.r_E, line, color=shade, ls=drawing.STROKES[position], lw=1)
             value = data[f"{name}_exact"].sel(at)
             error = data[f"{name}_sem_exact"].sel(at)
             value = value.where(value > 0)
             x = data.r_E_exact * 1.05 ** (position - 1.5)
-            shared.points(axes, x, value, error, shade, position, model == "conductance")
+            drawing.points(axes, x, value, error, shade, position, model == "conductance")
     for axes in column:
         axes.set(xscale="log")
         axes.set_xticks([10, 20, 50], ["10", "20", "50"])

@@ -8,8 +8,9 @@ import cbnet
 from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
 
-from . import shared
-from .shared import colour, gathered, hertz, milliseconds
+from . import drawing, shared
+from .drawing import colour, key
+from .shared import gathered, hertz, milliseconds
 
 TITLE = "Stability of the asynchronous state"
 MODELS = ("conductance", "current")
@@ -39,15 +40,15 @@ SETTINGS = {
 }
 MINUTES = {"quick": 1, "full": 60}
 CAPTION = (
-    "Asynchronous state of the network (K = 1000, a = 0.0015, ν_X = 30 Hz, delays uniform from "
-    "0.1 ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against "
-    "the longest delay and the relative strength g of inhibition, conductance and current "
-    "synapses; the black line is where the state loses stability, and letters mark the networks "
-    "whose spectra are shown. (e-g) Power spectrum of the excitatory population per neuron, "
-    "divided by the rate: linear theory (lines, where the state is stable) and simulation "
-    "(markers). (h) Fano factor of the population's count in 1 ms against the number of neurons "
-    "at point A, with two standard errors; the relative fluctuation it means falls as 1/√N if it "
-    "is flat. Theory: white noise."
+    "Asynchronous state of the network (K = 1000, a = 0.0015, ν_X = 30 Hz, delays uniform from 0.1 "
+    "ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against the "
+    "longest delay and the relative strength g of inhibition, conductance and current synapses; "
+    "the black line is where the state loses stability, and letters mark the networks whose "
+    "spectra are shown. (e-g) Power spectrum of the excitatory population per neuron, divided by "
+    "the rate: linear theory (lines, where the state is stable) and simulation (markers, averaged "
+    "over a twelfth of a decade). (h) Fano factor of the population's count in 1 ms against the "
+    "number of neurons at point A, with two standard errors; the relative fluctuation it means "
+    "falls as 1/√N if it is flat. Theory: white noise."
 )
 _SEGMENT = 256
 
@@ -159,17 +160,17 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.8, legend=1.2)
+        figure, grid = drawing.canvas(2, 4, row_height=4.8, legend=1.7)
         for index, model in enumerate(MODELS):
             _draw_plane(figure, grid[0, 2 * index], data, model, "growth")
             _draw_plane(figure, grid[0, 2 * index + 1], data, model, "frequency")
         for axes, point in zip(grid[1], data.point.values, strict=False):
             _draw_spectrum(axes, data, point)
         _draw_sizes(grid[1, 3], data)
-        shared.letter(grid.flat)
-        shared.legend(
-            figure, [*shared.model_keys(), *shared.theory_and_simulation("diffusion, linear")], 4
-        )
+        drawing.letter(grid.flat)
+        handles = [*drawing.model_keys(), *drawing.theory_and_simulation("diffusion, linear")]
+        handles.append(key("a-d: stability is lost", "k", 0, lw=1))
+        drawing.legend(figure, handles, 3)
     return figure
 
 
@@ -213,12 +214,11 @@ def _draw_spectrum(axes, data, point):
         shade = colour(model)
         axes.plot(data.f, data.spectrum_theory.sel(at), color=shade)
         axes.plot(
-            data.f[::2],
-            data.spectrum_simulation.sel(at)[::2],
+            *drawing.smoothed(data.f, data.spectrum_simulation.sel(at)),
             ls="",
             marker="o",
-            ms=2.2,
-            mew=0.5,
+            ms=2.6,
+            mew=0.6,
             color=shade,
             mfc=shade if model == "conductance" else "white",
         )
@@ -235,7 +235,7 @@ def _draw_sizes(axes, data):
     for model in MODELS:
         axes.plot(data.N, data.fano_theory.sel(model=model), color=colour(model))
         value, error = (data[f"fano{s}_simulation"].sel(model=model) for s in ("", "_sem"))
-        shared.points(axes, data.N, value, error, colour(model), 0, model == "conductance")
+        drawing.points(axes, data.N, value, error, colour(model), 0, model == "conductance")
     axes.set(xscale="log", yscale="log", xlabel="neurons", ylabel="Fano factor, 1 ms")
     axes.set_xticks(data.N.values, [f"{n:g}" for n in data.N.values])
     axes.minorticks_off()

@@ -5,17 +5,12 @@ from matplotlib.ticker import LogLocator, NullFormatter
 
 from cbnet import plotting
 
-from . import shared
-from .shared import colour, exact, gathered, hertz, inhibition_that_holds, key, respond
+from . import drawing, shared, strong_neurons
+from .drawing import colour, key
+from .shared import hertz
+from .strong_neurons import CONDITIONS, MODELS, R_E
 
 TITLE = "One neuron with strong synapses, a ∝ 1/√K"
-CONDITIONS = ("conductance", "current, mean held", "current, untuned")
-MODELS = ("conductance", "current")
-HELD = -60.0  # mV: the mean of the conductance neuron at this ratio for large K
-R_E, RATIO = 40.0, 0.8  # Hz, r_I/r_E
-IN_STEPS = 10_000  # in-degree from which current neurons of panels h and i are simulated in steps
-SILENT_AT = 10_000  # in-degree at which silence below threshold is simulated for long
-ABOVE = 0.4  # r_I/r_E at which the mean of the conductance neuron exceeds the threshold
 SETTINGS = {
     "quick": {
         "K_exact": [100, 1000, 10_000, 100_000],
@@ -38,45 +33,23 @@ SETTINGS = {
         "seed": 1,
     },
 }
-MINUTES = {"quick": 1, "full": 40}
+MINUTES = {"quick": 1.5, "full": 40}
 CAPTION = (
     "One neuron under Poisson input, efficacies falling as 1/√K. (a, b) Voltage of a neuron with "
     "conductance synapses, and with current synapses whose inhibition is tuned so that the mean "
     "stays at −60 mV, for K = 100 and 10,000 (simulated; dashed: threshold). (c) Density of the "
-    "voltage for the same K: lines are theory, steps simulation. (d-f) Mean and standard "
-    "deviation of the voltage and effective time constant against K. Untuned, the current "
-    "neuron's mean runs away as √K; held, its fluctuations stay. Those of the conductance neuron "
-    "fall as K^(-1/4) while its time constant falls as 1/√K. (g) Rate against K at a ratio of "
-    "inhibitory to excitatory input rates that leaves the mean below threshold (circles), and at "
-    "one that lifts it above (squares, conductance only). (h, i) Rate and CV against the mean "
-    "potential, set by inhibition, for K from 100 to 100,000 (dash patterns as in the legend): "
-    "the conductance neuron turns into a switch, silent below threshold and regular above, the "
-    "current neuron does not change. Arrows in (g): no spike in the time of the simulation, rate "
-    "below this with 95 % confidence. Markers: exact event-driven simulations with two standard "
-    "errors; of current neurons with K of 10,000 and more in (h, i) simulations in steps."
+    "voltage for the same K: lines are theory, markers simulation. (d-f) Mean and standard "
+    "deviation of the voltage and effective time constant against K. Untuned, the current neuron's "
+    "mean runs away as √K; held, its fluctuations stay. Those of the conductance neuron fall as "
+    "K^(−1/4) while its time constant falls as 1/√K. (g) Rate against K at a ratio of inhibitory "
+    "to excitatory input rates that leaves the mean below threshold, and at one that lifts it "
+    "above for large K (squares, conductance only). (h, i) Rate and CV against the mean potential, "
+    "set by inhibition, for K from 100 to 100,000 (dash patterns as in the legend): the "
+    "conductance neuron turns into a switch, silent below threshold and regular above, the current "
+    "neuron does not change. Arrows in (g): no spike in the time of the simulation, rate below the "
+    "bar with 95 % confidence. Markers: exact event-driven simulations with two standard errors; "
+    "of current neurons with K of 10,000 and more in (h, i) simulations in steps."
 )
-
-
-def _params(K):
-    return {model: shared.base(model).scaled("sqrt", int(K)) for model in MODELS}
-
-
-def _inhibition(condition, params):
-    if condition == "current, mean held":
-        return float(inhibition_that_holds(params, R_E, HELD))
-    return RATIO * R_E
-
-
-def _at_potential(model, params, mu):
-    """r_I at which the drift of the neuron vanishes at μ (mV); NaN where none does."""
-    if model == "current":
-        return float(inhibition_that_holds(params, R_E, mu))
-    values = params.resolve("E")
-    volts = mu * 1e-3
-    aK = values["a"] * values["K"]
-    excess = aK * R_E * (values["E_E"] - volts) - (volts - values["E_L"]) / values["tau_L"]
-    r_I = excess / (values["g"] * values["gamma"] * aK * (volts - values["E_I"]))
-    return r_I if r_I >= 0 else np.nan
 
 
 def compute(
@@ -89,39 +62,26 @@ def compute(
     xarray.Dataset
     """
     settings = {k: v for k, v in locals().items() if k != "progress"}
-    theory, simulated = {}, {}
-    for kind, grid, work in (("theory", K_theory, respond), ("exact", K_exact, exact)):
-        items = []
-        for condition in (*CONDITIONS, "above"):
-            for K in grid:
-                params = _params(K)["current" if "current" in condition else "conductance"]
-                r_I = ABOVE * R_E if condition == "above" else _inhibition(condition, params)
-                many = arrivals_silent if (condition, K) == ("conductance", SILENT_AT) else arrivals
-                how = (
-                    "diffusion"
-                    if kind == "theory"
-                    else {"arrivals": many, "seconds": seconds, "seed": seed}
-                )
-                items.append((params, R_E, r_I, how))
-        found = shared.each(work, items, progress, f"one neuron against K: {kind}")
-        shape = (len(CONDITIONS) + 1, len(grid))
-        target = theory if kind == "theory" else simulated
-        for name in ("rate", "cv", "V_mean", "V_sd"):
-            target[name] = gathered(found, name, shape)
-            if kind == "exact":
-                target[f"{name}_sem"] = gathered(found, f"{name}_sem", shape)
-        if kind == "theory":
-            target["tau_eff"] = gathered(found, "tau_eff", shape)
+    against_K = {
+        "theory": strong_neurons.against_K(K_theory, progress, "diffusion"),
+        "exact": strong_neurons.against_K(
+            K_exact,
+            progress,
+            {"arrivals": arrivals, "seconds": seconds, "seed": seed},
+            arrivals_silent,
+        ),
+    }
     mu = np.linspace(-64, -51, potentials)
     mu_exact = np.array([-60.0, -57.0, -53.0])
     response = {
-        "response": _against_potential(mu, K_exact, progress, respond, "diffusion"),
-        "response_exact": _against_potential(
-            mu_exact, K_exact, progress, exact, {"arrivals": arrivals / 4, "seed": seed}
+        "response": strong_neurons.against_potential(mu, K_exact, progress, "diffusion"),
+        "response_exact": strong_neurons.against_potential(
+            mu_exact, K_exact, progress, {"arrivals": arrivals / 4, "seed": seed}
         ),
     }
-    _put_steps(response["response_exact"], mu_exact, K_exact, stepped, progress, seed)
-    traces = _traces(progress, seed) | _irregularity(K_exact, stepped, progress, seed)
+    strong_neurons.put_steps(response["response_exact"], mu_exact, K_exact, stepped, progress, seed)
+    traces = strong_neurons.traces(progress, seed)
+    traces |= strong_neurons.irregularity(K_exact, stepped, progress, seed)
     c, k = ("condition", "K"), ("condition", "K_exact")
     units = {"rate": "Hz", "cv": "1", "V_mean": "mV", "V_sd": "mV", "tau_eff": "ms"}
     variables = {
@@ -131,10 +91,13 @@ def compute(
         "mu": ("mu", mu, "mV", "mean potential of the drift"),
         "mu_exact": ("mu_exact", mu_exact, "mV", "mean potential, simulations"),
         "model": ("model", list(MODELS)),
-        **{f"{n}_theory": (c, v, units[n], f"{n}, diffusion") for n, v in theory.items()},
+        **{
+            f"{n}_theory": (c, v, units[n], f"{n}, diffusion")
+            for n, v in against_K["theory"].items()
+        },
         **{
             f"{n}_exact": (k, v, units[n.removesuffix("_sem")], f"{n}, simulation")
-            for n, v in simulated.items()
+            for n, v in against_K["exact"].items()
         },
         **traces,
     }
@@ -147,137 +110,6 @@ def compute(
     return shared.dataset(TITLE, parameters, settings, variables)
 
 
-def _against_potential(mu, K_exact, progress, work, how):
-    items, kept = [], []
-    for model in MODELS:
-        for K in K_exact:
-            params = _params(K)[model]
-            for at in mu:
-                r_I = _at_potential(model, params, at)
-                kept.append(np.isfinite(r_I))
-                if kept[-1]:
-                    items.append((params, R_E, r_I, how))
-    found = shared.each(work, items, progress, "one neuron against its mean potential")
-    kept = np.array(kept)
-    names = ("rate", "cv") if work is respond else ("rate", "rate_sem", "cv", "cv_sem")
-    columns = {}
-    for name in names:
-        values = np.full(kept.size, np.nan)
-        values[kept] = gathered(found, name, kept.sum())
-        columns[name] = values.reshape(len(MODELS), len(K_exact), len(mu))
-    return columns
-
-
-def _traces(progress, seed):
-    """Voltage of one simulated neuron and density of a hundred, beside the density of theory."""
-    import cbnet
-
-    shown = (100, 10_000)
-    points, densities = [], []
-    grid = np.linspace(-76, -55, 211)
-    for model in MODELS:
-        for K in shown:
-            params = _params(K)[model]
-            condition = "conductance" if model == "conductance" else "current, mean held"
-            r_I = _inhibition(condition, params)
-            params = params.replace(r_E=hertz(R_E), r_I=hertz(r_I))
-            points.append((params, {}))
-            response = cbnet.respond(params, noise="diffusion")
-            densities.append(np.asarray(response.density(grid * 1e-3 * _volt()), float) / 1e3)
-    simulations = shared.simulate_all(
-        points,
-        progress,
-        N=200,
-        duration="1s",
-        transient="0.2s",
-        seed=seed,
-        record=1,
-        feedforward=True,
-    )
-    window = 0.2  # s that are drawn
-    time = np.linspace(0, window, 1501)
-    traces, heights = [], []
-    for one in simulations:
-        moments = one.in_units("trace_times") - one.in_units("trace_times")[0]
-        traces.append(np.interp(time, moments, one.in_units("V_traces")[:, 0]))
-        centres = one.in_units("V_grid")
-        heights.append(np.interp(grid, centres, np.asarray(one.V_density) / 1e3))
-    shape = (len(MODELS), len(shown))
-    dims = ("model", "K_shown")
-    return {
-        "K_shown": ("K_shown", list(shown), "1", "in-degree of the traces"),
-        "time": ("time", time * 1e3, "ms", "time"),
-        "voltage": ("voltage", grid, "mV", "membrane potential"),
-        "trace": ((*dims, "time"), np.reshape(traces, (*shape, -1)), "mV", "membrane potential"),
-        "density_simulation": (
-            (*dims, "voltage"),
-            np.reshape(heights, (*shape, -1)),
-            "1/mV",
-            "density",
-        ),
-        "density_theory": (
-            (*dims, "voltage"),
-            np.reshape(densities, (*shape, -1)),
-            "1/mV",
-            "density, diffusion",
-        ),
-    }
-
-
-def _in_steps(K, inhibition, duration, progress, seed):
-    """Simulations in steps of current neurons at one inhibition each.
-
-    An exact simulation takes an arrival at a time; at large K intervals are too long for it.
-    """
-    points = []
-    for one, r_I in zip(K, inhibition, strict=True):
-        params = _params(one)["current"]
-        points.append((params.replace(r_E=hertz(R_E), r_I=hertz(r_I)), {}))
-    return shared.simulate_all(
-        points,
-        progress,
-        N=200,
-        duration=duration,
-        transient="0.2s",
-        seed=seed,
-        feedforward=True,
-    )
-
-
-def _irregularity(K_exact, duration, progress, seed):
-    """CV of the current neuron whose mean is held."""
-    held = [_inhibition("current, mean held", _params(K)["current"]) for K in K_exact]
-    runs = _in_steps(K_exact, held, duration, progress, seed + 1)
-    meaning = "CV of the current neuron with its mean held, simulated in steps"
-    return {
-        name: ("K_exact", [float(getattr(run, source)) for run in runs], "1", meaning)
-        for name, source in (("cv_stepped", "cv_E"), ("cv_stepped_sem", "cv_E_sem"))
-    }
-
-
-def _put_steps(columns, mu, K_exact, duration, progress, seed):
-    """Current neurons of large K, whose exact simulations are too short for a CV, in steps."""
-    model, places = MODELS.index("current"), []
-    for k, K in enumerate(K_exact):
-        if K >= IN_STEPS:
-            places += [
-                (k, i, _at_potential("current", _params(K)["current"], m)) for i, m in enumerate(mu)
-            ]
-    runs = _in_steps(
-        [K_exact[k] for k, *_ in places], [r for *_, r in places], duration, progress, seed + 2
-    )
-    for (k, i, _), run in zip(places, runs, strict=True):
-        for name in ("rate", "rate_sem", "cv", "cv_sem"):
-            source = name.replace("rate", "rate_E").replace("cv", "cv_E")
-            columns[name][model, k, i] = float(run.in_units(source))
-
-
-def _volt():
-    from brian2 import volt
-
-    return volt
-
-
 def draw(data):
     """The figure.
 
@@ -286,7 +118,7 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = shared.canvas(3, 3, row_height=4.3, legend=2.2)
+        figure, grid = drawing.canvas(3, 3, row_height=4.3, legend=2.6)
         for axes, model in zip(grid[0], MODELS, strict=False):
             _draw_traces(axes, data, model)
         _draw_density(grid[0, 2], data)
@@ -308,7 +140,7 @@ def draw(data):
             _draw_response(axes, data, name)
         grid[2, 1].set(yscale="log", ylim=(1e-2, 1e3), ylabel="rate (Hz)")
         grid[2, 2].set(ylim=(0, 1.15), ylabel="CV of intervals")
-        shared.letter(grid.flat)
+        drawing.letter(grid.flat)
         _legend(figure, data)
     return figure
 
@@ -320,7 +152,7 @@ def _draw_traces(axes, data, model):
         trace = data.trace.sel(model=model, K_shown=K)
         axes.plot(data.time, trace + shift, color=colour(model), lw=0.6)
         axes.axhline(-55 + shift, color="0.4", ls="--", lw=0.6)
-        axes.text(203, -62 + shift, f"$K$ = {shared.power(K)}", size=6.5, rotation=90, va="center")
+        axes.text(203, -62 + shift, f"$K$ = {drawing.power(K)}", size=6.5, rotation=90, va="center")
     ticks = np.array([-55.0, -70.0])
     axes.set(xlim=(0, 200), xlabel="time (ms)", ylabel="voltage (mV)", ylim=(-97, -53))
     axes.set_yticks([*ticks, *(ticks - apart)], [f"−{-t:.0f}" for t in ticks] * 2)
@@ -338,7 +170,7 @@ def _draw_density(axes, data):
                 simulated.voltage,
                 simulated,
                 ls="",
-                marker=shared.MARKERS[position],
+                marker=drawing.MARKERS[position],
                 ms=2.6,
                 mew=0.6,
                 color=shade,
@@ -349,7 +181,7 @@ def _draw_density(axes, data):
 
 
 def _stroke(position):
-    return shared.STROKES[position % len(shared.STROKES)]
+    return drawing.STROKES[position % len(drawing.STROKES)]
 
 
 def _draw_against_K(axes, data, name):
@@ -362,7 +194,7 @@ def _draw_against_K(axes, data, name):
         style = {"color": colour(model), "ls": _stroke({0: 0, 1: 0, 2: 1, 3: 3}[index])}
         if name == "tau_eff" and "untuned" in condition:
             continue  # the same as with its mean held
-        axes.plot(data.K, line.where(line > (1e-8 if name == "rate" else -np.inf)), **style)
+        axes.plot(data.K, line.where(line != 0) if name == "rate" else line, **style)
         if f"{name}_exact" in data:
             value = data[f"{name}_exact"].sel(condition=condition)
             error = data[f"{name}_sem_exact"].sel(condition=condition)
@@ -371,26 +203,26 @@ def _draw_against_K(axes, data, name):
                     _draw_bounds(axes, data.K_exact.where(value == 0), error, colour(model))
                 value = value.where(value > 0)
             marker = 1 if above else 2 if "untuned" in condition else 0
-            shared.points(
+            drawing.points(
                 axes, data.K_exact, value, error, colour(model), marker, model == "conductance"
             )
 
 
 def _draw_bounds(axes, K, bound, shade):
     """Arrows that hang from the highest rate at which it is likely to see no spike."""
-    axes.plot(K, bound, ls="", marker=r"$\downarrow$", ms=6, color=shade, mew=0.3)
+    axes.errorbar(K, bound, yerr=0.6 * bound, uplims=True, fmt="_", color=shade, ms=5, lw=0.8)
 
 
 def _draw_response(axes, data, name):
     for model in MODELS:
-        for position, K in enumerate(data.K_exact.values[:: max(1, len(data.K_exact) // 4)]):
+        for position, K in enumerate(drawing.a_few(data.K_exact.values)):
             at = {"model": model, "K_exact": K}
             line = data[f"response_{name}"].sel(at)
             axes.plot(data.mu, line, color=colour(model), ls=_stroke(position), lw=1)
             value = data[f"response_exact_{name}"].sel(at)
             error = data[f"response_exact_{name}_sem"].sel(at)
             shift = 0.12 * (position - 1.5)
-            shared.points(
+            drawing.points(
                 axes,
                 data.mu_exact + shift,
                 value.where(value > 0),
@@ -404,12 +236,15 @@ def _draw_response(axes, data, name):
 
 
 def _legend(figure, data):
-    shown = data.K_exact.values[:: max(1, len(data.K_exact) // 4)]
     handles = [
-        *shared.model_keys(),
-        key("current synapses, untuned", colour("current"), 1),
-        key("conductance, mean above threshold", colour("conductance"), 3),
-        *(key(f"h, i: $K$ = {shared.power(K)}", "0.2", i, True) for i, K in enumerate(shown)),
-        *shared.theory_and_simulation("diffusion"),
+        *drawing.model_keys(),
+        key("d, e: current synapses, untuned", colour("current"), 1),
+        key("g: conductance, mean above threshold", colour("conductance"), 3),
+        key("a, b: threshold", "0.4", 1, lw=0.6),
+        *(
+            key(f"h, i: $K$ = {drawing.power(K)}", "0.2", i, True)
+            for i, K in enumerate(drawing.a_few(data.K_exact.values))
+        ),
+        *drawing.theory_and_simulation("diffusion"),
     ]
-    shared.legend(figure, handles, 4)
+    drawing.legend(figure, handles, 3)

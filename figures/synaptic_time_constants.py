@@ -6,8 +6,9 @@ from scipy.optimize import minimize_scalar
 
 from cbnet import plotting
 
-from . import shared
-from .shared import colour, gathered, hertz, inhibition_that_holds, milliseconds, respond
+from . import drawing, shared
+from .drawing import colour
+from .shared import gathered, hertz, inhibition_that_holds, milliseconds, respond
 
 TITLE = "One neuron with synaptic time constants"
 MODELS = ("conductance", "current")
@@ -43,11 +44,11 @@ CAPTION = (
     "0.0015 with inhibition that holds the mean at −60 mV. (a-c) Rate, CV and standard deviation "
     "of the voltage of the conductance neuron, (e-g) of the current neuron, against the rate of "
     "each excitatory input. With conductances the effective time constant falls with the input; "
-    "once it is about that of the synapses, voltage fluctuations are filtered and more input "
-    "means less firing. (d) The input with the highest rate against τ_S, for several efficacies. "
-    "(h) The effective time constant there (grey: one to two synaptic time constants). Lines: "
-    "theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of unconnected "
-    "neurons with two standard errors."
+    "once it is no longer than that of the synapses, voltage fluctuations are filtered and more "
+    "input means less firing. (d) The input with the highest rate against τ_S, for several "
+    "efficacies. (h) The effective time constant there (grey: one to two synaptic time constants). "
+    "Lines: theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of "
+    "unconnected neurons with two standard errors."
 )
 
 
@@ -141,17 +142,17 @@ def draw(data):
     """
     shades = {model: _shades(model, data.sizes["tau_S"]) for model in MODELS}
     with plotting.style():
-        figure, grid = shared.canvas(2, 4, row_height=4.6, legend=1.8)
+        figure, grid = drawing.canvas(2, 4, row_height=4.6, legend=1.8)
         for line, model in zip(grid, MODELS, strict=True):
             for axes, name in zip(line[:3], ("rate", "cv", "V_sd"), strict=True):
                 for position, tau in enumerate(data.tau_S.values):
                     at = {"model": model, "tau_S": tau}
                     curve = data[f"{name}_theory"].sel(at)
-                    stroke = shared.STROKES[position % len(shared.STROKES)]
+                    stroke = drawing.STROKES[position % len(drawing.STROKES)]
                     axes.plot(data.r_E, curve, color=shades[model][position], ls=stroke)
                     value, error = data[name].sel(at), data[f"{name}_sem"].sel(at)
                     x = data.r_E_simulated * 1.04 ** (position - 1.5)
-                    shared.points(
+                    drawing.points(
                         axes,
                         x,
                         value.where(value > 0),
@@ -167,8 +168,8 @@ def draw(data):
             line[1].set(ylabel="CV of intervals", ylim=(0, 1.3))
             line[2].set(ylabel="sd of voltage (mV)", ylim=(0, None))
         _draw_critical(grid[0, 3], grid[1, 3], data)
-        shared.letter(grid.flat)
-        shared.legend(figure, shared.time_constant_keys(data), 4)
+        drawing.letter(grid.flat)
+        drawing.legend(figure, drawing.time_constant_keys(data), 4)
     return figure
 
 
@@ -184,8 +185,8 @@ def _draw_critical(above, below, data):
     for position, a in enumerate(data.a.values):
         style = {
             "color": shades[position],
-            "marker": shared.MARKERS[position],
-            "ls": shared.STROKES[position],
+            "marker": drawing.MARKERS[position],
+            "ls": drawing.STROKES[position],
             "ms": 3.4,
         }
         above.plot(data.tau_critical, data.r_E_critical.sel(a=a), label=f"$a$ = {a:g}", **style)

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 import xarray as xr
-from cbnet.figures import making, shared
+from cbnet.figures import drawing, making, shared
 from matplotlib import colors, image
 
 import cbnet
@@ -178,6 +178,9 @@ def test_pictures_are_drawn_from_stored_data_alone(name, computed, tmp_path, mon
     width = figure.get_size_inches()[0] * 2.54
     assert min(abs(width - 8.6), abs(width - 17.8)) < 0.01
     figure.savefig(tmp_path / "figure.png", dpi=60)
+    for one in figure.legends:
+        ends = one.get_window_extent().intervalx
+        assert 0 <= ends[0] < ends[1] <= figure.bbox.width, "the legend is wider than the page"
     for axes in figure.axes:
         if axes.get_label() != "<colorbar>":
             drawn = axes.lines + axes.collections + axes.images
@@ -256,6 +259,26 @@ def test_inhibition_that_holds_the_mean():
     r_I = float(shared.inhibition_that_holds(params, 40.0, -60.0))
     assert shared.mean_potential(params, 40.0, r_I)[0] == pytest.approx(-60.0)
     assert np.isnan(shared.inhibition_that_holds(params, 0.0, -60.0))
+
+
+def test_a_smoothed_spectrum_keeps_the_mean_of_each_part():
+    frequency = np.linspace(4, 500, 125)
+    power = np.random.default_rng(1).exponential(size=125)
+    f, smooth = drawing.smoothed(frequency, power)
+    assert (np.diff(f) > 0).all() and len(f) < 30
+    alone = frequency < 20  # further apart than a twelfth of a decade
+    assert np.allclose(smooth[: alone.sum()], power[alone])
+    assert smooth[-1] == pytest.approx(power[frequency >= 10 ** (32 / 12)].mean())
+
+
+def test_networks_of_other_seeds_give_the_errors_of_what_comes_from_densities():
+    one = figures.module("drift_diffusion")
+    found = [{"rate": r, "rate_sem": 0.3, "drift": d} for r, d in ((1, 0.4), (2, 0.5), (3, 0.6))]
+    mean = one._mean(found)
+    assert mean["rate"] == pytest.approx(2) and mean["drift"] == pytest.approx(0.5)
+    assert mean["rate_sem"] == pytest.approx(0.3 / np.sqrt(3))
+    assert mean["drift_sem"] == pytest.approx(0.1 / np.sqrt(3))
+    assert np.isnan(one._mean(found[:1])["drift_sem"])
 
 
 @pytest.mark.slow

@@ -21,7 +21,7 @@ COMMANDS = [
     if line.startswith("cbnet ")
 ]
 PYTHON = [block for language, block in BLOCKS if language == "python"]
-COMPILES = ("cbnet simulate",)
+COMPILES = ("cbnet simulate", "cbnet figure")
 PACKAGE = Path(cbnet.__file__).parent
 MODULES = sorted(
     ".".join(("cbnet", *file.relative_to(PACKAGE).with_suffix("").parts))

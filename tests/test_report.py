@@ -213,6 +213,8 @@ def drift_diffusion(net=0.1, power=-0.5, drift=0.5, opposed=2.0, error=0.01):
         found[f"current_sd_{kind}"] = (dims, sd)
         found[f"drift_{kind}"] = (dims[:2], np.full((2, 3), drift))
         found[f"opposed_{kind}"] = (dims[:2], np.full((2, 3), opposed))
+    for name in ("drift", "opposed"):
+        found[f"{name}_sem_simulation"] = (dims[:2], np.full((2, 3), error))
     found["current_mean_sem_simulation"] = (dims, error * np.abs(mean))
     found["current_sd_sem_simulation"] = (dims, error * sd)
     return xr.Dataset(found, {"case": cases, "K": K, "current": currents})
@@ -364,8 +366,8 @@ WORLDS = {
     "3.6": (network_response, {}, {"fano": 300.0}, {"error": 2.0}),
     "3.7": (heterogeneity, {"spread": 20.0}, {"spread": 1.0}, {"spread": 20.0, "error": 3.0}),
     "4.1": (drift_diffusion, {}, {"power": 0.3}, {"error": 2.0}),
-    "4.2": (drift_diffusion, {}, {"drift": 0.99}, None),
-    "4.3": (drift_diffusion, {}, {"opposed": 0.2}, None),
+    "4.2": (drift_diffusion, {}, {"drift": 0.99}, {"error": 0.5}),
+    "4.3": (drift_diffusion, {}, {"opposed": 0.2}, {"error": 2.0}),
     "5.1": (network_response, {}, {"mu": -75.0}, {"error": 1.0}),
     "6.1": (synaptic_time_constants, {}, {"filtered": 3.0}, {"error": 2.0}),
     "6.2": (synaptic_time_constants, {}, {"instant": 0.3}, {"error": 2.0}),
@@ -482,7 +484,7 @@ def test_the_page_holds_everything_itself(judged):
     assert "data:image/png;base64,cGljdHVyZQ==" in text
     assert "a &lt;note&gt;" in text and "A caption" in text
     assert "1 supported, 1 not supported, 1 undecided at this size" in text
-    assert text.count("cbnet figure scaling --quick") == 3
+    assert re.sub("<[^>]*>", "", text).count("cbnet figure scaling --quick") == 3
 
 
 def test_the_table_in_markdown(judged):
@@ -492,6 +494,13 @@ def test_the_table_in_markdown(judged):
     columns = {len(re.findall(r"(?<!\\)\|", row)) for row in rows}
     assert columns == {len(page.HEADER) + 1}
     assert "![A title](scaling.png)" in text
+
+
+def test_values_have_as_many_decimals_as_their_errors():
+    assert page.shown(Number(0.021069, 0.00543)) == "0.0211 ± 0.0054"
+    assert page.shown(Number(-2026.7, 108.0)) == "−2027 ± 110"
+    assert page.shown(Number(0.0, 0.003)) == "0 ± 0.003"
+    assert page.shown(Number(4.7158e-11)) == "4.716e−11"
 
 
 def test_json_has_plain_numbers(judged):

@@ -122,7 +122,7 @@ def show(judged):
 
     out = tables.console()
     table = Table(box=None, header_style="bold", padding=(0, 1))
-    for name in ("", "claim", "for", "theory", "simulation", "verdict"):
+    for name in ("", "claim", "of", "theory", "simulation", "verdict"):
         table.add_column(name)
     for one in judged:
         key, says, scope, _, theory, simulation, verdict, *_ = page.row(one)

@@ -3,14 +3,13 @@
 import numpy as np
 
 from ..library import load
-from . import in_degrees
+from . import currents, growing_input, in_degrees
 from . import verdicts as v
 from .claims import NETWORK, Claim, Outcome, difference, largest, number, numbers, smallest
 from .one_neuron import IRREGULAR, SILENT
 from .verdicts import Number
 
 ASYNCHRONOUS = 30.0  # Fano factor of the count in 1 ms up to which a population counts as such
-CANCELLED = 0.25  # net over excitatory input
 
 
 def _at(data, model, scaling):
@@ -84,58 +83,6 @@ def _without_tuning(data):
     return Outcome(verdict, largest(theory), largest(simulated), note)
 
 
-def _cancels(case):
-    def decide(data):
-        at = data.sel(case=case).isel(K=-1)
-        found = []
-        for kind in ("theory", "simulation"):
-            mean = at[f"current_mean_{kind}"]
-            share = abs(float(mean.sel(current="net")) / float(mean.sel(current="E")))
-            sem = 0.0
-            if kind == "simulation":
-                errors = at.current_mean_sem_simulation
-                sem = share * np.hypot(
-                    float(errors.sel(current="net")) / abs(float(mean.sel(current="net"))),
-                    float(errors.sel(current="E")) / abs(float(mean.sel(current="E"))),
-                )
-            found.append(Number(share, sem))
-        verdict = v.every(*(v.at_most(n, CANCELLED) for n in found))
-        return Outcome(verdict, *found, f"K = {float(at.K):g}")
-
-    return decide
-
-
-def _currents_shrink(case):
-    def decide(data):
-        at = data.sel(case=case, current="E")
-        ratio = at.current_sd_theory / at.current_mean_theory
-        theory = v.exponent(at.K.values, ratio)
-        seen = at.current_sd_simulation / at.current_mean_simulation
-        sem = at.current_sd_sem_simulation / at.current_mean_simulation
-        simulated = v.exponent(at.K.values, seen, sem)
-        verdict = v.every(v.at_most(theory, 0), v.at_most(simulated, 0))
-        return Outcome(verdict, theory, simulated)
-
-    return decide
-
-
-def _both_carry(data):
-    at = data.sel(case="conductance, log").isel(K=-1)
-    found = []
-    for kind in ("theory", "simulation"):
-        drift = float(at[f"drift_{kind}"])
-        found.append(Number(min(abs(drift), abs(1 - drift))))
-    note = f"K = {float(at.K):g}; simulation: from the simulated density, its error not known"
-    return Outcome(v.every(*(v.at_least(n, 0.1) for n in found)), *found, note)
-
-
-def _opposed(data):
-    at = data.sel(case="conductance, log").isel(K=-1)
-    found = [Number(float(at[f"opposed_{kind}"])) for kind in ("theory", "simulation")]
-    note = f"K = {float(at.K):g}; simulation: from the simulated density, its error not known"
-    return Outcome(v.every(*(v.at_least(n, 1.0) for n in found)), *found, note)
-
-
 def _critical_input(data):
     at = data.sel(model="conductance").isel(tau_S=-1)
     low, high = (number(at.cv_E[i], at.cv_E_sem[i]) for i in (0, -1))
@@ -160,42 +107,6 @@ def _filtered_sd(data):
     return Outcome(v.at_least(simulated, 0), None, simulated, note)
 
 
-def _trend(case, name, sign):
-    """ln of a measure at the largest input over that at the smallest simulated one."""
-
-    def decide(data):
-        at = data.sel(case=case)
-        if at.sizes["nu_X_simulated"] < 2:
-            return Outcome(v.UNDECIDED)
-        line = np.log(np.abs(at[f"{name}_theory"].interp(nu_X=at.nu_X_simulated.values)))
-        theory = Number(float(line[-1] - line[0]))
-        sem = at[f"{name}_sem"] if f"{name}_sem" in data else 0 * at[name]
-        first, last = (
-            number(np.log(np.abs(at[name][i])), np.abs(sem[i] / at[name][i])) for i in (0, -1)
-        )
-        simulated = difference(last, first)
-        if sign is None:  # wherever theory goes
-            test = v.at_most if theory.value < 0 else v.at_least
-            tests = [test(simulated, 0)]
-        elif sign == 0:
-            tests = [v.between(n, -0.01, 0.01) for n in (theory, simulated)]
-        else:
-            test = v.at_most if sign < 0 else v.at_least
-            tests = [test(n, 0) for n in (theory, simulated)]
-        note = "simulation: from its rates" if name == "tau_eff" else ""
-        return Outcome(v.every(*tests), theory, simulated, note)
-
-    return decide
-
-
-def _supralinear(data):
-    line = data.exponent.sel(case="conductance, K = 1000")
-    values = line.values[np.isfinite(line.values)]
-    theory = Number(float(values[0] - values[-1]))
-    note = f"local exponent from {values[0]:.2f} to {values[-1]:.2f}; theory only"
-    return Outcome(v.at_least(theory, 0), theory, None, note)
-
-
 def _claim(key, says, number_, criterion, figure, decide):
     return Claim(key, key.split(".")[0], says, NETWORK, number_, criterion, figure, decide)
 
@@ -212,7 +123,7 @@ CLAIMS = (
         "net over excitatory mean input at the largest K",
         "at most 0.25, theory and simulation",
         "drift_diffusion",
-        _cancels("current, sqrt"),
+        currents.cancels("current, sqrt"),
     ),
     _claim(
         "1.5",
@@ -292,7 +203,7 @@ CLAIMS = (
         "exponent of sd/mean of the excitatory input against K",
         "below 0, theory and simulation by 3 s.e.",
         "drift_diffusion",
-        _currents_shrink("conductance, log"),
+        currents.currents_shrink("conductance, log"),
     ),
     _claim(
         "4.2",
@@ -300,15 +211,15 @@ CLAIMS = (
         "the smaller of their shares of the rate, absolute, at the largest K",
         "at least 0.1, theory and simulation",
         "drift_diffusion",
-        _both_carry,
+        currents.both_carry,
     ),
     _claim(
         "4.3",
-        "... drift pulls back from threshold as much as passes it: without diffusion none would",
-        "flux of drift away from threshold, half-way to it from the mean potential, over the rate",
+        "... half-way to threshold drift carries back more than fires: only diffusion gets there",
+        "flux of drift away from threshold over the rate, half-way from the mean potential to it",
         "at least 1 at the largest K, theory and simulation",
         "drift_diffusion",
-        _opposed,
+        currents.opposed,
     ),
     _claim(
         "5.1",
@@ -356,7 +267,7 @@ CLAIMS = (
         f"τ_eff: {LOG_RATIO}",
         FALLS,
         "predictions",
-        _trend(REFERENCE, "tau_eff", -1),
+        growing_input.trend(REFERENCE, "tau_eff", -1),
     ),
     _claim(
         "8.2",
@@ -364,7 +275,7 @@ CLAIMS = (
         f"τ_eff: {LOG_RATIO}",
         "0 ± 0.01",
         "predictions",
-        _trend("current, K = 1000", "tau_eff", 0),
+        growing_input.trend("current, K = 1000", "tau_eff", 0),
     ),
     _claim(
         "8.3",
@@ -372,7 +283,7 @@ CLAIMS = (
         f"sd of voltage: {LOG_RATIO}",
         "simulation goes where theory goes, by 3 s.e.",
         "predictions",
-        _trend(REFERENCE, "V_sd", None),
+        growing_input.trend(REFERENCE, "V_sd", None),
     ),
     _claim(
         "8.4",
@@ -380,7 +291,7 @@ CLAIMS = (
         f"sd of voltage: {LOG_RATIO}",
         "simulation goes where theory goes, by 3 s.e.",
         "predictions",
-        _trend("current, K = 1000", "V_sd", None),
+        growing_input.trend("current, K = 1000", "V_sd", None),
     ),
     _claim(
         "8.5",
@@ -388,7 +299,7 @@ CLAIMS = (
         f"CV: {LOG_RATIO}",
         FALLS,
         "predictions",
-        _trend(REFERENCE, "cv", -1),
+        growing_input.trend(REFERENCE, "cv", -1),
     ),
     _claim(
         "8.6",
@@ -396,6 +307,6 @@ CLAIMS = (
         "local exponent at the smallest input less that at the largest",
         "above 0",
         "predictions",
-        _supralinear,
+        growing_input.supralinear,
     ),
 )

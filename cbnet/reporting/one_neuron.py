@@ -37,7 +37,8 @@ def _sd_exponent(condition, limit):
             v.agree(simulated, theory) if limit else _same(simulated, theory),
             v.between(end, limit - 0.01, limit + 0.01),
         )
-        return Outcome(verdict, theory, simulated, f"theory at K = 1e9: {end.value:+.4f}")
+        note = f"theory at K = 1e9: {end.value:+.4f}".replace("-", "−")
+        return Outcome(verdict, theory, simulated, note)
 
     return decide
 

@@ -2,6 +2,8 @@
 
 import base64
 import html
+import math
+import re
 
 from . import verdicts
 from .claims import BEYOND
@@ -11,11 +13,13 @@ INTRODUCTION = (
     "The claims are those of A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 "
     "(2022), as cbnet's authors read them, with cbnet's own reference parameters; a figure here is "
     "not a copy of one in the paper. Each row has one number, predicted by theory and measured in "
-    "simulation (± one standard error), and a criterion that was fixed before the run. "
+    "simulation (± one standard error; one without was computed, not measured), and a criterion "
+    "that was fixed before the run. Where a criterion asks for several networks or neurons the "
+    "number is the one that decides. A claim that begins with dots continues the one above it. "
     "'Undecided at this size' means that the simulation was too short or too small, or that theory "
     "alone cannot decide."
 )
-HEADER = ("", "claim", "for", "number", "theory", "simulation", "verdict", "criterion", "again")
+HEADER = ("", "claim", "of", "number", "theory", "simulation", "verdict", "criterion", "command")
 _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #222; margin: 0 auto; padding: 1rem;
@@ -29,6 +33,7 @@ th, td { text-align: left; vertical-align: top; padding: .35rem .5rem;
 th { border-bottom: 2px solid #888; }
 td.n { white-space: nowrap; font-variant-numeric: tabular-nums; }
 code { font-size: .8rem; background: #f3f3f3; padding: .1em .3em; overflow-wrap: break-word; }
+code span { white-space: nowrap; }
 .note { color: #666; display: block; }
 .v { font-weight: 600; } .yes { color: #05663b; } .no { color: #a3260e; } .open { color: #7a5c00; }
 .wide { overflow-x: auto; }
@@ -37,9 +42,9 @@ code { font-size: .8rem; background: #f3f3f3; padding: .1em .3em; overflow-wrap:
   thead { display: none; }
   table, tbody, tr, td { display: block; }
   tr { border: 1px solid #ccc; border-radius: 6px; margin: 0 0 1rem; padding: .4rem; }
-  td { border: 0; padding: .15rem .3rem; }
-  td::before { content: attr(data-l); color: #666; font-size: .75rem; display: block; }
-  td:first-child::before { display: none; }
+  td { border: 0; padding: .15rem .3rem .15rem 5.5rem; position: relative; }
+  td::before { content: attr(data-l); color: #666; position: absolute; left: .3rem; }
+  td:first-child { padding-left: .3rem; }
 }
 """
 _CLASSES = {
@@ -55,13 +60,14 @@ def shown(number):
         return "–"
     if not number.known:
         return "not measured"
-    value = f"{number.value:.4g}"
-    return f"{value} ± {_rounded(number.sem)}" if number.sem else value
-
-
-def _rounded(error):
-    """An error with two digits, plain unless it is very large or small."""
-    return f"{float(f'{error:.2g}'):g}"
+    if number.value and number.sem:
+        # the error has two digits, and the value as many decimals
+        error = float(f"{number.sem:.2g}")
+        places = max(0, 1 - math.floor(math.log10(error)))
+        text = f"{number.value:.{places}f} ± {error:.{places}f}"
+    else:
+        text = f"{number.value:.4g}" + (f" ± {number.sem:.2g}" if number.sem else "")
+    return text.replace("-", "−")
 
 
 def row(judged):
@@ -166,8 +172,9 @@ def _html_row(one):
         inside, kind = e(text), ""
         if name == "verdict":
             inside = f'<span class="v {_CLASSES[text]}">{inside}</span>'
-        elif name == "again":
-            inside = f"<code>{inside.replace('_', '_<wbr>')}</code>"
+        elif name == "command":
+            inside = re.sub(r"(--\S+)", r"<span>\1</span>", inside.replace("_", "_<wbr>"))
+            inside = f"<code>{inside}</code>"
         elif name == "number" and one.outcome.note:
             inside = e(one.claim.number) + f'<span class="note">{e(one.outcome.note)}</span>'
         elif name in ("theory", "simulation"):
