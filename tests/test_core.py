@@ -90,6 +90,7 @@ def in_order(steps, neurons):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*Brian2's order of arrivals")
 @pytest.mark.parametrize("slots", [1, 11])
 @pytest.mark.parametrize("model", ["conductance", "current"])
 def test_spike_trains_are_those_of_brian2(numpy_target, model, slots):
