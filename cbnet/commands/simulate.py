@@ -39,8 +39,8 @@ def simulate(
         typer.Option(
             metavar="random|brian2",
             help="Order of the arrivals of a step: random, the threshold tested after each; or all "
-            "excitatory ones, then all inhibitory ones, as Brian2's Synapses have it: off by more, as "
-            "the estimated error says, and for comparison.",
+            "excitatory ones, then all inhibitory ones, as Brian2's Synapses have it: for "
+            "comparison, since it is off by more, as the estimated error says.",
         ),
     ] = "random",
     storage: Annotated[

@@ -156,7 +156,7 @@ def _refusal(storage, params, layout, dt):
                 "fewer: take a smaller K, or 'procedural' storage"
             )
         if storage == "bitmap" and (slots(values, dt) > 1 or law == "explicit"):
-            return "expected one delay for all synapses, as with D=1.5ms, and another law than 'explicit'"
+            return "expected one delay for all, as with D=1.5ms, and another law than 'explicit'"
         if storage != "procedural":
             continue
         if targets >= 2**30:
