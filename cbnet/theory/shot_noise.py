@@ -41,7 +41,7 @@ _SMOOTH, _ROUGHER, _SMOOTH_FROM = 1.0, 2.0, 4
 _FLOOR = 1e-9  # of rounding
 # On a lattice: accuracies from which on each level is the first, how many levels there are, the
 # chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
-_FIRST, _TOP = (3e-3, 1e-5, 1e-7, 0.0), 5
+_FIRST, _TOP = (2e-4, 1e-5, 1e-7, 0.0), 5
 _THINNEST, _TOP_THIN = 0.025, 3  # layers for which the other panels are faster soon
 _LOST, _KNOWN = 0.03, 0.03
 _LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
