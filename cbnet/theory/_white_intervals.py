@@ -127,6 +127,14 @@ class Walk:
         self.banded[3, :-1] = self.up[:-1][::-1]
         self.banded[1, 1:] = self.down[1:][::-1]
 
+    def start(self):
+        """The chance not to have fired at time zero."""
+        return np.ones(self.size)
+
+    def distance(self, x):
+        """The largest of the differences x."""
+        return float(np.abs(x).max())
+
     def apply(self, x):
         """L x; x is zero at the threshold."""
         above, below = np.append(x[1:], 0.0), np.append(x[0], x[:-1])

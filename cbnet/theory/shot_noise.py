@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..errors import ConvergenceError, ParameterError
-from . import _intervals, _jump_lattice, _jump_process, _jump_system
+from . import _intervals, _jump_lattice, _jump_nodes, _jump_process, _jump_system
 from ._jump_grid import panels, survey
 from .first_passage import Passage
 
@@ -32,6 +32,7 @@ _LEVELS = (
     (6, (0.0, 0.02, 0.06, 0.15, 0.35, 0.65), 150, 6),
     (8, (0.0, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.75), 300, 8),
 )
+_OF_INTERVALS = _LEVELS[3]  # on which the density of intervals is computed
 _ROUGH = 3e-3  # accuracy for which the first levels serve
 _THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
 # A difference between two levels is the error of the lower one. That of the higher one is mostly
@@ -142,7 +143,7 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     Parameters
     ----------
     neuron : Neuron
-        Of strings whose leak and jumps are straight lines in v.
+        Of any leak and jumps.
     r_E, r_I : float
         Rates in Hz of each of its K and γK inputs.
     t : array_like
@@ -158,7 +159,7 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     Raises
     ------
     ParameterError
-        For a neuron that never fires, or leaks and jumps that are not straight.
+        For a neuron that never fires, or fires without noise.
     ConvergenceError
         If the steps in time become too many.
 
@@ -167,17 +168,8 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     Assumes what :func:`passage` does. Spikes rarer than rounding allows are a Poisson train.
     """
     process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
-    lattice = _jump_lattice.of_process(process, _FAR)
     t = np.asarray(t, float) - process.tau_rp
-    if lattice is None:
-        if process.R_E == 0:
-            raise ParameterError(_SILENT)
-        raise ParameterError(
-            "isi_density: got a membrane whose leak or jumps are not straight lines in v, or jumps "
-            "too fine to follow; use noise='diffusion', or simulate it"
-        )
-    level = 2 if lattice.thinness > _THIN else 3
-    system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
+    system = _of_intervals(process, rtol)
     statistics, _, lost = system.statistics(False, False)
     if not lost <= rtol:
         rate = passage(neuron, np.array([r_E]), np.array([r_I]), rtol, cv=False).rate[0]
@@ -186,6 +178,37 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
         return _intervals.poisson(t, rate / (1 - rate * process.tau_rp))
     mean = 1 / statistics[0] - process.tau_rp
     return _intervals.tabulated(t, *_intervals.Survival(system, mean, rtol / 10).density())
+
+
+def _of_intervals(process, rtol):
+    """The backward equation for values of T, on a lattice or on the panels of any membrane."""
+    lattice = _jump_lattice.of_process(process, _FAR)
+    if lattice is not None:
+        level = 2 if lattice.thinness > _THIN else 3
+        return _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
+    if process.R_E == 0 and process.R_I == 0 and np.all(
+        process.leak(np.linspace(process.reset, process.threshold, 200)) > 0
+    ):
+        raise ParameterError(
+            "isi_density: got a neuron without noise; its intervals are all the same: read rate"
+        )
+    process, blocked = _with_excitation(process)
+    if process is None or blocked:
+        raise ParameterError(_SILENT)
+    process, found = _surveyed(process, rtol)
+    n, fractions, images, finer = _OF_INTERVALS
+    try:
+        edges, _ = panels(process, found, images, fractions, finer)
+        coordinate = _jump_nodes.Plain(process)
+        rising = process.leak((edges[1:] + edges[:-1]) / 2) > 0
+        edges = np.append(coordinate.z(edges[:-1]), 0.0)
+        return _jump_nodes.NodalSystem(
+            process, coordinate, edges, rising, n, _LARGEST_LATTICE
+        )
+    except MemoryError:
+        raise ParameterError(
+            "isi_density: got jumps too fine to follow; use noise='diffusion', or simulate it"
+        ) from None
 
 
 def _one(process, rtol, cv, moments):
