@@ -23,7 +23,7 @@ _SILENT = "isi_density: got a neuron that never fires; it has no intervals; rais
 
 
 def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
-    """As :func:`cbnet.theory.shot_noise.interval_density`, under white noise.
+    """As :func:`cbnet.theory._jump_intervals.interval_density`, under white noise.
 
     Parameters
     ----------
