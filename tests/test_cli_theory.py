@@ -139,6 +139,17 @@ def test_an_exact_simulation_has_no_options_of_theory(option):
     assert "with --simulate, which treats every spike exactly" in message
 
 
+def test_without_a_barrier_there_is_no_escape_rate():
+    line = "neuron current --noise kramers --set r_E=60Hz"
+    code, out, err = run(line)
+    assert code == 0 and "no barrier" in out
+    assert err.startswith("cbnet: warning: noise: got 'kramers' where no barrier holds v")
+    code, out, _ = run(f"{line} --json")
+    found = json.loads(out)
+    assert code == 0 and found["rate_Hz"] is None and found["error"] is None
+    assert found["noise"] == "kramers (no barrier)"
+
+
 def test_outside_of_its_range_a_formula_warns_once_on_standard_error():
     line = f"neuron conductance {DRIVEN} --noise rescaled --set tau_S=1ms --json"
     code, out, err = run(line)

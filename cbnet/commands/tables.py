@@ -169,7 +169,7 @@ def quantities(result, leave_out=(), names=None):
         sem = None if sem is None or math.isnan(sem) else float(sem)
         if key == "error" and data.get("noise") == "exact":
             name = "relative statistical error"
-        if key == "cv" and data["rate_Hz"] < SILENT_BELOW:
+        if key == "cv" and data["rate_Hz"] is not None and data["rate_Hz"] < SILENT_BELOW:
             x = None
         show = rate if key.startswith("rate_") else value
         text = show(x, sem, digits=_DIGITS.get(key, 4 if unit == "s" else 6))

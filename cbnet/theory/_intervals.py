@@ -47,7 +47,7 @@ class Survival:
 
     Parameters
     ----------
-    system : LatticeSystem
+    system : NodalSystem or Walk
         Of the mean first-passage time.
     mean : float
         Of the intervals (s), without the refractory time.
@@ -65,7 +65,7 @@ class Survival:
 
     def density(self):
         """Nodes t (s, from the end of the refractory time), f and f' there, and S at the last."""
-        x = np.ones(self._system.size)
+        x = self._system.start()
         t, k = 0.0, 0
         flux = self._system.apply(x)
         start = (-self._system.at_reset(flux), -self._system.at_reset(self._system.apply(flux)))
@@ -81,7 +81,7 @@ class Survival:
             # a cubic on each half misses a sixteenth of what one on both halves does
             off = max(abs(guess - at_middle[0]) / 8, abs(once[0] - at_end[0]))
             off -= self._rounding
-            missed = np.abs(end - directly).max() - self._rounding * h
+            missed = self._system.distance(end - directly) - self._rounding * h
             # what S is elsewhere comes to the reset later
             # and what S does not feel is rounded off
             off = max(off / max(highest, self._least, _UNFELT / (t + h)), missed)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, nearest
-from . import _white, _white_intervals, colored_noise, shot_noise
+from . import _jump_intervals, _white, _white_intervals, colored_noise, shot_noise
 from . import colored_noise_limits as limits
 
 
@@ -66,7 +66,7 @@ METHODS = {
             "shot",
             shot_noise.passage,
             shot_noise.density,
-            shot_noise.interval_density,
+            _jump_intervals.interval_density,
             rtol=shot_noise.RTOL,
             scan_rtol=1e-2,
             costly=True,

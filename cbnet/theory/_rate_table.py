@@ -9,7 +9,7 @@ _POTENTIALS = 65  # between reset and threshold, where the drift may be smallest
 _LINES = 129  # along which the threshold line is kept
 _FAR = 8.0  # standard deviations of v below the threshold line
 _LOWEST = 1e-9  # Hz, below which a table is continued by its slope
-_RAREST = 1e-6  # Hz, of white noise, below which the ratio to it is kept
+_RAREST = 1e-4  # Hz, of white noise, below which the ratio to it is kept
 _NEGLIGIBLE = 0.01  # Hz, to which the errors of lower rates are relative
 _SMALL = 0.02  # ratio (its ln) below which it is interpolated as it is, and not its logarithm
 _BEND = 0.5  # how much closer than on average nodes are at the low end
@@ -41,7 +41,7 @@ class Table:
     t = arcsinh[(R_E − R*)/2w] and √R_I: the rate changes from silence to saturation where t is of
     order one, for every K. ln T, with ν = 1/(τ_rp + T), is smooth at both ends. The ratio to the
     time of white noise tends to one above threshold and grows like an exponential of t below: its
-    grid is denser there, begins where white noise has 1e-6 Hz, and holds arcsinh of its logarithm.
+    grid is denser there, begins where white noise has 1e-4 Hz, and holds arcsinh of its logarithm.
     """
 
     def __init__(self, neuron, white, R_E, R_I, fine, coarse, rtol):
@@ -143,7 +143,12 @@ class Table:
         r_E, r_I, real = self._inputs(t, s)
         # what white noise takes ages for needs no solution
         wanted = real & (white < -np.log(_LOWEST))
-        ratio = self._log_time(self.neuron, r_E, r_I, wanted) - white
+        ratio = np.full(white.shape, np.nan)
+        # from above, so that what takes ages is left out as soon as it does
+        for row in range(t.size - 1, -1, -1):
+            found = self._log_time(self.neuron, r_E[row], r_I[row], wanted[row])
+            wanted[:row] &= np.isfinite(found) | ~wanted[row]
+            ratio[row] = found - white[row]
         return np.arcsinh(ratio / _SMALL)
 
     def _t_of_white(self, log_time):

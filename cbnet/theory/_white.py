@@ -1,10 +1,11 @@
 """White noise, in the three ways that need nothing but A(v) and B²(v)."""
 
 import copy
+import warnings
 
 import numpy as np
 
-from ..errors import ConvergenceError
+from ..errors import CbnetWarning, ConvergenceError
 from . import first_passage, siegert
 
 _CHECK = 1e-3  # accuracy of the rates that a formula is compared with
@@ -41,7 +42,19 @@ def kramers(neuron, r_E, r_I, rtol, cv, moments):
     some = np.flatnonzero(np.isfinite(rate))
     if some.size:
         error[some] = _distance(neuron, rate[some], r_E[some], r_I[some], some)
-    return first_passage.Passage(rate, nothing, error, nothing, nothing)
+    note = ""
+    if some.size < rate.size:
+        missing = rate.size - some.size
+        note = "no barrier" + ("" if rate.size == 1 else f" at {missing} of {rate.size} inputs")
+        # as for the other formulas: whoever asks for rates alone makes something else of them
+        if cv or moments:
+            warnings.warn(
+                "noise: got 'kramers' where no barrier holds v below the threshold; its rate is "
+                "NaN there: use 'diffusion'",
+                CbnetWarning,
+                stacklevel=4,
+            )
+    return first_passage.Passage(rate, nothing, error, nothing, nothing, note)
 
 
 def _distance(neuron, rate, r_E, r_I, rows):

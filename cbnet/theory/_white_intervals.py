@@ -23,7 +23,7 @@ _SILENT = "isi_density: got a neuron that never fires; it has no intervals; rais
 
 
 def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
-    """As :func:`cbnet.theory.shot_noise.interval_density`, under white noise.
+    """As :func:`cbnet.theory._jump_intervals.interval_density`, under white noise.
 
     Parameters
     ----------
@@ -126,6 +126,14 @@ class Walk:
         self.banded[2] = -(self.up + self.down)[::-1]
         self.banded[3, :-1] = self.up[:-1][::-1]
         self.banded[1, 1:] = self.down[1:][::-1]
+
+    def start(self):
+        """The chance not to have fired at time zero."""
+        return np.ones(self.size)
+
+    def distance(self, x):
+        """The largest of the differences x."""
+        return float(np.abs(x).max())
 
     def apply(self, x):
         """L x; x is zero at the threshold."""

@@ -155,11 +155,11 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     noise : str, optional
         How fluctuations are treated. ``"shot"``: jumps as they are; ``"colored"``: with synaptic
         time constants; ``"diffusion"``: white noise that depends on v; ``"effective"``: white noise
-        frozen at one potential; ``"kramers"``: rare escapes (rate only; NaN unless μ is below the
-        threshold). With synaptic time constants also ``"fast"``, ``"rescaled"``, ``"adiabatic"``
-        and ``"rice"`` (rates only), which warn outside of the range that their functions in
-        :mod:`cbnet.theory.colored_noise_limits` state. Left out, it is the right one for the
-        synapses: ``"shot"`` if they are instantaneous, ``"colored"`` otherwise.
+        frozen at one potential; ``"kramers"``: rare escapes (rate only; NaN, with a CbnetWarning,
+        where no barrier holds v below the threshold). With synaptic time constants also ``"fast"``,
+        ``"rescaled"``, ``"adiabatic"`` and ``"rice"`` (rates only), which warn outside of the range
+        that their functions in :mod:`cbnet.theory.colored_noise_limits` state. Left out, it is the
+        right one for the synapses: ``"shot"`` if they are instantaneous, ``"colored"`` otherwise.
     rtol : float, optional
         Relative accuracy; that of the noise if not given (1e-4 for finite jumps, 1e-2 with
         synaptic time constants, 1e-8 for white noise).

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..errors import ConvergenceError, ParameterError
-from . import _intervals, _jump_lattice, _jump_process, _jump_system
+from . import _jump_lattice, _jump_process, _jump_system
 from ._jump_grid import panels, survey
 from .first_passage import Passage
 
@@ -33,7 +33,7 @@ _LEVELS = (
     (8, (0.0, 0.015, 0.04, 0.1, 0.2, 0.35, 0.5, 0.75), 300, 8),
 )
 _ROUGH = 3e-3  # accuracy for which the first levels serve
-_THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
+THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps stay steps
 # A difference between two levels is the error of the lower one. That of the higher one is mostly
 # a tenth of it once the layers are resolved; until then, and with thin layers, it may be as large,
 # and in one neuron of a hundred two levels agree by chance: these factors cover such too.
@@ -41,17 +41,16 @@ _SMOOTH, _ROUGHER, _SMOOTH_FROM = 1.0, 2.0, 4
 _FLOOR = 1e-9  # of rounding
 # On a lattice: accuracies from which on each level is the first, how many levels there are, the
 # chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
-_FIRST, _TOP = (3e-3, 1e-5, 1e-7, 0.0), 5
+_FIRST, _TOP = (2e-4, 1e-5, 1e-7, 0.0), 5
 _THINNEST, _TOP_THIN = 0.025, 3  # layers for which the other panels are faster soon
 _LOST, _KNOWN = 0.03, 0.03
-_LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
+LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
 _ROUGHER_LATTICE, _SMOOTH_LATTICE = 3.0, 2.0
-_FAR = 28.0  # e^-28: rounding, as seen from the lower end
+FAR = 28.0  # e^-28: rounding, as seen from the lower end
 _LARGEST = 3_000_000  # numbers in a factorised matrix: half a second
 _RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 _LD_PANELS = 32
 _LD_NODES, _LD_WEIGHTS = np.polynomial.legendre.leggauss(8)
-_SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
 _NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
 
 
@@ -121,12 +120,12 @@ def density(neuron, r_E, r_I, v, rtol=RTOL):
     from scipy.interpolate import PchipInterpolator
 
     process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
-    process, _ = _with_excitation(process)
+    process, _ = with_excitation(process)
     if process is None:
         raise ParameterError(
             "density: got a neuron at rest without noise; its density is a point: read V_mean"
         )
-    system, _ = _system(*_surveyed(process, rtol), _LEVELS[4])
+    system, _ = _system(*surveyed(process, rtol), _LEVELS[4])
     mass = system.occupation()
     edges = system.edges
     below = np.append(0.0, np.cumsum(np.maximum(mass, 0.0)))
@@ -134,58 +133,6 @@ def density(neuron, r_E, r_I, v, rtol=RTOL):
     v = np.asarray(v, float)
     inside = (v >= edges[0]) & (v <= edges[-1])
     return np.where(inside, np.maximum(slope(np.clip(v, edges[0], edges[-1])), 0.0), 0.0)
-
-
-def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
-    """Density of the intervals between spikes at times t (s) for one input, in 1/s.
-
-    Parameters
-    ----------
-    neuron : Neuron
-        Of strings whose leak and jumps are straight lines in v.
-    r_E, r_I : float
-        Rates in Hz of each of its K and γK inputs.
-    t : array_like
-        Intervals in s.
-    rtol : float
-        Accuracy, relative to the largest value.
-
-    Returns
-    -------
-    ndarray
-        Of the shape of `t`; zero within the refractory time.
-
-    Raises
-    ------
-    ParameterError
-        For a neuron that never fires, or leaks and jumps that are not straight.
-    ConvergenceError
-        If the steps in time become too many.
-
-    Notes
-    -----
-    Assumes what :func:`passage` does. Spikes rarer than rounding allows are a Poisson train.
-    """
-    process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
-    lattice = _jump_lattice.of_process(process, _FAR)
-    t = np.asarray(t, float) - process.tau_rp
-    if lattice is None:
-        if process.R_E == 0:
-            raise ParameterError(_SILENT)
-        raise ParameterError(
-            "isi_density: got a membrane whose leak or jumps are not straight lines in v, or jumps "
-            "too fine to follow; use noise='diffusion', or simulate it"
-        )
-    level = 2 if lattice.thinness > _THIN else 3
-    system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
-    statistics, _, lost = system.statistics(False, False)
-    if not lost <= rtol:
-        rate = passage(neuron, np.array([r_E]), np.array([r_I]), rtol, cv=False).rate[0]
-        if not rate > 0:
-            raise ParameterError(_SILENT)
-        return _intervals.poisson(t, rate / (1 - rate * process.tau_rp))
-    mean = 1 / statistics[0] - process.tau_rp
-    return _intervals.tabulated(t, *_intervals.Survival(system, mean, rtol / 10).density())
 
 
 def _one(process, rtol, cv, moments):
@@ -200,10 +147,10 @@ def _one(process, rtol, cv, moments):
 def _on_panels(process, rtol, cv, moments):
     """The same for any leak and jumps."""
     real = process
-    process, blocked = _with_excitation(process)
+    process, blocked = with_excitation(process)
     if process is None:
         return _at_rest(real), 0.0, False
-    process, found = _surveyed(process, rtol)
+    process, found = surveyed(process, rtol)
     held = found.silent or blocked
     rate = 0.0 if blocked or not held else large_deviation(real)
     # the rarest spikes are a Poisson train
@@ -238,7 +185,7 @@ def _on_panels(process, rtol, cv, moments):
 
 def _on_lattice(process, rtol, cv, moments):
     """Statistics and their error where jumps are translations; None if that is not the way."""
-    lattice = _jump_lattice.of_process(process, _FAR)
+    lattice = _jump_lattice.of_process(process, FAR)
     if lattice is None:
         return None
     width = process.threshold - process.reset
@@ -247,7 +194,7 @@ def _on_lattice(process, rtol, cv, moments):
     top = _TOP if lattice.thinness > _THINNEST else _TOP_THIN
     for level in range(next(k for k, least in enumerate(_FIRST) if rtol >= least), top):
         try:
-            system = _jump_lattice.LatticeSystem(lattice, level, _LARGEST_LATTICE)
+            system = _jump_lattice.LatticeSystem(lattice, level, LARGEST_LATTICE)
         except MemoryError:
             return None
         values, profile, lost = system.statistics(cv, moments)
@@ -257,7 +204,7 @@ def _on_lattice(process, rtol, cv, moments):
             scale = np.array([values[0], abs(values[1]), width, max(values[3], 1e-3 * width)])
             gap = (np.abs(values - before[0]) / np.maximum(scale, 1e-300))[asked].max()
             gap = max(gap, np.abs(profile - before[1]).max())
-            careful = lattice.thinness < _THIN or level > 2
+            careful = lattice.thinness < THIN or level > 2
             gap *= _ROUGHER_LATTICE if careful else _SMOOTH_LATTICE
             error = float(_FLOOR + _KNOWN * lost + gap)
             if best is None or error < best[1]:
@@ -336,7 +283,7 @@ def _free(process):
     return mu, np.sqrt(float(process.noise(np.array([mu]))[0]) / (-2 * slope - b))
 
 
-def _with_excitation(process):
+def with_excitation(process):
     """The process with arrivals from below, and whether it has none and cannot fire.
 
     Without any excitation nothing leads up against the leak; very rare arrivals keep the equations
@@ -352,7 +299,7 @@ def _with_excitation(process):
     return replace(process, R_E=_NO_EXCITATION * rate), blocked
 
 
-def _surveyed(process, rtol):
+def surveyed(process, rtol):
     reach = np.log(1 / rtol) + 10
     found = survey(process, reach)
     if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
@@ -374,7 +321,7 @@ def _system(process, found, level):
         system = _jump_system.JumpSystem(process, edges, climb, n, _LARGEST)
     except MemoryError:
         return None, True
-    return system, way < _THIN * jump
+    return system, way < THIN * jump
 
 
 def _at_rest(process):

@@ -1,0 +1,90 @@
+"""The density of the intervals between spikes under finite jumps."""
+
+import numpy as np
+
+from ..errors import ParameterError
+from . import _intervals, _jump_lattice, _jump_nodes, _jump_process, shot_noise
+from ._jump_grid import panels
+
+RTOL = 1e-4
+_SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
+# Of panels: nodes, how the space between images of the threshold is split, images, and panels for
+# each unit of change.
+_PANELS = 4, (0.0, 0.1, 0.4), 48, 4
+
+
+def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
+    """Density of the intervals between spikes at times t (s) for one input, in 1/s.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        Of any leak and jumps.
+    r_E, r_I : float
+        Rates in Hz of each of its K and γK inputs.
+    t : array_like
+        Intervals in s.
+    rtol : float
+        Accuracy, relative to the largest value.
+
+    Returns
+    -------
+    ndarray
+        Of the shape of `t`; zero within the refractory time.
+
+    Raises
+    ------
+    ParameterError
+        For a neuron that never fires, or fires without noise.
+    ConvergenceError
+        If the steps in time become too many.
+
+    Notes
+    -----
+    Assumes what :func:`shot_noise.passage` does. Spikes rarer than rounding allows are a
+    Poisson train.
+    """
+    process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
+    t = np.asarray(t, float) - process.tau_rp
+    system = _of_intervals(process, rtol)
+    statistics, _, lost = system.statistics(False, False)
+    if not lost <= rtol:
+        rate = shot_noise.passage(neuron, np.array([r_E]), np.array([r_I]), rtol, cv=False).rate[0]
+        if not rate > 0:
+            raise ParameterError(_SILENT)
+        return _intervals.poisson(t, rate / (1 - rate * process.tau_rp))
+    mean = 1 / statistics[0] - process.tau_rp
+    return _intervals.tabulated(t, *_intervals.Survival(system, mean, rtol / 10).density())
+
+
+def _of_intervals(process, rtol):
+    """The backward equation for values of T, on a lattice or on the panels of any membrane."""
+    lattice = _jump_lattice.of_process(process, shot_noise.FAR)
+    if lattice is not None:
+        level = 2 if lattice.thinness > shot_noise.THIN else 3
+        return _jump_lattice.LatticeSystem(lattice, level, shot_noise.LARGEST_LATTICE)
+    if (
+        process.R_E == 0
+        and process.R_I == 0
+        and np.all(process.leak(np.linspace(process.reset, process.threshold, 200)) > 0)
+    ):
+        raise ParameterError(
+            "isi_density: got a neuron without noise; its intervals are all the same: read rate"
+        )
+    process, blocked = shot_noise.with_excitation(process)
+    if process is None or blocked:
+        raise ParameterError(_SILENT)
+    process, found = shot_noise.surveyed(process, rtol)
+    n, fractions, images, finer = _PANELS
+    try:
+        edges, _ = panels(process, found, images, fractions, finer)
+        coordinate = _jump_nodes.Plain(process)
+        rising = process.leak((edges[1:] + edges[:-1]) / 2) > 0
+        edges = np.append(coordinate.z(edges[:-1]), 0.0)
+        return _jump_nodes.NodalSystem(
+            process, coordinate, edges, rising, n, shot_noise.LARGEST_LATTICE
+        )
+    except MemoryError:
+        raise ParameterError(
+            "isi_density: got jumps too fine to follow; use noise='diffusion', or simulate it"
+        ) from None

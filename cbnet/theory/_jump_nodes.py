@@ -1,0 +1,226 @@
+"""The backward equation of a membrane that jumps, for values of T at nodes of panels.
+
+T is a polynomial on each panel, continuous from panel to panel. Where the leak falls, it obeys the
+equation at nodes that include a panel's upper end, where the leak rises at nodes that include its
+lower end: a value is handed on the way the leak goes.
+"""
+
+import functools
+
+import numpy as np
+from scipy.linalg import lapack
+from scipy.sparse import dia_array
+
+from ._collocation import radau
+
+_PLACES = 4
+
+
+@functools.cache
+def _rule(n, mirrored):
+    """n + 1 points in [0, 1], barycentric weights, and the matrix of derivatives there."""
+    x = np.append(0.0, radau(n)[0])
+    if mirrored:
+        x = 1 - x[::-1]
+    gaps = x[:, None] - x + np.eye(n + 1)
+    weights = 1 / gaps.prod(1)
+    D = weights / weights[:, None] / gaps
+    np.fill_diagonal(D, 0.0)
+    np.fill_diagonal(D, -D.sum(1))
+    return x, weights, D
+
+
+class Plain:
+    """v itself as the coordinate, from the threshold in units of the excitatory jump there."""
+
+    def __init__(self, process):
+        self.process = process
+        self.size = abs(float(process.up(np.array([process.threshold]))[0]))
+
+    def v(self, z):
+        """Potential at z."""
+        return self.process.threshold + self.size * z
+
+    def z(self, v):
+        """The inverse of :meth:`v`."""
+        return (v - self.process.threshold) / self.size
+
+    def lifted(self, z, v):
+        """z after an excitatory arrival."""
+        return z + self.process.up(v) / self.size
+
+    def speed(self, v):
+        """dz/dt along the leak."""
+        return self.process.leak(v) / self.size
+
+
+class NodalSystem:
+    """L T = −source at nodes, factorised.
+
+    Parameters
+    ----------
+    process : JumpProcess
+    coordinate : object
+        In which T is a polynomial, increasing with v and zero at the threshold, with ``v(z)``,
+        ``z(v)``, ``lifted(z, v)`` after an excitatory arrival, ``speed(v)`` along the leak, and
+        the ``size`` of an excitatory jump in V.
+    edges : ndarray, shape (P + 1,)
+        Of the panels, in that coordinate, up to the threshold.
+    rising : ndarray of bool, shape (P,)
+        Whether the leak of each panel leads up.
+    n : int
+        Degree of T on a panel.
+    largest : float
+        Numbers that the factorised matrix may have; MemoryError if it needs more.
+    """
+
+    def __init__(self, process, coordinate, edges, rising, n, largest=np.inf):
+        self.process, self.coordinate, self.edges, self.n = process, coordinate, edges, n
+        self.width = h = np.diff(self.edges)
+        P = self.panels = h.size
+        N = self.size = P * n + 1
+        self.rising, x, mirrored = rising, _rule(n, False), _rule(n, True)
+        some = np.where(rising[:, None], mirrored[0][:-1], x[0][:-1])
+        self.points = np.append((self.edges[:-1, None] + h[:, None] * some).ravel(), edges[-1])
+        v = self.v = coordinate.v(self.points)
+        k = np.arange(N)
+        # the panel in which each point obeys the equation: that which the leak leads into
+        panel = np.minimum(k // n, P - 1)
+        ends = k[n::n]
+        panel[ends] -= ~rising[panel[ends] - 1] & (ends < N - 1)
+        local = k - panel * n
+        D = np.where(rising[panel][:, None], mirrored[2][local], x[2][local])
+        D *= (coordinate.speed(v) / h[panel])[:, None]
+        self.rates = process.R_E, process.R_I
+        total = sum(self.rates)
+        target = coordinate.lifted(self.points, v)
+        self.fires = target > 1e-9
+        E = self._weights(np.where(self.fires, 0.0, target))
+        E[1][self.fires] = 0.0
+        down = v + process.down(v)
+        self.fires_I = down > process.threshold + 1e-12 * abs(coordinate.size)
+        I = self._weights(coordinate.z(np.clip(down, v[0], v[-1])))  # noqa: E741
+        I[1][self.fires_I] = 0.0
+        self.jumps = E, I
+        # a leak that rises to the threshold carries v over it: no time is left there
+        self.asked = np.ones(N)
+        if rising[-1]:
+            self.asked[-1] = D[-1] = E[1][-1] = I[1][-1] = 0.0
+        own = panel * n
+        reach = np.concatenate([E[0] - k, I[0] - k, own - k])
+        high, low = int(reach.max()) + n, -int(reach.min())
+        rows = 2 * high + low + 1
+        if rows * N > largest:
+            raise MemoryError
+        # from the threshold down, so that the shorter reach (of excitation) is the one that
+        # pivoting doubles
+        banded = np.zeros(rows * N)
+        # element (i, j) at row high + low + j - i of column N - 1 - j
+        offset = np.arange(n + 1)
+        for start, block in ((own, D), (E[0], self.rates[0] * E[1]), (I[0], self.rates[1] * I[1])):
+            j = start[:, None] + offset
+            banded[(N - 1 - j) * rows + (high + low + j - k[:, None])] += block
+        banded[(N - 1 - k) * rows + high + low] -= total
+        self.high, self.low = high, low
+        self._reset = self._operator = None
+        self.banded = banded.reshape(N, rows).T
+        self.lu, self.pivots, info = lapack.dgbtrf(self.banded, high, low)
+        if info > 0:
+            raise np.linalg.LinAlgError("singular backward equation")
+
+    def _weights(self, z):
+        """First point and weights of T at z."""
+        n = self.n
+        k = np.clip(np.searchsorted(self.edges, z - 1e-13, side="left") - 1, 0, self.panels - 1)
+        s = (z - self.edges[k]) / self.width[k]
+        x, w, _ = _rule(n, False)
+        gap = s[:, None] - x
+        some = self.rising[k]
+        if some.any():
+            mirrored = _rule(n, True)
+            gap[some] = s[some, None] - mirrored[0]
+            w = np.where(some[:, None], mirrored[1], w)
+        gap[gap == 0] = 1e-300
+        q = w / gap
+        q /= q.sum(1, keepdims=True)
+        return k * n, q
+
+    def solve(self, source):
+        """T of L T = −source at the points."""
+        x, _ = lapack.dgbtrs(self.lu, self.high, self.low, -source[::-1], self.pivots)
+        return x[::-1]
+
+    def apply(self, x):
+        """L x."""
+        if self._operator is None:
+            offsets = np.arange(self.low, -self.high - 1, -1)
+            self._operator = dia_array(
+                (self.banded[self.high :], offsets), shape=(self.size, self.size)
+            )
+        return (self._operator @ x[::-1])[::-1]
+
+    def start(self):
+        """The chance not to have fired at time zero."""
+        return self.asked.copy()
+
+    def distance(self, x):
+        """The largest of the differences x; a mean where the leak carries a step of S along."""
+        if self.asked[-1]:
+            return float(np.abs(x).max())
+        within = self.v >= self.process.reset
+        return float(np.trapezoid(np.abs(x[within]), self.v[within]) / np.ptp(self.v[within]))
+
+    def at_reset(self, x):
+        """x at the reset."""
+        if self._reset is None:
+            start, weights = self._weights(self.coordinate.z(np.array([self.process.reset])))
+            self._reset = slice(start[0], start[0] + self.n + 1), weights[0]
+        some, weights = self._reset
+        return float(weights @ x[some])
+
+    def differences(self, T):
+        """Σ R (T(v + h) − T(v))² at the points."""
+        total = 0.0
+        offset = np.arange(self.n + 1)
+        for rate, (start, weights) in zip(self.rates, self.jumps, strict=True):
+            there = np.einsum("ij,ij->i", T[start[:, None] + offset], weights)
+            total = total + rate * (there - T) ** 2
+        return total
+
+    def statistics(self, cv, moments):
+        """Rate, CV, mean and sd of v (NaN where not asked for); T at some places; rounding.
+
+        L 1 = −R_E where an arrival fires, else 0, so that the chance ever to fire is 1: how far off
+        the solution is tells what rounding does to a neuron that hardly ever fires, and corrects
+        it.
+        """
+        process, out = self.process, np.full(4, np.nan)
+        at = np.linspace(process.reset, process.threshold, _PLACES + 1)[:-1]
+        start, weights = self._weights(self.coordinate.z(at))
+        places = start[:, None] + np.arange(self.n + 1)
+
+        def value(x):
+            return weights[0] @ x[places[0]]
+
+        sure = self._certain()
+        both = self.solve(np.stack([self.asked, sure], 1))
+        T, chance = both[:, 0], value(both[:, 1])
+        with np.errstate(all="ignore"):
+            T = T / chance
+            profile = np.einsum("ij,ij->i", weights, T[places])
+            mean = profile[0]
+            out[0] = 1 / (process.tau_rp + mean)
+            if cv:
+                var = value(self.solve(self.asked * self.differences(T))) / chance
+                out[1] = np.sqrt(max(var, 0.0)) * out[0]
+            if moments:
+                away = self.v - process.reset
+                m = value(self.solve(self.asked * away)) / (chance * mean)
+                square = value(self.solve(self.asked * (away - m) ** 2)) / (chance * mean)
+                out[2:] = process.reset + m, np.sqrt(max(square, 0.0))
+        return out, profile / mean, abs(1 - chance)
+
+    def _certain(self):
+        """−L 1: the rate at which arrivals fire."""
+        fired = self.rates[0] * self.fires + self.rates[1] * self.fires_I
+        return np.where(self.asked > 0, fired, sum(self.rates))
