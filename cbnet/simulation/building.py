@@ -227,7 +227,8 @@ def _finish(folder, device, params, layout, parts, wires):
     files = sorted(
         str(path.relative_to(folder))
         for path in folder.rglob("*.cpp")
-        if "brianlib" not in path.parts
+        # Brian2's queue of spikes, a file there since 2.10, serves nobody but its Synapses
+        if "brianlib" not in path.parts or wires.storage == "synapses"
     )
     (folder / "all.h").write_text(
         '#include "objects.h"\n#include "network.h"\n#include "brianlib/common_math.h"\n'
