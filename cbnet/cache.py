@@ -175,7 +175,18 @@ def entries():
     Returns
     -------
     list of Entry
+
+    Raises
+    ------
+    SimulationError
+        If the folder cannot be read, or is none.
     """
+    try:
+        os.listdir(folder())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise _unusable(error) from error
     found = []
     for path in _programs().glob("*/" + _RECORD):
         record = _record(path.parent)

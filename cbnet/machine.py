@@ -161,6 +161,7 @@ def _try_compiler(compiler, flags, folder):
     code, said = _output(command)
     if code != 0:
         reason = next((line for line in said.splitlines() if "error" in line), said).strip()
+        reason = reason or f"exit code {code}"
         name = f"{compiler}, cannot compile ({reason})"
         return Check("C++ compiler", name, False, f"mend or replace it; {_NO_COMPILER}")
     code, said = _output([str(program)])

@@ -236,7 +236,7 @@ class Model:
             raise ParameterError(f"D_min: got {show('D_min')}; expected at most {show('D_max')}")
         if (values["tau_E"] > 0) != (values["tau_I"] > 0):
             raise ParameterError(
-                f"tau_S: got {show('tau_E')} and {show('tau_I')}; expected both zero "
+                f"tau_E, tau_I: got {show('tau_E')} and {show('tau_I')}; expected both zero "
                 "(instantaneous) or both positive"
             )
         if values["CV_K"] > 0 and values["law"] != "gaussian":

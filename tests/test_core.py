@@ -309,7 +309,7 @@ def test_storages_that_a_law_does_not_have():
     assert "in-degree 120 does not divide the 1000 neurons" in text
     assert "or law='bernoulli'" in text
     text = refusal({"K": 100}, 1250, storage="bitmap")
-    assert "one delay for all (D_min = D_max)" in text
+    assert "one delay for all, as with D=1.5ms" in text
     graph = {p: ([0], [1], [1] * ms) for p in "EI"}
     text = refusal({"K": 100, "law": "explicit"}, 1250, storage="bitmap", graph=graph)
     assert "expected 'stored'" in text

@@ -276,11 +276,13 @@ def test_explicit_graph(explicit):
         (graph(I=([0.5], [0], 1e-3)), r"graph\['I'\]: got sources"),
         (graph(I=([[0]], [0], 1e-3)), r"graph\['I'\]: got sources"),
         (graph(I=([0, 1], [0], 1e-3)), r"graph\['I'\]: got 2 sources and 1 targets"),
-        (graph(I=([0], [0], 1 * mV)), r"graph\['I'\]: got delays in"),
+        (graph(I=([0], [0], 1 * mV)), r"graph\['I'\]: got delays with a unit of"),
         (graph(I=([0], [0], 0.01 * ms)), r"graph\['I'\]: got delays below dt = 0.1 ms"),
-        (graph(I=([0], [0], np.nan)), r"graph\['I'\]: got delays below"),
+        (graph(I=([0], [0], np.nan * ms)), r"graph\['I'\]: got delays below"),
+        (graph(I=([0], [0], 1)), r"graph\['I'\]: got delays with no unit; expected times"),
+        (graph(I=([0], [0], "1mV")), r"graph\['I'\] delays: got 1mV"),
         (graph(I=([0, 1], [0, 1], [1, 2, 3] * ms)), r"graph\['I'\]: got delays"),
-        (graph(I=([0], [0], "soon")), r"graph\['I'\]: got delays"),
+        (graph(I=([0], [0], "soon")), r"graph\['I'\] delays: got soon"),
     ],
 )
 def test_explicit_graphs_that_are_refused(explicit, given, message):

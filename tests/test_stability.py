@@ -194,6 +194,9 @@ def test_filters_slow_the_feedback(conductance):
         lam = float(state.growth_rate) + 2j * np.pi * float(state.frequency)
         M = feedback.matrix(np.array([lam]))[0]
         assert abs(np.linalg.det(np.eye(2) - M)) < 1e-6
+        poles = np.array([-1 / params.resolve("E")[f"tau_{p}"] for p in "EI"], complex)
+        found = feedback.characteristic(1000.0).value(poles)
+        assert all(np.isfinite(part).all() for part in found)
 
 
 def test_spectrum_of_independent_neurons_at_high_frequency(conductance):

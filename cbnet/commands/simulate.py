@@ -25,7 +25,8 @@ def simulate(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="Time step, as in 0.05ms; chosen for an error below 1 % if not given.",
+            help="Time step, as in 0.05ms; chosen for an error below 1 % in random order of "
+            "arrivals if not given.",
             show_default=False,
         ),
     ] = None,

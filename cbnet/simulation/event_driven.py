@@ -145,7 +145,7 @@ def simulate_neuron(
     values = arrival_rates(params, r_E, r_I, population)
     if values["tau_E"] > 0:
         raise ParameterError(
-            f"tau_S: got {values['tau_E'] * 1e3:g} ms; expected 0 ms, because filtered synapses "
+            f"tau_E: got {values['tau_E'] * 1e3:g} ms; expected 0 ms, because filtered synapses "
             "leave v no closed form between arrivals; use cbnet.simulate with a small dt instead"
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:

@@ -304,8 +304,13 @@ def _explicit(params, sizes, graph, dt):
             raise ParameterError(
                 f"graph[{population!r}]: got {len(arrays[0])} sources and {len(arrays[1])} targets"
             )
-        if getattr(delays, "dim", None) is not None and str(delays.dim) != "s":
-            raise ParameterError(f"graph[{population!r}]: got delays in {delays.dim}; expected s")
+        if isinstance(delays, str):
+            delays = Entry("D", None, "ms").parse(delays, f"graph[{population!r}] delays")
+        elif np.size(delays) and str(getattr(delays, "dim", "")) != "s":
+            got = "a unit of " + str(delays.dim) if hasattr(delays, "dim") else "no unit"
+            raise ParameterError(
+                f"graph[{population!r}]: got delays with {got}; expected times, as in 1*ms"
+            )
         try:
             given = np.broadcast_to(np.asarray(delays, float), arrays[0].shape)
         except ValueError:

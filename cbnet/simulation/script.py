@@ -188,9 +188,9 @@ class _Script:
         return f'''
 DIRECTORY = "{_file_name(self.model.name)}-program"  # C++ sources, program and what it leaves
 
-# What is applied first in a step, "inhibition" or "excitation" (external input goes with it). At
-# dt = 0.1 ms excitation first is tens of percent too low for a single neuron: inhibition then takes
-# away what should have crossed the threshold. Inhibition first is closer, and can be too high.
+# What is applied first in a step, "inhibition" or "excitation" (external input goes with it).
+# Excitation first is too low for a single neuron: inhibition then takes away what should have
+# crossed the threshold. Inhibition first is closer, and can be too high.
 FIRST = "inhibition"
 
 SEED = {job.seed}

@@ -192,7 +192,7 @@ def _bias_at(one, fields, compiled):
     if abs(worst) > 2 * TARGET_BIAS:
         advice = f"leave dt out for a step that keeps it within {TARGET_BIAS:.0%}"
         if one.arrivals == "brian2":
-            advice = "that is Brian2's order of arrivals; arrivals='random' does without"
+            advice = "that is Brian2's order of arrivals; random order does without"
         warnings.warn(
             f"dt = {one.dt * 1e3:g} ms shifts the rate of a neuron by an estimated {worst:+.1%}; "
             + advice,

@@ -70,7 +70,7 @@ class Feedback:
             answer, values = seen[id(response)], self._values[n]
             way = _delay(lam, values["D_min"], values["D_max"])
             for m, p in enumerate(POPULATIONS):
-                gain[:, n, m] = answer.gain[m] * way / (1 + lam * values[f"tau_{p}"])
+                gain[:, n, m] = answer.gain[m] * way / _inverse_filter(lam, values[f"tau_{p}"])
             interval[:, n] = answer.interval
         return gain, interval, pole, log_scale
 
@@ -91,7 +91,7 @@ class Feedback:
         def value(lam):
             gain, _, pole, log_scale = self.gains(lam)
             for tau in filters:
-                pole = pole * (1 + lam * tau)
+                pole = pole * _inverse_filter(lam, tau)
             return _determinant(gain * self.in_degrees), pole, log_scale
 
         def radius(lam):
@@ -115,6 +115,12 @@ class Feedback:
 
 def _determinant(M):
     return (1 - M[:, 0, 0]) * (1 - M[:, 1, 1]) - M[:, 0, 1] * M[:, 1, 0]
+
+
+def _inverse_filter(lam, tau):
+    """1 + λτ, and hardly anything instead of its zero, which is a pole of the gains."""
+    found = 1 + lam * tau
+    return np.where(found == 0, 1e-12, found)
 
 
 def _delay(lam, shortest, longest):
