@@ -131,7 +131,7 @@ def test_result_is_saved_and_the_same_for_the_same_seed(params, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "options", "name"),
     [
-        ({"tau_S": 2 * ms}, {}, "tau_E"),
+        ({"tau_S": 2 * ms}, {}, "tau_S"),
         ({}, {"seed": -1}, "seed"),
         ({}, {"neurons": 1}, "neurons"),
         ({}, {"duration": 3 * mV}, "duration"),

@@ -144,8 +144,9 @@ def simulate_neuron(
     """
     values = arrival_rates(params, r_E, r_I, population)
     if values["tau_E"] > 0:
+        name = "tau_S" if values["tau_E"] == values["tau_I"] else "tau_E"
         raise ParameterError(
-            f"tau_E: got {values['tau_E'] * 1e3:g} ms; expected 0 ms, because filtered synapses "
+            f"{name}: got {values['tau_E'] * 1e3:g} ms; expected 0 ms, because filtered synapses "
             "leave v no closed form between arrivals; use cbnet.simulate with a small dt instead"
         )
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
