@@ -13,6 +13,8 @@ _RAREST = 1e-4  # Hz, of white noise, below which the ratio to it is kept
 _SMALL = 0.02  # ratio (its ln) below which it is interpolated as it is, and not its logarithm
 _BEND = 0.5  # how much closer than on average nodes are at the low end
 _SATURATED = 1e-6  # of τ_rp: times between reset and threshold that count as none
+# Least √R_I over the largest, and how many more nodes of the ratio it takes: twice beyond.
+_REACHES = ((1 / 4, 1.0), (1 / 6, 1.5))
 _MARGIN_I, _MARGIN_E = 0.25, 0.6  # room for rates that move, of √R_I and of t
 
 
@@ -64,7 +66,9 @@ class Table:
             self._from = self._t_of_white(-np.log(_RAREST))
             ends = np.array([self._from, self.t[1]])
             # a neuron without inhibition is another neuron: it takes nodes to get there
-            coarse = coarse[0], coarse[1] * (1 if self.s[0] > self.s[1] / 4 else 2)
+            reach = self.s[0] / self.s[1]
+            more = next((k for least, k in _REACHES if reach > least), 2.0)
+            coarse = coarse[0], coarse[1] * more
             self._ratio = self._spline(self._log_ratio, ends, coarse, _BEND, 0.0)
 
     def locate(self, R_E, R_I):

@@ -32,7 +32,7 @@ class _Population:
         self.neuron = Neuron(params, population, method.name)
         self.white = Neuron(params, population, "diffusion")
         self.nu_X = self.neuron.values["nu_X"]
-        self.rtol = rtol / 3 if method.costly else min(rtol * 1e-2, 1e-6)
+        self.rtol = rtol / 2 if method.costly else min(rtol * 1e-2, 1e-6)
         self.sample = self.table = self.grid = None
 
     def driven(self, share, trains):
