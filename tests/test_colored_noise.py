@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from brian2 import Hz, second
+from brian2 import Hz, ms, second
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -290,8 +290,41 @@ def test_linear_response_is_as_good_as_it_says():
 
 def test_too_few_arrivals_are_refused_with_the_best_estimate():
     with pytest.raises(ConvergenceError, match="^(tau_S|rtol): got") as caught:
-        colored_noise.solve(plain(rates=(800.0, 3.0), taus=(0.005, 0.005)))
-    assert np.isfinite(caught.value.best.rate)
+        colored_noise.solve(plain(rates=(800.0, 3.0), taus=(0.005, 0.005)), rtol=1e-3)
+    best = caught.value.best
+    assert best.rate > 0 and 1e-3 < best.error < 0.05
+
+
+@pytest.mark.parametrize(("model", "nu_X"), [("conductance", 13.0), ("current", 13.0)])
+def test_inhibition_that_hardly_ever_arrives_has_the_effect_of_single_jumps(model, nu_X):
+    """Continued to instantaneous synapses by the root of the time constant."""
+
+    def effect(noise, tau, rtol):
+        neuron = Neuron(cbnet.load(model).replace(tau_S=tau), "E", noise)
+        r_E, rates = np.array([nu_X]), []
+        for r_I in (0.0, 0.1):
+            rates.append(neuron.passage(r_E, np.array([r_I]), rtol, cv=False))
+        return np.log(rates[1].rate[0] / rates[0].rate[0]), rates[1].error[0]
+
+    exact, _ = effect("shot", 0 * ms, 1e-5)
+    (near, error), (far, _) = (effect("colored", tau * ms, 0.2) for tau in (0.25, 1.0))
+    assert 2 * near - far == pytest.approx(exact, rel=0.05)
+    # a twentieth of it is the error where a grid cannot resolve the arrivals
+    assert 0.045 * abs(near) < error < 0.15
+
+
+@pytest.mark.parametrize(
+    ("changes", "noisy"),
+    [
+        ({"K": 400, "tau_S": 2 * ms, "nu_X": 12 * Hz}, False),
+        ({"tau_S": 1 * ms, "nu_X": 13 * Hz}, True),
+        ({"tau_S": 5 * ms, "nu_X": 13 * Hz}, True),
+    ],
+)
+def test_networks_near_silence_have_one_state(changes, noisy):
+    found = cbnet.solve(cbnet.load("conductance").replace(**changes), noise="colored")
+    assert found.stable.tolist() == [True] and found.error < 1e-2
+    assert (0.01 < float(found.rate_E[0]) < 0.5) if noisy else found.rate_E[0] == 0 * Hz
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import cbnet
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory._in_degrees import Sample
 from cbnet.theory._neuron import Neuron
+from cbnet.theory._rate_statistics import by_rank
 from cbnet.theory._rate_table import Table
 
 
@@ -101,11 +102,16 @@ def test_with_strong_coupling_rates_differ_by_themselves():
 
 
 @pytest.mark.parametrize(
-    ("model", "cv", "correlation"), [("conductance", 0.3, 0.0), ("current", 0.15, 0.5)]
+    ("model", "changes", "cv", "correlation"),
+    [
+        ("conductance", {}, 0.3, 0.0),
+        ("current", {}, 0.15, 0.5),
+        ("conductance", {"nu_X": 12 * Hz}, 0.05, 0.0),
+    ],
 )
-def test_neurons_drawn_at_random_have_the_same_rates(model, cv, correlation):
+def test_neurons_drawn_at_random_have_the_same_rates(model, changes, cv, correlation):
     """Direct solutions for 8000 neurons, at the mean and spread that were found."""
-    params, size = cbnet.load(model), 8000
+    params, size = cbnet.load(model).replace(**changes), 8000
     found = cbnet.heterogeneity(params, CV_K=cv, correlation=correlation, noise="diffusion")
     inputs = arrivals(found, cv, correlation, size)
     nu = Neuron(params, "E", "diffusion").passage(*inputs, 1e-6, cv=False).rate
@@ -151,11 +157,39 @@ def test_a_table_is_as_accurate_as_its_coarser_half_says(model, noise, changes):
     except ConvergenceError as failure:
         exact = failure.best.rate
     gap = np.abs(coarse - fine)[some].mean()
-    assert np.abs(fine[some] - exact).mean() < gap / 2 + table.error * exact.mean()
+    assert np.abs(fine[some] - exact).mean() < gap / 2 + (table.errors(*places) * fine)[some].mean()
     assert gap < 0.03 * exact.mean()
     # low and high rates are interpolated as well as those in the middle
     seen = exact > 0.01
     assert np.abs(np.log(fine[some] / exact))[seen].max() < 0.15
+
+
+def near_silence(model, K, noise, external=(8, 12)):
+    """Networks in which few neurons fire, or none, have an answer as accurate as asked for."""
+    params = cbnet.load(model).scaled("sqrt", K)
+    for nu_X in external:
+        means = []
+        for cv in (0.05, 0.1, 0.3):
+            found = cbnet.heterogeneity(params.replace(nu_X=nu_X * Hz), CV_K=cv, noise=noise)
+            assert found.error <= 1e-3 and found.fraction_error < 4e-3
+            means.append(at(found, "rate_mean"))
+        # the wider the law, the more neurons fire, if any do
+        assert np.all(np.diff(means) > -1e-9)
+
+
+@pytest.mark.parametrize("model", ["conductance", "current"])
+def test_networks_near_silence(model):
+    near_silence(model, 1000, "diffusion", external=(12,))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", ["conductance", "current"])
+@pytest.mark.parametrize(
+    ("K", "noise"), [(400, "diffusion"), (10_000, "diffusion"), (1000, "shot"), (10_000, "shot")]
+)
+def test_networks_near_silence_for_any_size_and_noise(model, K, noise):
+    """Slow: a table of rates under finite jumps for each of 48 networks."""
+    near_silence(model, K, noise)
 
 
 def test_finite_jumps(conductance):
@@ -183,7 +217,8 @@ def test_neurons_under_poisson_input_in_simulation(conductance):
     drawn = Sample(neuron.values, "gaussian", cv, 0.0, (np.inf, np.inf), (0, r_E, r_I), 12, 8)
     inputs = drawn.arrivals(r_E, (0.0, r_I), (0.0, 0.0))
     table = Table(neuron, white, *inputs, (64, 16), (12, 4), 3e-4)
-    nu = table.rates(*table.locate(*inputs))
+    chosen = by_rank(table.rates(*table.locate(*inputs)), drawn.weights, 1 << 16)
+    nu = table.rates(*table.locate(*inputs))[chosen]
     within = counts.mean() / seconds**2 * made.cv_E**2
     assert abs(counts.mean() / seconds - nu.mean()) < (
         4 * np.sqrt((nu.var() + within) / size) + made.dt_bias * nu.mean()
@@ -222,7 +257,7 @@ def test_each_of_two_stable_states_can_be_continued(conductance):
         for state in ("high", "low")
     )
     assert at(high, "rate_mean") > 280 and high.stable
-    assert at(low, "rate_mean") < 1e-4 and low.fraction_silent[0] == 1 and low.stable
+    assert at(low, "rate_mean") < 1e-4 and low.fraction_silent[0] > 1 - 1e-6 and low.stable
 
 
 @pytest.mark.slow

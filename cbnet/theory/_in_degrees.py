@@ -5,6 +5,8 @@ from scipy.special import bdtr, ndtr, ndtri, pdtr
 
 _LARGEST_TABLE = 10_000_000  # in-degrees above it are Gaussian to one part in a thousand
 _REACH = 12.0  # standard deviations of a binomial law that are listed
+# The first dimension: how much wider than normal it is drawn, and how far.
+_WIDER, _FARTHEST = 2.0, 7.0
 
 
 class Sample:
@@ -32,6 +34,8 @@ class Sample:
     ----------
     k_E, k_X, k_I : ndarray, shape (sets * 2**log2_points,)
         In-degrees, real numbers.
+    weights : ndarray
+        Of every neuron, 1 on average: what they stand for is not equal.
     sets : int
 
     Notes
@@ -39,9 +43,11 @@ class Sample:
     A neuron is a point of a Sobol sequence in six dimensions, scrambled anew in each set and taken
     to six standard normal numbers: a common factor c, one ξ for each in-degree, and z_E, z_I for
     what the partners do. They are rotated so that the first two dimensions, the most even ones, are
-    those in which the total input varies most. An in-degree has the normal score
-    g = √ρ c + √(1 − ρ) ξ, and is K max(1 + CV_K g, 0), or the binomial number (a Poisson number if
-    the size of the population is unknown or the input is external) at the probability of g.
+    those in which the total input varies most. The first is drawn twice as wide as normal, with
+    weights that make up for it: in a network near silence only rare neurons fire. An
+    in-degree has the normal score g = √ρ c + √(1 − ρ) ξ, and is K max(1 + CV_K g, 0), or the
+    binomial number (a Poisson number if the size of the population is unknown or the input is
+    external) at the probability of g.
     """
 
     def __init__(self, values, law, cv, correlation, sizes, typical, log2_points, sets):
@@ -50,7 +56,8 @@ class Sample:
         means = {"E": K, "X": K, "I": K_I}
         possible = {"E": sizes[0], "X": np.inf, "I": sizes[1]}
         rotation = _rotation(means, law, cv, correlation, typical)
-        z = rotation @ _normal(len(rotation), log2_points, sets)
+        drawn, self.weights = _normal(len(rotation), log2_points, sets)
+        z = rotation @ drawn
         own = np.sqrt(1 - correlation) * z[1:4]
         scores = dict(zip(means, np.sqrt(correlation) * z[0] + own, strict=True))
         self.mean_E, self.mean_X, self.mean_I = means.values()
@@ -95,13 +102,21 @@ class Sample:
 
 
 def _normal(dimensions, log2_points, sets):
-    """Standard normal numbers, spread evenly, shape (dimensions, sets * 2**log2_points)."""
+    """Normal numbers, spread evenly, shape (dimensions, sets * 2**log2_points), and weights.
+
+    With the weights their law is the standard normal one.
+    """
     from scipy.stats.qmc import Sobol  # takes a second to import
 
     points = np.concatenate(
         [Sobol(dimensions, scramble=True, seed=k).random_base2(log2_points) for k in range(sets)]
     )
-    return ndtri(np.clip(points.T, 1e-15, 1 - 1e-15))
+    least = ndtr(-_FARTHEST / _WIDER)
+    points[:, 0] = least + (1 - 2 * least) * points[:, 0]
+    z = ndtri(np.clip(points.T, 1e-15, 1 - 1e-15))
+    weights = np.exp(-(_WIDER**2 - 1) / 2 * z[0] ** 2)
+    z[0] *= _WIDER
+    return z, weights / weights.mean()
 
 
 def _rotation(means, law, cv, correlation, typical):

@@ -10,10 +10,11 @@ _LINES = 129  # along which the threshold line is kept
 _FAR = 8.0  # standard deviations of v below the threshold line
 _LOWEST = 1e-9  # Hz, below which a table is continued by its slope
 _RAREST = 1e-4  # Hz, of white noise, below which the ratio to it is kept
-_NEGLIGIBLE = 0.01  # Hz, to which the errors of lower rates are relative
 _SMALL = 0.02  # ratio (its ln) below which it is interpolated as it is, and not its logarithm
 _BEND = 0.5  # how much closer than on average nodes are at the low end
 _SATURATED = 1e-6  # of τ_rp: times between reset and threshold that count as none
+# Least √R_I over the largest, and how many more nodes of the ratio it takes: twice beyond.
+_REACHES = ((1 / 4, 1.0), (1 / 6, 1.5))
 _MARGIN_I, _MARGIN_E = 0.25, 0.6  # room for rates that move, of √R_I and of t
 
 
@@ -45,7 +46,7 @@ class Table:
     """
 
     def __init__(self, neuron, white, R_E, R_I, fine, coarse, rtol):
-        self.neuron, self.rtol, self.error = neuron, rtol, 0.0
+        self.neuron, self.rtol = neuron, rtol
         self.of_formula = 0.0  # a formula's own error, that nobody can ask for
         self.K = float(neuron.values["K"])
         self.K_I = float(neuron.values["gamma"] * neuron.values["K"])
@@ -65,7 +66,9 @@ class Table:
             self._from = self._t_of_white(-np.log(_RAREST))
             ends = np.array([self._from, self.t[1]])
             # a neuron without inhibition is another neuron: it takes nodes to get there
-            coarse = coarse[0], coarse[1] * (1 if self.s[0] > self.s[1] / 4 else 2)
+            reach = self.s[0] / self.s[1]
+            more = next((k for least, k in _REACHES if reach > least), 2.0)
+            coarse = coarse[0], coarse[1] * more
             self._ratio = self._spline(self._log_ratio, ends, coarse, _BEND, 0.0)
 
     def locate(self, R_E, R_I):
@@ -87,6 +90,13 @@ class Table:
             ratio = self._ratio[level].ev(np.maximum(t, self._from), s)
             log_time = log_time + _SMALL * np.sinh(np.clip(ratio, -30, 30))
         return 1 / (self.neuron.tau_rp + np.exp(np.minimum(log_time, 700.0)))
+
+    def errors(self, t, s):
+        """Estimated relative errors of the rates that were solved for, interpolated."""
+        error = self._white[2].ev(t, s)
+        if self._ratio is not None:
+            error = error + self._ratio[2].ev(np.maximum(t, self._from), s)
+        return error
 
     def _threshold_line(self, R_I):
         s = np.sqrt(np.array([R_I.min(), R_I.max()]))
@@ -128,28 +138,29 @@ class Table:
         return np.maximum(R_E, 0.0) / self.K, s**2 / self.K_I, R_E > 0
 
     def _log_time(self, neuron, r_E, r_I, wanted):
-        """ln of the mean time from reset to threshold, undefined where it is not wanted or ages."""
-        log_time = np.full(wanted.shape, np.nan)
+        """ln of the mean time from reset to threshold, and the relative error of the rate.
+
+        The time is undefined where it is not wanted or ages.
+        """
+        log_time, errors = np.full(wanted.shape, np.nan), np.zeros(wanted.shape)
         rate, error = self._passage(neuron, r_E[wanted], r_I[wanted])
         found = np.maximum(1 / rate - neuron.tau_rp, _SATURATED * neuron.tau_rp)
         log_time[wanted] = np.where(rate > _LOWEST, np.log(found), np.nan)
-        # a rate that hardly adds to a mean need not be known as well
-        error = error * rate / np.maximum(rate, _NEGLIGIBLE)
-        self.error = max(self.error, float(np.max(error[rate > _LOWEST], initial=0.0)))
-        return log_time
+        errors[wanted] = np.where(rate > _LOWEST, error, 0.0)
+        return log_time, errors
 
     def _log_ratio(self, t, s):
         white = self._white[0](t, s)
         r_E, r_I, real = self._inputs(t, s)
         # what white noise takes ages for needs no solution
         wanted = real & (white < -np.log(_LOWEST))
-        ratio = np.full(white.shape, np.nan)
+        ratio, errors = np.full(white.shape, np.nan), np.zeros(white.shape)
         # from above, so that what takes ages is left out as soon as it does
         for row in range(t.size - 1, -1, -1):
-            found = self._log_time(self.neuron, r_E[row], r_I[row], wanted[row])
+            found, errors[row] = self._log_time(self.neuron, r_E[row], r_I[row], wanted[row])
             wanted[:row] &= np.isfinite(found) | ~wanted[row]
             ratio[row] = found - white[row]
-        return np.arcsinh(ratio / _SMALL)
+        return np.arcsinh(ratio / _SMALL), errors
 
     def _t_of_white(self, log_time):
         """The lowest t at which white noise is as fast as that, for any inhibition."""
@@ -172,15 +183,17 @@ class Table:
         return np.maximum(found.rate, 1e-300), error
 
     def _spline(self, function, ends, intervals, bend, silent):
-        """Splines on a grid and on every other of its nodes."""
+        """Splines on a grid and on every other of its nodes; errors between the nodes."""
         n, m = (2 * max(int(np.ceil(k / 2)), 2) for k in intervals)
         u, s = np.linspace(0, 1, n + 1), np.linspace(*self.s, m + 1)
         t = ends[0] + (ends[1] - ends[0]) * u * (1 - bend * (1 - u))
-        z = _continued(function(t, s), silent)
+        z, errors = function(t, s)
+        z = _continued(z, silent)
         order = [min(3, k) for k in (n // 2, m // 2)]
         return (
             RectBivariateSpline(t, s, z, kx=3, ky=3),
             RectBivariateSpline(t[::2], s[::2], z[::2, ::2], kx=order[0], ky=order[1]),
+            RectBivariateSpline(t, s, errors, kx=1, ky=1),
         )
 
 

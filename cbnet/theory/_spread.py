@@ -6,25 +6,23 @@ from ..errors import ConvergenceError
 from ..parameters import POPULATIONS
 from ._in_degrees import Sample
 from ._neuron import Neuron
+from ._rate_statistics import KEPT, SILENT, by_rank, mean_and_spread, moments, statistics
 from ._rate_table import Table
 from .renewal import Driven
 
-SILENT = 0.01  # Hz
 SATURATED = 0.8  # of 1/τ_rp
 # Intervals of the table for white noise, and of that of the ratio to it.
 _GRIDS = (((64, 16), (12, 4)), ((96, 24), (20, 6)), ((128, 32), (36, 8)))
 _SETS = 8
 # log2 of the neurons in a set: to look for a solution, and for the answer
 _FEW, _MANY = 10, (13, 15, 16)
+_TIGHTER = 4.0  # rates to solve for, where their errors are what is left
 _STEP = 1e-3  # of a rate, for slopes
 _ITERATIONS = 40
 _SHORTEST = 1 / 64  # step of the continuation in the deviations of in-degrees
 _NOTHING = 1e-9  # Hz
 _STAND = 48  # neurons of a population whose trains stand for all
 _ROUNDS = 8  # of trains that follow from rates and rates that follow from trains
-# Probabilities at which quantiles are kept: dense in the middle, with tails.
-_TAIL = np.array([1e-4, 2e-4, 5e-4, 1e-3, 2e-3])
-_KEPT = np.concatenate([_TAIL, np.linspace(0.005, 0.995, 199), 1 - _TAIL[::-1]])
 
 
 class _Population:
@@ -34,7 +32,7 @@ class _Population:
         self.neuron = Neuron(params, population, method.name)
         self.white = Neuron(params, population, "diffusion")
         self.nu_X = self.neuron.values["nu_X"]
-        self.rtol = rtol / 3 if method.costly else min(rtol * 1e-2, 1e-6)
+        self.rtol = rtol / 2 if method.costly else min(rtol * 1e-2, 1e-6)
         self.sample = self.table = self.grid = None
 
     def driven(self, share, trains):
@@ -45,7 +43,7 @@ class _Population:
     def trains(self, rates, spreads):
         """Rates, CVs and refractory time of some neurons that stand for all."""
         nu = self.rates(rates, spreads)
-        some = np.argsort(nu)[((np.arange(_STAND) + 0.5) / _STAND * nu.size).astype(int)]
+        some = by_rank(nu, self.sample.weights, _STAND)
         R_E, R_I = (x[some] for x in self.sample.arrivals(self.nu_X, rates, spreads))
         K, K_I = self.neuron.values["K"], self.neuron.values["gamma"] * self.neuron.values["K"]
         try:
@@ -55,15 +53,20 @@ class _Population:
         # what hardly ever fires makes no noise
         return nu[some], np.where(np.isfinite(found.cv), found.cv, 1.0), self.neuron.tau_rp
 
-    def rates(self, rates, spreads, share=1.0, coarser=False):
-        """Of every neuron that is drawn, in Hz; from a coarser table too if asked for."""
+    def rates(self, rates, spreads, share=1.0, uncertain=False):
+        """Of every neuron that is drawn, in Hz; if asked for, from a coarser table too, and errors.
+
+        The errors are those of the rates that the table was made from.
+        """
         inputs = self.sample.arrivals(self.nu_X, rates, spreads, share)
         at = self.table and self.table.locate(*inputs)
         if at is None:
             self.table = Table(self.neuron, self.white, *inputs, *self.grid, self.rtol)
             at = self.table.locate(*inputs)
         fine = self.table.rates(*at)
-        return (fine, self.table.rates(*at, coarser=True)) if coarser else fine
+        if not uncertain:
+            return fine
+        return fine, self.table.rates(*at, coarser=True), fine * self.table.errors(*at)
 
 
 class Network:
@@ -89,37 +92,44 @@ class Network:
     def __init__(self, params, method, laws, correlation, sizes, start, alike, rtol):
         self.names = POPULATIONS[:1] if alike else POPULATIONS
         self.populations = [_Population(params, p, method, rtol) for p in self.names]
-        self.rtol, self.start = rtol, start
+        self.rtol = rtol
         self.drawn_from = [(*law, correlation, sizes) for law in laws]
-        self._draw(_FEW)
-        self._lay(0)
+        self._draw(_FEW, (start[0], start[-1]))
+        self._lay(_GRIDS[0])
 
-    def _draw(self, log2_points):
+    def _draw(self, log2_points, rates):
+        """Draw neurons for roughly these rates of E and I."""
         for one, given in zip(self.populations, self.drawn_from, strict=False):
-            typical = self.start[0], one.nu_X, self.start[1]
+            typical = rates[0], one.nu_X, rates[1]
             one.sample = Sample(one.neuron.values, *given, typical, log2_points, _SETS)
 
-    def _lay(self, level):
+    def _lay(self, grid):
         for one in self.populations:
-            one.grid, one.table = _GRIDS[level], None
+            one.grid, one.table = grid, None
+
+    def _tighten(self, factor):
+        """Solve for more accurate rates from now on."""
+        for one in self.populations:
+            one.rtol, one.table = one.rtol / factor, None
 
     def answer(self, unknowns, slope):
         """Fields of the result, with as fine a table and as many neurons as they take."""
-        table = drawn = 0
-        self._draw(_MANY[0])
+        self._draw(_MANY[0], self._split(unknowns)[0])
+        left = {"grid": list(_GRIDS[1:]), "sample": list(_MANY[1:]), "solver": [_TIGHTER]}
         while True:
             unknowns, slope = self._polish(unknowns, slope)
-            fields, of_table, of_sample = self._summary(unknowns, slope)
-            if fields["error"] <= self.rtol:
+            fields, parts = self._summary(unknowns, slope)
+            final = sum(parts[name] for name in left if not left[name])
+            if fields["error"] <= self.rtol or final > self.rtol or not any(left.values()):
                 return fields
-            if of_sample >= of_table and drawn + 1 < len(_MANY):
-                drawn += 1
-                self._draw(_MANY[drawn])
-            elif table + 1 < len(_GRIDS):
-                table += 1
-                self._lay(table)
+            worst = max((name for name in left if left[name]), key=parts.get)
+            change = left[worst].pop(0)
+            if worst == "grid":
+                self._lay(change)
+            elif worst == "sample":
+                self._draw(change, self._split(unknowns)[0])
             else:
-                return fields
+                self._tighten(change)
 
     def renewed(self, unknowns, slope):
         """The solution with renewal trains of the neurons' own rates and CVs."""
@@ -143,23 +153,28 @@ class Network:
         pairs = np.reshape(unknowns, (-1, 2))
         return pairs[[0, -1], 0], pairs[[0, -1], 1]
 
-    def sampled(self, unknowns, share=1.0, coarser=False):
+    @property
+    def weights(self):
+        """Of every drawn neuron, the same for each population."""
+        return self.populations[0].sample.weights
+
+    def sampled(self, unknowns, share=1.0):
         """Rates of every drawn neuron, by population."""
         given = self._split(unknowns)
-        return [one.rates(*given, share, coarser) for one in self.populations]
+        return [one.rates(*given, share) for one in self.populations]
 
     def response(self, unknowns, share=1.0):
         """Mean and spread of the rates that these means and spreads lead to."""
-        return _moments(self.sampled(unknowns, share))
+        return moments(self.sampled(unknowns, share), self.weights)
 
     def slope(self, unknowns, share, function):
-        """Derivatives of a function of the sampled rates, and its value."""
-        value = function(self.sampled(unknowns, share))
+        """Derivatives of a function of the sampled rates and weights, and its value."""
+        value = function(self.sampled(unknowns, share), self.weights)
         columns = []
         for k in range(len(unknowns)):
             moved = unknowns.copy()
             moved[k] += _STEP * max(unknowns[k - k % 2], _NOTHING)
-            change = function(self.sampled(moved, share)) - value
+            change = function(self.sampled(moved, share), self.weights) - value
             columns.append(change / (moved[k] - unknowns[k]))
         return value, np.array(columns).T
 
@@ -191,7 +206,7 @@ class Network:
         """
         unknowns = unknowns.copy()
         for _ in range(_ITERATIONS):
-            value, slope = self.slope(unknowns, 1.0, _moments)
+            value, slope = self.slope(unknowns, 1.0, moments)
             gap, means = value - unknowns, slice(0, None, 2)
             left = np.eye(len(gap) // 2) - slope[means, means]
             change = np.linalg.lstsq(left, gap[means], rcond=None)[0]
@@ -207,7 +222,7 @@ class Network:
         if np.all(unknowns[1::2] == 0):
             unknowns[1::2] = self.response(unknowns, share)[1::2]
         for _ in range(_ITERATIONS):
-            value, slope = self.slope(unknowns, share, _moments)
+            value, slope = self.slope(unknowns, share, moments)
             gap = value - unknowns
             scale = np.repeat(np.maximum(unknowns[::2], _NOTHING), 2)
             if np.all(np.abs(gap) <= 1e-2 * self.rtol * scale):
@@ -236,88 +251,58 @@ class Network:
             if np.all(np.abs(gap) <= 1e-2 * self.rtol * scale):
                 break
             if attempt == 4:
-                left = np.eye(len(unknowns)) - self.slope(unknowns, 1.0, _moments)[1]
+                left = np.eye(len(unknowns)) - self.slope(unknowns, 1.0, moments)[1]
             unknowns = np.maximum(unknowns + np.linalg.lstsq(left, gap, rcond=None)[0], 0.0)
         return unknowns, np.eye(len(unknowns)) - left
 
     def _summary(self, unknowns, slope):
         """Fields of the result; errors of its means and spreads from the table and the sample."""
-        both = self.sampled(unknowns, coarser=True)
-        fine, coarse = [x for x, _ in both], [x for _, x in both]
+        given, weights = self._split(unknowns), self.weights
+        found = [one.rates(*given, uncertain=True) for one in self.populations]
+        fine, coarse, uncertain = zip(*found, strict=True)
         gap = self.response(unknowns) - unknowns
         scale = np.repeat(np.maximum(unknowns[::2], SILENT), 2)
         amplify = np.abs(np.linalg.pinv(np.eye(len(unknowns)) - slope))
+        sets = [self.populations[0].sample.by_set(x) for x in (*fine, weights)]
 
         def direct(function):
-            value = function(fine)
-            sets = [one.sample.by_set(x) for one, x in zip(self.populations, fine, strict=True)]
-            of_sets = np.array([function(list(x)) for x in zip(*sets, strict=True)])
+            value = function(fine, weights)
+            of_sets = np.array([function(x[:-1], x[-1]) for x in zip(*sets, strict=True)])
             drawn = 2 * of_sets.std(axis=0, ddof=1) / np.sqrt(_SETS)
             # the error of a spline falls by more than this when its nodes are twice as dense
-            return value, np.abs(function(coarse) - value) / 4, drawn
+            return np.abs(function(coarse, weights) - value) / 4, drawn
 
-        _, of_table, of_sample = direct(_moments)
-        solver = max(one.table.error for one in self.populations)
-        of_table = amplify @ (of_table + solver * np.abs(unknowns) + np.abs(gap))
-        of_sample = amplify @ of_sample
-        uncertain = of_table + of_sample
+        of_grid, of_sample = (amplify @ x for x in direct(moments))
+        # no rate is known better than it was solved for, and all may be off to the same side
+        means = [mean_and_spread(x, weights) for x in uncertain]
+        solver = np.array([x for mean, sd in means for x in (mean, np.hypot(mean, sd))])
+        of_solver = amplify @ (solver + np.abs(gap))
+        errors = of_grid + of_solver + of_sample
         fractions, fraction_slope = self.slope(unknowns, 1.0, self._fractions)
-        fraction_error = sum(direct(self._fractions)[1:]) + np.abs(fraction_slope) @ uncertain
-        pairs = [_statistics(x) for x in fine]
+        fraction_error = sum(direct(self._fractions)) + np.abs(fraction_slope) @ errors
+        pairs = [statistics(x, weights) for x in fine]
         pairs = [pairs[0], pairs[-1]]
         fields = {name: np.array([pair[name] for pair in pairs]) for name in pairs[0]}
-        spread = [float(one.sample.k_E.std() / one.sample.k_E.mean()) for one in self.populations]
+        in_degrees = [mean_and_spread(one.sample.k_E, weights) for one in self.populations]
+        spread = [float(sd / mean) for mean, sd in in_degrees]
         fractions = np.reshape(fractions, (-1, 2))[[0, -1]]
         fields |= {
             "fraction_silent": fractions[:, 0],
             "fraction_saturated": fractions[:, 1],
             "stable": bool(np.linalg.eigvals(slope).real.max() < 1),
             "in_degree_cv": np.array([spread[0], spread[-1]]),
-            "error": float((uncertain / scale).max()),
+            "error": float((errors / scale).max()),
             "of_formula": max(one.table.of_formula for one in self.populations),
-            "fraction_error": float(fraction_error.max()) + 2 / fine[0].size,
-            "probabilities": _KEPT,
+            "fraction_error": float(fraction_error.max()) + 2 * weights.max() / weights.size,
+            "probabilities": KEPT,
         }
-        return fields, (of_table / scale).max(), (of_sample / scale).max()
+        parts = {"grid": of_grid, "solver": of_solver, "sample": of_sample}
+        return fields, {name: float((x / scale).max()) for name, x in parts.items()}
 
-    def _fractions(self, rates):
+    def _fractions(self, rates, weights):
         found = []
         for one, nu in zip(self.populations, rates, strict=True):
             tau_rp = one.neuron.tau_rp
             top = SATURATED / tau_rp if tau_rp > 0 else np.inf
-            found += [np.mean(nu < SILENT), np.mean(nu > top)]
+            found += [np.average(x, weights=weights) for x in (nu < SILENT, nu > top)]
         return np.array(found)
-
-
-def _moments(rates):
-    return np.array([x for nu in rates for x in (nu.mean(), nu.std())])
-
-
-def _statistics(nu):
-    """Statistics of the rates of one population."""
-    from scipy.special import ndtr
-
-    mean, sd = float(nu.mean()), float(nu.std())
-    equal = sd <= 1e-9 * mean
-    awake = np.sort(np.log(nu[nu >= SILENT]))
-    found = {
-        "rate_mean": mean,
-        "rate_sd": 0.0 if equal else sd,
-        "rate_cv": sd / mean if mean > 0 else np.nan,
-        "rate_skew": np.nan if equal else float(np.mean((nu - mean) ** 3) / sd**3),
-        "log_mean": np.nan,
-        "log_sd": np.nan,
-        "log_skew": np.nan,
-        "lognormal_distance": np.nan,
-        "quantiles": np.quantile(nu, _KEPT),
-    }
-    if awake.size:
-        center, width = float(awake.mean()), float(awake.std())
-        found |= {"log_mean": center, "log_sd": width}
-        if not equal and width > 0:
-            z = (awake - center) / width
-            normal = ndtr(z)
-            steps = np.arange(awake.size + 1) / awake.size
-            distance = max(np.abs(normal - steps[1:]).max(), np.abs(normal - steps[:-1]).max())
-            found |= {"log_skew": float(np.mean(z**3)), "lognormal_distance": float(distance)}
-    return found

@@ -161,8 +161,9 @@ class Search:
                 wanted += points
             if not wanted or turn == _ROUNDS or len(self.samples) >= _MOST:
                 break
-            for x, tol in wanted:
-                self.sample(x, tol)
+            seen = [self.sample(x, tol) for x, tol in wanted]
+            if not any(np.isfinite(each.value) for each in seen):
+                break  # nothing is known there, however often it is asked for
         return settled
 
     def _judge(self, S, e, low, high, turn):

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
-from . import _plane, _synapses
+from . import _plane, _rare_trains, _synapses
 from ._membrane import membrane as membrane_of
 from .first_passage import Passage
 
@@ -107,6 +107,10 @@ def solve(membrane, rtol=RTOL, dimensions=3):
     quiet = _without_noise(membrane)
     if quiet is not None:
         return quiet
+    rare, change = _rare_trains.negligible(membrane, rtol / 2)
+    if change > 0:
+        best = _best(_rare_trains.without(membrane, rare), rtol - change, dimensions)
+        return _checked(replace(best, error=best.error + change), rtol)
     factor = _FEWEST / min(_arrivals(membrane))
     if factor > 1:
         tau = membrane.rest()[1]
@@ -114,12 +118,25 @@ def solve(membrane, rtol=RTOL, dimensions=3):
             return _continued(membrane, factor, rtol)
     found = _converged(membrane, rtol, dimensions)
     if factor > 4 and found.rate > 0:
-        raise ConvergenceError(
-            f"tau_S: got {min(_arrivals(membrane)):.2g} arrivals within a synaptic time constant; "
-            f"expected at least {_FEWEST / 4}; use instantaneous synapses",
-            best=replace(found, error=np.inf),
-        )
+        arrivals = np.array(membrane.rates) * membrane.taus
+        few = (arrivals > 0) & (arrivals < _FEWEST / 4)
+        more = _rare_trains.effect(membrane, few, found, lambda m: _best(m, rtol, dimensions))
+        found = replace(found, error=found.error + more)
+        if found.error > rtol:
+            raise ConvergenceError(
+                f"tau_S: got {min(_arrivals(membrane)):.2g} arrivals within a synaptic time "
+                f"constant; expected at least {_FEWEST / 4}; use instantaneous synapses",
+                best=found,
+            )
     return found
+
+
+def _best(membrane, rtol, dimensions):
+    """The answer, as accurate as it is."""
+    try:
+        return solve(membrane, rtol, dimensions)
+    except ConvergenceError as failure:
+        return failure.best
 
 
 def density(membrane, v, rtol=RTOL):
@@ -189,6 +206,17 @@ def _arrivals(membrane, default=np.inf):
     return [R * tau for R, tau in pairs if R > 0] or [default]
 
 
+def _checked(found, rtol):
+    """The answer if it is as accurate as asked for."""
+    if found.error <= rtol or found.rate == 0:
+        return found
+    raise ConvergenceError(
+        f"rtol: got {rtol:g}; the error of a rate of {found.rate:.3g} Hz is estimated at "
+        f"{found.error:.2g}; ask for less accuracy",
+        best=found,
+    )
+
+
 def _converged(membrane, rtol, dimensions):
     reachable, lowered = _reachable(membrane)
     best, before = None, None
@@ -225,11 +253,7 @@ def _converged(membrane, rtol, dimensions):
             "'fast' or 'adiabatic' within their ranges",
             best=Firing(np.nan, np.nan, np.nan, np.nan, np.inf),
         )
-    raise ConvergenceError(
-        f"rtol: got {rtol:g}; the error of a rate of {best.rate:.3g} Hz is estimated at "
-        f"{best.error:.2g}; ask for less accuracy",
-        best=best,
-    )
+    return _checked(best, rtol)
 
 
 def _silent(membrane, best):

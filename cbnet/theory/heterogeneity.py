@@ -9,7 +9,8 @@ from .. import results
 from ..errors import CbnetWarning, ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
 from . import _methods
-from ._spread import SILENT, Network
+from ._rate_statistics import SILENT
+from ._spread import Network
 from .renewal import NOISES
 from .self_consistency import TRAINS, solve
 
