@@ -86,6 +86,7 @@ def test_failed_compilation_shows_the_compilers_message(params, scratch, cold, m
     assert entry.description.endswith("(sources)")
 
 
+@pytest.mark.slow  # compiles
 def test_an_error_in_a_header_is_shown(params, scratch, cold, monkeypatch):
     headers = scratch / "cpp"
     shutil.copytree(structure.HEADERS, headers)
@@ -148,6 +149,7 @@ def test_full_disk_while_building(params, small_disk, scratch, monkeypatch, size
     assert not any(one.description.endswith("(program)") for one in cache.entries())
 
 
+@pytest.mark.slow  # compiles
 def test_full_disk_while_simulating(params, small_disk, monkeypatch):
     folder = small_disk(2000)
     monkeypatch.setattr("tempfile.tempdir", str(folder))

@@ -58,7 +58,11 @@ def without_compiler(monkeypatch, tmp_path):
 
 
 @needs_compiler
-@pytest.mark.parametrize("model", ["conductance", EIF], ids=["fused", "general"])
+@pytest.mark.parametrize(
+    "model",
+    ["conductance", pytest.param(EIF, marks=pytest.mark.slow)],  # 40 s
+    ids=["fused", "general"],
+)
 def test_populations_that_differ_against_exact_neurons(model):
     apart = {"I.tau_L": 10 * ms, "E.r_E": 85 * Hz, "I.K": 120, "r_E": 90 * Hz, "r_I": 6 * Hz}
     params = parameters(model, **apart)

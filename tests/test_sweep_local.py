@@ -118,6 +118,7 @@ def mounted(folder, script, *arguments):
     return done.stdout.splitlines()
 
 
+@pytest.mark.slow  # 16 s
 def test_a_full_disk_and_a_folder_that_cannot_be_written_are_one_line_each(tmp_path):
     disk, kept = tmp_path / "disk", tmp_path / "kept"
     disk.mkdir()
