@@ -614,7 +614,12 @@ def test_interrupting_stops_children_and_leaves_nothing(empty_folder, number):
         try:
             assert running.stderr.readline() == "preparing 1 program\n"
             programs = scratch / "cache" / "programs"
-            while not list(programs.glob("*.draft-*/**/*.cpp")):  # until a child has begun to write
+            # until a child has begun to write; os.walk bears that folders vanish meanwhile
+            while not any(
+                ".draft-" in where and name.endswith(".cpp")
+                for where, _, names in os.walk(programs)
+                for name in names
+            ):
                 assert running.poll() is None
                 time.sleep(0.05)
             running.send_signal(number)
