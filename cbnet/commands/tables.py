@@ -39,7 +39,7 @@ _NAMES = {
     "mu_mV": "μ (where the drift vanishes)",
     "fano_1ms": "Fano factor of 1-ms population counts",
     "dt_bias": "estimated relative error from dt",
-    "wall_s": "seconds, Python's start left out",
+    "wall_s": "time, Python's start left out",
     "build_s": "of which compiling",
     "wire_s": "of which wiring",
     "simulate_s": "of which simulating",
