@@ -43,6 +43,9 @@ import sys
 from brian2 import *
 
 set_device("cpp_standalone", build_on_run=False)
+# first of all, so that synapses and initial voltages are drawn from it too
+seeded = 'brian::_random_generators[0].seed(std::stoul(std::getenv("SEED")));'
+device.insert_code("main", seeded)
 defaultclock.dt = 0.1*ms
 N_E, N_I, K = 4000, 1000, 500
 shortest, longest = (float(ms_)*ms for ms_ in sys.argv[2:4])
@@ -69,8 +72,6 @@ for name, first, size, k, on_pre in (
         made[-1].connect(i=f"k + {same}*int(k >= j) for k in sample(0, {size - same}, size={k})")
         made[-1].delay = "shortest + (longest - shortest)*rand()"
 spikes = SpikeMonitor(neurons, name="spikes")
-seeded = 'brian::_random_generators[0].seed(std::stoul(std::getenv("SEED")));'
-device.insert_code("main", seeded)
 Network(neurons, spikes, *made).run(2.0*second)
 device.build(directory=sys.argv[1], run=False)
 """
@@ -91,11 +92,14 @@ def of_cbnet(params, storage, seeds, N=NETWORK["N"]):
     return statistics(done)
 
 
-def of_brian2(folder, params, delays, seeds):
-    """The same of plain Brian2, by the same estimators."""
+def compile_plain(folder, delays):
     (folder / "plain.py").write_text(PLAIN)
     in_ms = [each.removesuffix("ms") for each in delays]
     subprocess.run([sys.executable, "plain.py", "program", *in_ms], check=True, cwd=folder)
+
+
+def of_brian2(folder, params, seeds):
+    """The same of plain Brian2, by the same estimators."""
     o = prepare(params, arrivals="brian2", **NETWORK).observation
     nothing = np.zeros((o.steps, o.probes))
 
@@ -122,26 +126,56 @@ def of_brian2(folder, params, delays, seeds):
         return np.array(list(pool.map(one, seeds)))
 
 
+def means(found):
+    """The mean over seeds and its standard error: a pair of arrays for each name."""
+    return {
+        name: (of.mean(axis=0), of.std(axis=0, ddof=1) / np.sqrt(len(of)))
+        for name, of in found.items()
+    }
+
+
+def apart(found):
+    """The differences of all pairs, in combined standard errors."""
+    of = means(found)
+    return {
+        (one, two): (of[one][0] - of[two][0]) / np.hypot(of[one][1], of[two][1])
+        for one, two in itertools.combinations(of, 2)
+    }
+
+
 @pytest.mark.parametrize("delays", STORAGES, ids="-".join)
 def test_storages_and_plain_brian2(delays, tmp_path):
     params = cbnet.load("conductance").replace(**VALUES, D_min=delays[0], D_max=delays[1])
-    found = {}
-    for k, storage in enumerate(STORAGES[delays]):
-        found[storage] = of_cbnet(params, storage, range(100 * k, 100 * k + SEEDS))
-    found["plain"] = of_brian2(tmp_path, params, delays, range(SEEDS))
-    mean = {name: of.mean(axis=0) for name, of in found.items()}
-    sem = {name: of.std(axis=0, ddof=1) / np.sqrt(len(of)) for name, of in found.items()}
-    for name in found:
-        print(name, *(f"{m:.5g} ± {s:.2g}" for m, s in zip(mean[name], sem[name], strict=True)))
-        assert sem[name][0] < 0.005 * mean[name][0]
-    for one, two in itertools.combinations(found, 2):
-        z = (mean[one] - mean[two]) / np.hypot(sem[one], sem[two])
-        print(one, two, z)
-        assert np.abs(z).max() < 3, (one, two, z)
+    compile_plain(tmp_path, delays)
+
+    def of(name, seeds):
+        if name == "plain":
+            return of_brian2(tmp_path, params, seeds)
+        return of_cbnet(params, name, seeds)
+
+    names = (*STORAGES[delays], "plain")
+    found = {name: of(name, range(100 * k, 100 * k + SEEDS)) for k, name in enumerate(names)}
+    for name, (mean, sem) in means(found).items():
+        print(name, *(f"{m:.5g} ± {s:.2g}" for m, s in zip(mean, sem, strict=True)))
+        assert sem[0] < 0.005 * mean[0]
+    for pair, z in apart(found).items():
+        print(*pair, z)
+        if np.abs(z).max() < 3:
+            continue
+        # One of up to eighteen z may exceed 3 by chance, about once in twenty machines. With twice
+        # as many seeds that were not seen yet, chance does not repeat itself; a difference grows.
+        again = {
+            name: of(name, range(1000 + 100 * k, 1000 + 100 * k + 2 * SEEDS))
+            for k, name in enumerate(pair)
+        }
+        (z_again,) = apart(again).values()
+        print(*pair, "once more", z_again)
+        assert np.abs(z_again).max() < 3, (pair, z, z_again)
     # asynchronous: the Fano factor does not grow with N
     larger = of_cbnet(params, "stored", range(4), N=4 * NETWORK["N"])[:, 2]
     print("Fano factor of four times as many", larger)
-    assert larger.mean() - 3 * larger.std(ddof=1) / 2 < mean["stored"][2] + 3 * sem["stored"][2]
+    mean, sem = means(found)["stored"]
+    assert larger.mean() - 3 * larger.std(ddof=1) / 2 < mean[2] + 3 * sem[2]
 
 
 def test_bitmap_is_stored():
