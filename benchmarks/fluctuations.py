@@ -1,9 +1,9 @@
 """Collective fluctuations near an instability: ``python -m benchmarks.fluctuations``.
 
 Fano factors of the excitatory spike count in 1 ms, the frequency at which its spectrum is highest
-and the leading mode of networks of current synapses whose asynchronous state rings: simulated, in
-linear theory with Poisson trains, and in the same theory with recurrent noise reduced to that of
-renewal trains of the neurons' own CV. ``--dt`` asks whether the time step matters.
+and the leading mode of networks whose asynchronous state rings: simulated, in linear theory with
+Poisson trains, and in the same theory with recurrent noise reduced to that of renewal trains of the
+neurons' own CV. ``--dt`` asks whether the time step matters.
 """
 
 import argparse
@@ -19,15 +19,18 @@ from cbnet.theory._fluctuations import fano_factor
 from cbnet.theory._neuron import Neuron
 from cbnet.theory.renewal import noise_factor
 
-# in-degree, shortest and longest delay in ms, neurons
+# synapses, external rate in Hz, in-degree, shortest and longest delay in ms, neurons
 NETWORKS = (
-    (800, 0.1, 4, 10_000),
-    (800, 0.1, 8, 10_000),
-    (400, 0.1, 8, 10_000),
-    (200, 2, 2, 5_000),
-    (200, 2, 2, 20_000),
+    ("conductance", 30, 1000, 0.1, 10, 10_000),  # the reference set
+    ("conductance", 30, 1000, 0.1, 4, 10_000),
+    ("conductance", 30, 1000, 0.1, 0.1, 10_000),
+    ("conductance", 30, 1000, 1, 1, 10_000),
+    ("current", 60, 800, 0.1, 4, 10_000),
+    ("current", 60, 800, 0.1, 8, 10_000),
+    ("current", 60, 400, 0.1, 8, 10_000),
+    ("current", 60, 200, 2, 2, 5_000),
+    ("current", 60, 200, 2, 2, 20_000),
 )
-NU_X = 60  # Hz
 HIGHEST = 2 * np.pi * 250  # of modes, 1/s
 
 
@@ -48,8 +51,8 @@ class _Quieter:
         return self._reduced.function(name, values)
 
 
-def parameters(K, shortest, longest):
-    params = cbnet.load("current").replace(nu_X=f"{NU_X}Hz").scaled("sqrt", K=K)
+def parameters(model, nu_X, K, shortest, longest):
+    params = cbnet.load(model).replace(nu_X=f"{nu_X}Hz").scaled("sqrt", K=K)
     return params.replace(D_min=f"{shortest}ms", D_max=f"{longest}ms")
 
 
@@ -72,12 +75,14 @@ def peak(counts):
     return float(f[f > 20][np.argmax(power[f > 20])])
 
 
-def row(K, shortest, longest, N, seconds, dt=None, seed=1):
+def row(model, nu_X, K, shortest, longest, N, seconds, dt=None, seed=1):
     """One network: the theory, and what was simulated."""
-    params = parameters(K, shortest, longest)
+    params = parameters(model, nu_X, K, shortest, longest)
     theory = cbnet.stability(params, N=N)
     seen = cbnet.simulate(params, N=N, duration=f"{seconds}s", seed=seed, dt=dt)
     return {
+        "model": model,
+        "nu_X_Hz": nu_X,
         "K": K,
         "delays_ms": [shortest, longest],
         "N": N,
@@ -96,7 +101,7 @@ def main():
     parser.add_argument("--json", help="write the rows there, too")
     given = parser.parse_args()
     print(
-        "| K, delays (ms), N | simulation: Fano factor, peak (Hz) "
+        "| synapses, nu_X (Hz), K, delays (ms), N | simulation: Fano factor, peak (Hz) "
         "| theory: Fano factor, growth rate (1/s), frequency (Hz) | with renewal trains |"
     )
     print("|---" * 4 + "|")
@@ -105,8 +110,9 @@ def main():
         one = row(*network, given.seconds, given.dt)
         rows.append(one)
         print(
-            "| {K}, {delays_ms[0]:g}–{delays_ms[1]:g}, {N} | {fano[0]:.1f} ± {fano[1]:.1f}, "
-            "{peak_Hz:.0f} | {theory[2]:.1f}, {theory[0]:.0f}, {theory[1]:.1f} | "
+            "| {model}, {nu_X_Hz}, {K}, {delays_ms[0]:g}–{delays_ms[1]:g}, {N} "
+            "| {fano[0]:.1f} ± {fano[1]:.1f}, {peak_Hz:.0f} "
+            "| {theory[2]:.1f}, {theory[0]:.0f}, {theory[1]:.1f} | "
             "{renewal[2]:.1f}, {renewal[0]:.0f}, {renewal[1]:.1f} |".format(**one),
             flush=True,
         )

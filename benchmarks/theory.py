@@ -39,6 +39,8 @@ AIMED_AT = {
     "network, every branch, finite jumps, K = 1000": 1000,
     "rate and CV with finite jumps, 1e-4": 3,
     "rate and CV with tau_S = 1 ms, 1 %": 250,
+    "distribution of rates, finite jumps, conductance, CV_K = 0.2": 1000,
+    "distribution of rates, finite jumps, current, CV_K = 0.2": 1000,
 }
 
 
@@ -87,11 +89,14 @@ def answers():
         Neuron(strong.replace(tau_S="1ms"), noise="colored"),
     )
     one = np.array([10.0]), np.array([18.0])
+    current = cbnet.load("current")
     return (
         lambda: cbnet.solve(white, noise="diffusion"),
         lambda: cbnet.solve(jumps, noise="shot"),
         lambda: shot.passage(*one),
         lambda: colored.passage(*one),
+        lambda: cbnet.heterogeneity(params, CV_K=0.2, noise="shot"),
+        lambda: cbnet.heterogeneity(current, CV_K=0.2, noise="shot"),
     )
 
 

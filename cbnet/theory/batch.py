@@ -11,6 +11,7 @@ from ._collocation import statistics
 from ._line import HIGHEST, IRRELEVANT, SILENT
 from ._neuron import Neuron
 from ._panels import place
+from .first_passage import MERGING, inaccurate
 from .response import respond
 from .self_consistency import solve
 
@@ -116,7 +117,7 @@ def solve_many(networks, noise=None, rtol=None):
             for k in owners:
                 notes[k] = note
                 if error[k] > (rtol or RTOL):
-                    failed[k] = _inaccurate(error[k], rtol or RTOL)
+                    failed[k] = inaccurate(rtol or RTOL, error[k], MERGING)
     for k, params in enumerate(networks):
         if k in together:
             rows[k].sort(key=lambda state: state[:2])
@@ -206,20 +207,13 @@ def respond_many(neurons, noise=None, rtol=None):
             for row, k in enumerate(owners):
                 notes[k] = note
                 if row in wrong:
-                    failed[k] = _inaccurate(found[-1, k], rtol or RTOL)
+                    failed[k] = inaccurate(rtol or RTOL, found[-1, k])
     return Responses(*found, noise=tuple(notes), failed=failed)
 
 
 def _kind(params, values):
     """Equal for neurons that differ in numbers only."""
     return id(params.model), *(values[name] for name in _SCALARS), values["tau_E"] > 0
-
-
-def _inaccurate(error, rtol):
-    return (
-        f"rtol: got {rtol:g}; the error of a rate is estimated at {error:.2g} (two branches may be "
-        "about to meet); ask for less accuracy"
-    )
 
 
 class _Batch:

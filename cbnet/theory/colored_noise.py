@@ -14,7 +14,7 @@ import numpy as np
 from ..errors import ConvergenceError, ParameterError
 from . import _plane, _rare_trains, _synapses
 from ._membrane import membrane as membrane_of
-from .first_passage import Passage
+from .first_passage import Passage, inaccurate
 
 # Where the axis Y is fixed: V* = θ − κ (θ − μ). In three dimensions it only sets how few nodes of Z
 # are enough. In two it matters, and 0.4 was fitted to simulated rates; for weak white noise the
@@ -121,13 +121,8 @@ def solve(membrane, rtol=RTOL, dimensions=3):
         arrivals = np.array(membrane.rates) * membrane.taus
         few = (arrivals > 0) & (arrivals < _FEWEST / 4)
         more = _rare_trains.effect(membrane, few, found, lambda m: _best(m, rtol, dimensions))
-        found = replace(found, error=found.error + more)
-        if found.error > rtol:
-            raise ConvergenceError(
-                f"tau_S: got {min(_arrivals(membrane)):.2g} arrivals within a synaptic time "
-                f"constant; expected at least {_FEWEST / 4}; use instantaneous synapses",
-                best=found,
-            )
+        note = f"{min(_arrivals(membrane)):.2g} arrivals within a synaptic time constant"
+        return _checked(replace(found, error=found.error + more, note=note), rtol)
     return found
 
 
@@ -210,11 +205,8 @@ def _checked(found, rtol):
     """The answer if it is as accurate as asked for."""
     if found.error <= rtol or found.rate == 0:
         return found
-    raise ConvergenceError(
-        f"rtol: got {rtol:g}; the error of a rate of {found.rate:.3g} Hz is estimated at "
-        f"{found.error:.2g}; ask for less accuracy",
-        best=found,
-    )
+    why = f"{found.rate:.3g} Hz{f'; {found.note}' if found.note else ''}"
+    raise ConvergenceError(inaccurate(rtol, found.error, why), best=found)
 
 
 def _converged(membrane, rtol, dimensions):

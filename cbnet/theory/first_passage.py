@@ -51,6 +51,18 @@ class Passage:
     note: str = ""
 
 
+MERGING = "two branches may be about to meet"
+
+
+def inaccurate(rtol, error, why=""):
+    """What is said of a rate that is less accurate than asked for."""
+    why = f" ({why})" if why else ""
+    return (
+        f"rtol: got {rtol:g}; the error of a rate is estimated at {error:.2g}{why}; ask for less "
+        "accuracy"
+    )
+
+
 def solve(
     drift, noise, threshold, reset, tau_rp, rtol=1e-8, moments=False, *, cv=True, select=None
 ):

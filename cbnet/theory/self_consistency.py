@@ -12,11 +12,12 @@ from . import _methods
 from ._line import SILENT, Line
 from ._roots import Root, all_roots, all_roots_in_the_plane
 from ._surrogate import Search
-from .first_passage import Passage
+from .first_passage import MERGING, Passage, inaccurate
 
 TRAINS = ("poisson", "renewal")
 _MODES = ("growth_rate", "frequency", "fano_E", "fano_I")
 _CHEAP = "diffusion"  # with which a costly treatment is first guessed
+_MERGING = 0.1  # |1 - gain| of a branch that is about to meet another
 
 
 @dataclasses.dataclass(frozen=True)
@@ -386,9 +387,6 @@ def _finish(params, method, rtol, line, found, note):
         error=float(error.max(initial=0.0)),
     )
     if missed > rtol:
-        raise ConvergenceError(
-            f"rtol: got {rtol:g}; the error of a rate is estimated at {missed:.2g} (two branches "
-            "may be about to meet); ask for less accuracy",
-            best=solution,
-        )
+        why = MERGING if np.min(np.abs(1 - gains)) < _MERGING else note
+        raise ConvergenceError(inaccurate(rtol, missed, why), best=solution)
     return solution
