@@ -16,18 +16,22 @@ HEADERS = Path(cbnet.__file__).parent / "simulation" / "cpp"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
 
-def compiled(source, folder, *flags):
-    """Compile a text against cbnet's headers; the path of the shared library."""
+def program(source, folder, *flags, name="driver"):
+    """Compile a text against cbnet's headers; the path of what it makes."""
     if not shutil.which(COMPILER):
         pytest.skip(f"no C++ compiler: {COMPILER} is not on the path")
     (folder / "driver.cpp").write_text(source)
     subprocess.run(
-        [COMPILER, "-std=c++17", "-shared", "-fPIC", f"-I{HEADERS}"]
-        + [*(flags or ("-O2",)), "driver.cpp", "-o", "driver.so"],
+        [COMPILER, "-std=c++17", f"-I{HEADERS}", *flags, "driver.cpp", "-o", name],
         cwd=folder,
         check=True,
     )
-    return folder / "driver.so"
+    return folder / name
+
+
+def compiled(source, folder, *flags):
+    """The same as a shared library."""
+    return program(source, folder, "-shared", "-fPIC", *(flags or ("-O2",)), name="driver.so")
 
 
 def load(source, folder, *flags):

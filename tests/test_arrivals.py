@@ -2,7 +2,6 @@
 
 import itertools
 import math
-import shutil
 import subprocess
 from types import SimpleNamespace
 
@@ -14,7 +13,7 @@ from scipy import stats
 import cbnet
 from cbnet.diffusion import of_model
 from cbnet.simulation import arrivals
-from cbnet.simulation.structure import HEADERS
+from tests import cpp
 
 PROGRAM = r"""
 #include <cstdio>
@@ -78,20 +77,14 @@ int main()
 @pytest.fixture(scope="module")
 def compiled(tmp_path_factory):
     """A function that hands lines to a program made of the headers alone."""
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no g++ on this machine, so that headers cannot be compiled")
-    folder = tmp_path_factory.mktemp("headers")
-    (folder / "main.cpp").write_text(PROGRAM)
     # warnings of scanf's results are about this test
-    flags = ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Werror", "-Wno-unused-result"]
-    subprocess.run(
-        [compiler, *flags, f"-I{HEADERS}", "main.cpp", "-o", "main"], cwd=folder, check=True
+    main = cpp.program(
+        *(PROGRAM, tmp_path_factory.mktemp("headers"), "-O2", *cpp.WARNINGS, "-Wno-unused-result")
     )
 
     def ask(*lines):
         done = subprocess.run(
-            [folder / "main"],
+            [main],
             input="\n".join(lines),
             capture_output=True,
             text=True,
@@ -280,22 +273,18 @@ def test_generated_code_agrees_with_the_strings(name, order, tmp_path):
     names, code = generated(params, order)
     expected = {"current": ["J_E", "J_I", "theta"]}.get(name, ["E_E", "E_I", "a", "g", "theta"])
     assert names == expected
-    compiler = shutil.which("g++")
-    if compiler is None:
-        pytest.skip("no g++ on this machine, so that code cannot be compiled")
     # far enough below threshold, and one kind of arrival a call, so that order does not matter
     calls = [(-0.070, 2, 0), (-0.060, 0, 1), (-0.062, 0, 0), (-0.071, 0, 3)]
     given = ", ".join(repr(values[n]) for n in names)
     prints = "".join(
         f'std::printf("%.17g ", after_arrivals({v}, {e}, {i}, 0.3, {given}));' for v, e, i in calls
     )
-    (tmp_path / "main.cpp").write_text(
+    source = (
         f'#include <cmath>\n#include <cstdio>\n#include "arrivals.h"\n{code}\n'
         f"int main() {{ {prints} }}\n"
     )
-    flags = ["-std=c++17", "-Wall", "-Wextra", "-Werror", "-Wno-unused-parameter", f"-I{HEADERS}"]
-    subprocess.run([compiler, *flags, "main.cpp", "-o", "main"], cwd=tmp_path, check=True)
-    printed = subprocess.run([tmp_path / "main"], capture_output=True, text=True, check=True)
+    main = cpp.program(source, tmp_path, *cpp.WARNINGS, "-Wno-unused-parameter")
+    printed = subprocess.run([main], capture_output=True, text=True, check=True)
     found = np.array(printed.stdout.split(), float)
     reduced = of_model(params.model, values)
     form = arrivals.vectorised if order == "random" else arrivals.in_brian2_order
