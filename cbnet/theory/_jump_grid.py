@@ -6,7 +6,7 @@ are aligned to the first of these images and split towards them; further down th
 width on which T varies under white noise.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.optimize import brentq
@@ -21,6 +21,7 @@ _GROWTH = 1.4  # of a panel over the one above it
 _WALL = 1e15  # momentum times width
 _MOST = 20_000  # panels
 _FINEST = 1e-9  # jumps smaller than this, relative to v, have no lattice in floats
+_RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 DEEPEST = 690.0  # e^-690 is about the smallest number that floats hold
 
 
@@ -89,6 +90,18 @@ def survey(process, reach, deepest=DEEPEST):
         if round_ < _ROUNDS - 1:
             v = np.unique(np.interp(np.linspace(0, total[-1], _CELLS + 1), total, v))
     return Survey(v, climb, np.append(0.0, np.cumsum(counts)), silent)
+
+
+def surveyed(process, rtol):
+    """The process, as far as it matters to an answer of that accuracy, and its survey."""
+    reach = np.log(1 / rtol) + 10
+    found = survey(process, reach)
+    if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
+        found = found.below(3 * reach + 40)
+        # an end below the threshold, and a start at the bottom of the well: neither matters
+        well = found.v[np.flatnonzero(found.climb == 0)[-1]]
+        process = replace(process, threshold=found.v[-1], reset=well)
+    return process, found
 
 
 def _momentum(process, v, width):

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from . import _intervals, _jump_lattice, _jump_nodes, _jump_process, shot_noise
-from ._jump_grid import panels
+from ._jump_grid import panels, surveyed
 
 RTOL = 1e-4
 _SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
@@ -71,10 +71,10 @@ def _of_intervals(process, rtol):
         raise ParameterError(
             "isi_density: got a neuron without noise; its intervals are all the same: read rate"
         )
-    process, blocked = shot_noise.with_excitation(process)
+    process, blocked = _jump_process.with_excitation(process)
     if process is None or blocked:
         raise ParameterError(_SILENT)
-    process, found = shot_noise.surveyed(process, rtol)
+    process, found = surveyed(process, rtol)
     n, fractions, images, finer = _PANELS
     try:
         edges, _ = panels(process, found, images, fractions, finer)

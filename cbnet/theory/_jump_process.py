@@ -10,13 +10,14 @@ are small against 1/q it is −2A/B², the slope Ψ' of white noise. The same eq
 integral C_shot is what the efficacy times ln K tends to.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 _NEWTON = 60
 _FLOW_STEPS = 32  # of the membrane's move for one arrival at a synapse whose filter is taken away
 _STEEPEST = 600.0  # e^(q h) that floats hold
+_NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
 
 
 @dataclass(frozen=True)
@@ -159,3 +160,19 @@ def _displacement(reduced, name, values):
         return moved
 
     return along
+
+
+def with_excitation(process):
+    """The process with arrivals from below, and whether it has none and cannot fire.
+
+    Without any excitation nothing leads up against the leak; very rare arrivals keep the equations
+    regular, and change time averages by as little. None for a neuron without input at rest.
+    """
+    if process.R_E > 0:
+        return process, False
+    v = np.linspace(process.reset, process.threshold, 200)
+    blocked = bool((process.leak(v) <= 0).any())
+    if process.R_I == 0 and blocked:
+        return None, True
+    rate = process.R_I + float(np.abs(process.leak(v)).max() / (v[-1] - v[0]))
+    return replace(process, R_E=_NO_EXCITATION * rate), blocked

@@ -13,26 +13,13 @@ import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
 from . import _plane, _rare_trains, _synapses
+from ._colored_grid import LEVELS, reachable, stationary
 from ._membrane import membrane as membrane_of
 from .first_passage import Passage, inaccurate
 
-# Where the axis Y is fixed: V* = θ − κ (θ − μ). In three dimensions it only sets how few nodes of Z
-# are enough. In two it matters, and 0.4 was fitted to simulated rates; for weak white noise the
-# most likely way to the threshold gives 1/3.
-FITTED_KAPPA = 0.4
 RTOL = 1e-2
-# Gauss nodes of Z, cells of v, widest and narrowest spacing of Y
-_LEVELS = (
-    (2, 10, 0.55, 0.20),
-    (3, 14, 0.42, 0.14),
-    (4, 20, 0.30, 0.10),
-    (5, 28, 0.21, 0.07),
-)
-_SILENT = 40.0  # exponent of the probability of the fluctuation that a spike needs
-_DEEP = 14.0  # of a fluctuation too rare to matter to a neuron that fires
 _REFUSED = 1e-6  # Hz: not worth the grid that lower rates need
 _LOWEST = "rates below 1e-6 Hz are given as 0"
-_STATES = 300  # of the synapses at most: more take minutes
 # Arrivals within a synaptic time constant: with fewer the law of the synapses is too jagged for
 # the grid, and the answer is continued from longer time constants.
 _FEWEST = 0.12
@@ -142,14 +129,14 @@ def density(membrane, v, rtol=RTOL):
     quiet = _without_noise(membrane)
     lowered = membrane
     if quiet is None:
-        lowered, _ = _reachable(membrane)
+        lowered, _ = reachable(membrane)
     if quiet is not None and quiet.rate == 0:
         raise ParameterError(
             "density: got a neuron at rest without noise; its density is a point: read V_mean"
         )
     factor = max(1.0, _FEWEST / min(_arrivals(membrane, default=_FEWEST)))
     lowered = replace(lowered, taus=tuple(factor * tau for tau in lowered.taus))
-    found = _on_grid(lowered, 1 if rtol >= 5e-3 else 2, 3, density=True)
+    found = stationary(lowered, 1 if rtol >= 5e-3 else 2, 3, density=True)
     return _plane.density(found, v)
 
 
@@ -210,15 +197,15 @@ def _checked(found, rtol):
 
 
 def _converged(membrane, rtol, dimensions):
-    reachable, lowered = _reachable(membrane)
+    within, lowered = reachable(membrane)
     best, before = None, None
     if lowered and (free := _linear(membrane)).error <= rtol:
         return free
-    for level in range(len(_LEVELS)):
+    for level in range(len(LEVELS)):
         try:
             # a grid that cannot hold the membrane shows in its answer, which is then left out
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                found = _on_grid(reachable, level, dimensions)
+                found = stationary(within, level, dimensions)
         except (_synapses.TooMany, MemoryError, np.linalg.LinAlgError):
             break
         if not np.isfinite(found.rate):
@@ -312,91 +299,6 @@ def _difference(coarse, fine, membrane, only_voltage):
         pairs += [(coarse.rate - fine.rate, fine.rate), (coarse.cv - fine.cv, max(fine.cv, 0.1))]
     error = max(abs(gap) / max(abs(scale), 1e-300) for gap, scale in pairs)
     return error if np.isfinite(error) and (fine.rate > 0 or only_voltage) else np.inf
-
-
-def _reachable(membrane):
-    """The neuron, and if it never fires one with a lower threshold that it hardly reaches either.
-
-    What v does far below a threshold does not depend on it.
-    """
-    if _exponent(membrane) <= _SILENT:
-        return membrane, False
-    mu, _ = membrane.rest()
-    low, high = mu, membrane.threshold
-    for _ in range(50):
-        middle = (low + high) / 2
-        rare = _exponent(replace(membrane, threshold=middle, reset=mu)) > 16
-        low, high = (low, middle) if rare else (middle, high)
-    return replace(membrane, threshold=high, reset=mu), True
-
-
-def _frame(membrane):
-    """Axes, duration of Y, trains, Y at which v stands still at the threshold."""
-    mu, tau = membrane.rest()
-    theta = np.array(membrane.threshold)
-    at_theta = membrane.amplitudes(theta)
-    c, tau_S = _axes(membrane, mu, at_theta)
-    trains = _synapses.trains_along(c, membrane.rates, membrane.taus)
-    n = float(at_theta @ c)
-    return mu, tau, c, tau_S, trains, n, -float(membrane.drift(theta)) / n
-
-
-def _exponent(membrane):
-    """How unlikely a fluctuation is that can carry v over the threshold."""
-    *_, trains, _, center = _frame(membrane)
-    return _synapses.unlikely(trains, center) if center > 0 else 0.0
-
-
-def _on_grid(membrane, level, dimensions, density=False):
-    M, count, widest, narrowest = _LEVELS[level]
-    mu, tau, c, tau_S, trains, n, center = _frame(membrane)
-    theta, V_r = membrane.threshold, membrane.reset
-    if dimensions == 2 or _one_fluctuation(membrane, c):
-        M = 1
-    exponent = _synapses.unlikely(trains, center) if center > 0 else 0.0
-    ends = (
-        _synapses.reach(trains, _DEEP, -1),
-        _synapses.reach(trains, max(_DEEP, exponent + 6), 1),
-    )
-    y = _synapses.grid(*ends, center, widest, narrowest, _STATES // M)
-    synapses = _synapses.discretised(c, membrane.rates, membrane.taus, y, M)
-    velocity = synapses.velocity(membrane)
-    width = theta - V_r
-    along = abs(float(membrane.amplitudes(np.array(min(mu, theta))) @ c)) if mu > -np.inf else n
-    # without a resting point only the grid's coarseness depends on it
-    sd = along * tau * np.sqrt(tau_S / (tau + tau_S)) if np.isfinite(tau) else width / 2
-    sd = min(sd, 3 * width)
-    v = np.linspace(V_r - 40 * width, V_r, 2000)
-    down = np.flatnonzero(velocity(v).min(1) < 0)
-    floor = v[down[0]] if down.size else V_r
-    V_lo = min(max(floor, min(V_r, mu) - 7 * sd), V_r - 0.3 * sd)
-    edges, first = _plane.cells(V_lo, V_r, theta, mu, sd, min(0.05 * n * tau_S, sd), count)
-    return _plane.stationary(edges, first, velocity, synapses.G, membrane.tau_rp, density=density)
-
-
-def _axes(membrane, mu, at_theta):
-    """Weights of Y, and how long it lasts."""
-    gap = max(membrane.threshold - mu, 0.0) if np.isfinite(mu) else 0.0
-    c = at_theta / np.hypot(*at_theta)
-    there = membrane.amplitudes(np.array(membrane.threshold - FITTED_KAPPA * gap))
-    if np.hypot(*there) > 0:
-        turned = there / np.hypot(*there)
-        # an axis that hardly moves v at the threshold serves nothing
-        c = turned if turned @ c > 0.9 else c
-    rate = sum(w**2 / tau for w, tau in zip(c, membrane.taus, strict=True))
-    return c, 1 / rate
-
-
-def _one_fluctuation(membrane, c):
-    """Whether Z moves neither v nor Y."""
-    if min(membrane.rates) == 0:
-        return True
-    if membrane.taus[0] != membrane.taus[1]:
-        return False
-    width = membrane.threshold - membrane.reset
-    v = np.linspace(membrane.reset - 2 * width, membrane.threshold, 7)
-    y_E, y_I = membrane.amplitudes(v)
-    return bool(np.all(np.abs(y_I * c[0] - y_E * c[1]) <= 1e-9 * np.hypot(y_E, y_I)))
 
 
 def _without_noise(membrane):

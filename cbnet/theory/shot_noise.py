@@ -10,14 +10,12 @@ average of a function is the solution with that function on the right, over T. L
 threshold and reset are those of the model's strings: nothing here knows a particular neuron.
 """
 
-from dataclasses import replace
-
 import numpy as np
 from scipy.optimize import brentq
 
 from ..errors import ConvergenceError, ParameterError
 from . import _jump_lattice, _jump_process, _jump_system
-from ._jump_grid import panels, survey
+from ._jump_grid import panels, survey, surveyed
 from .first_passage import Passage
 
 RTOL = 1e-4
@@ -48,10 +46,8 @@ LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
 _ROUGHER_LATTICE, _SMOOTH_LATTICE = 3.0, 2.0
 FAR = 28.0  # e^-28: rounding, as seen from the lower end
 _LARGEST = 3_000_000  # numbers in a factorised matrix: half a second
-_RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 _LD_PANELS = 32
 _LD_NODES, _LD_WEIGHTS = np.polynomial.legendre.leggauss(8)
-_NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
 
 
 def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
@@ -120,7 +116,7 @@ def density(neuron, r_E, r_I, v, rtol=RTOL):
     from scipy.interpolate import PchipInterpolator
 
     process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
-    process, _ = with_excitation(process)
+    process, _ = _jump_process.with_excitation(process)
     if process is None:
         raise ParameterError(
             "density: got a neuron at rest without noise; its density is a point: read V_mean"
@@ -147,7 +143,7 @@ def _one(process, rtol, cv, moments):
 def _on_panels(process, rtol, cv, moments):
     """The same for any leak and jumps."""
     real = process
-    process, blocked = with_excitation(process)
+    process, blocked = _jump_process.with_excitation(process)
     if process is None:
         return _at_rest(real), 0.0, False
     process, found = surveyed(process, rtol)
@@ -281,33 +277,6 @@ def _free(process):
         return None
     mu = process.reset - A[1] / slope
     return mu, np.sqrt(float(process.noise(np.array([mu]))[0]) / (-2 * slope - b))
-
-
-def with_excitation(process):
-    """The process with arrivals from below, and whether it has none and cannot fire.
-
-    Without any excitation nothing leads up against the leak; very rare arrivals keep the equations
-    regular, and change time averages by as little. None for a neuron without input at rest.
-    """
-    if process.R_E > 0:
-        return process, False
-    v = np.linspace(process.reset, process.threshold, 200)
-    blocked = bool((process.leak(v) <= 0).any())
-    if process.R_I == 0 and blocked:
-        return None, True
-    rate = process.R_I + float(np.abs(process.leak(v)).max() / (v[-1] - v[0]))
-    return replace(process, R_E=_NO_EXCITATION * rate), blocked
-
-
-def surveyed(process, rtol):
-    reach = np.log(1 / rtol) + 10
-    found = survey(process, reach)
-    if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
-        found = found.below(3 * reach + 40)
-        # an end below the threshold, and a start at the bottom of the well: neither matters
-        well = found.v[np.flatnonzero(found.climb == 0)[-1]]
-        process = replace(process, threshold=found.v[-1], reset=well)
-    return process, found
 
 
 def _system(process, found, level):
