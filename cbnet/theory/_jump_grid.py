@@ -97,11 +97,16 @@ def surveyed(process, rtol):
     reach = np.log(1 / rtol) + 10
     found = survey(process, reach)
     if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
-        found = found.below(3 * reach + 40)
-        # an end below the threshold, and a start at the bottom of the well: neither matters
-        well = found.v[np.flatnonzero(found.climb == 0)[-1]]
-        process = replace(process, threshold=found.v[-1], reset=well)
+        return lowered(process, found, 3 * reach + 40)
     return process, found
+
+
+def lowered(process, found, height):
+    """The process whose threshold lies no more than a climb above the well, and its survey."""
+    found = found.below(height)
+    # an end below the threshold, and a start at the bottom of the well: neither matters
+    well = found.v[np.flatnonzero(found.climb == 0)[-1]]
+    return replace(process, threshold=found.v[-1], reset=well), found
 
 
 def _momentum(process, v, width):

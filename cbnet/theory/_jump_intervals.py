@@ -3,14 +3,10 @@
 import numpy as np
 
 from ..errors import ParameterError
-from . import _intervals, _jump_lattice, _jump_nodes, _jump_process, shot_noise
-from ._jump_grid import panels, surveyed
+from . import _intervals, _jump_process, _jump_values, shot_noise
 
 RTOL = 1e-4
 _SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
-# Of panels: nodes, how the space between images of the threshold is split, images, and panels for
-# each unit of change.
-_PANELS = 4, (0.0, 0.1, 0.4), 48, 4
 
 
 def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
@@ -58,32 +54,16 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
 
 
 def _of_intervals(process, rtol):
-    """The backward equation for values of T, on a lattice or on the panels of any membrane."""
-    lattice = _jump_lattice.of_process(process, shot_noise.FAR)
-    if lattice is not None:
-        level = 2 if lattice.thinness > shot_noise.THIN else 3
-        return _jump_lattice.LatticeSystem(lattice, level, shot_noise.LARGEST_LATTICE)
-    if (
-        process.R_E == 0
-        and process.R_I == 0
-        and np.all(process.leak(np.linspace(process.reset, process.threshold, 200)) > 0)
-    ):
+    leak = process.leak(np.linspace(process.reset, process.threshold, 200))
+    if process.R_E == 0 and process.R_I == 0 and np.all(leak > 0):
         raise ParameterError(
             "isi_density: got a neuron without noise; its intervals are all the same: read rate"
         )
     process, blocked = _jump_process.with_excitation(process)
     if process is None or blocked:
         raise ParameterError(_SILENT)
-    process, found = surveyed(process, rtol)
-    n, fractions, images, finer = _PANELS
     try:
-        edges, _ = panels(process, found, images, fractions, finer)
-        coordinate = _jump_nodes.Plain(process)
-        rising = process.leak((edges[1:] + edges[:-1]) / 2) > 0
-        edges = np.append(coordinate.z(edges[:-1]), 0.0)
-        return _jump_nodes.NodalSystem(
-            process, coordinate, edges, rising, n, shot_noise.LARGEST_LATTICE
-        )
+        return _jump_values.system(process, rtol)
     except MemoryError:
         raise ParameterError(
             "isi_density: got jumps too fine to follow; use noise='diffusion', or simulate it"

@@ -88,6 +88,7 @@ class NodalSystem:
         panel = np.minimum(k // n, P - 1)
         ends = k[n::n]
         panel[ends] -= ~rising[panel[ends] - 1] & (ends < N - 1)
+        self.panel = panel
         local = k - panel * n
         D = np.where(rising[panel][:, None], mirrored[2][local], x[2][local])
         D *= (coordinate.speed(v) / h[panel])[:, None]
@@ -170,13 +171,24 @@ class NodalSystem:
         within = self.v >= self.process.reset
         return float(np.trapezoid(np.abs(x[within]), self.v[within]) / np.ptp(self.v[within]))
 
-    def at_reset(self, x):
-        """x at the reset."""
+    def _reset_weights(self):
         if self._reset is None:
             start, weights = self._weights(self.coordinate.z(np.array([self.process.reset])))
             self._reset = slice(start[0], start[0] + self.n + 1), weights[0]
-        some, weights = self._reset
+        return self._reset
+
+    def at_reset(self, x):
+        """x at the reset."""
+        some, weights = self._reset_weights()
         return float(weights @ x[some])
+
+    def occupation(self):
+        """Time between two spikes that v spends in each panel, in s."""
+        some, weights = self._reset_weights()
+        right = np.zeros(self.size)
+        right[some] = weights
+        x, _ = lapack.dgbtrs(self.lu, self.high, self.low, -right[::-1], self.pivots, trans=1)
+        return np.bincount(self.panel, x[::-1] * self.asked, minlength=self.panels)
 
     def differences(self, T):
         """Σ R (T(v + h) − T(v))² at the points."""

@@ -250,17 +250,12 @@ class JumpSystem:
         if info > 0:
             raise np.linalg.LinAlgError("singular backward equation")
 
-    def _apply(self, right, transposed=False):
-        x, _ = lapack.dgbtrs(
-            self.lu, self.lower, self.upper, right, self.pivots, trans=int(transposed)
-        )
-        return x
-
     def solve(self, source):
         """Unknowns of L T = −source; `source` in units of its own exponential e^{row_gauge}."""
         right = np.zeros(self.size)
         right[: self.v.size] = -source * self.scale * self.asked
-        return self._apply(right)
+        x, _ = lapack.dgbtrs(self.lu, self.lower, self.upper, right, self.pivots)
+        return x
 
     def functional(self, v):
         """T(v) = functional(v) · unknowns · e^{top}: weights, one row."""
@@ -308,9 +303,3 @@ class JumpSystem:
             square = float(start @ self.solve(decay * (at - mean) ** 2)) / T
             out[2:] = process.reset + mean, np.sqrt(max(square, 0.0))
         return out
-
-    def occupation(self):
-        """Time spent in each panel between two spikes, up to a factor."""
-        weights = self._apply(self.functional(self.process.reset), transposed=True)
-        weights = -weights[: self.v.size] * self.scale * self.asked * np.exp(-self.row_gauge)
-        return np.bincount(self.panel, weights, minlength=self.width.size)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, nearest
-from . import _jump_intervals, _white, _white_intervals, colored_noise, shot_noise
+from . import _jump_intervals, _jump_values, _white, _white_intervals, colored_noise, shot_noise
 from . import colored_noise_limits as limits
 
 
@@ -65,7 +65,7 @@ METHODS = {
         Method(
             "shot",
             shot_noise.passage,
-            shot_noise.density,
+            _jump_values.density,
             _jump_intervals.interval_density,
             rtol=shot_noise.RTOL,
             scan_rtol=1e-2,
@@ -96,8 +96,7 @@ METHODS = {
 
 def default(params):
     """The name of the treatment that is right for these parameters."""
-    wanted = "colored" if has_filters(params) else "shot"
-    return wanted if wanted in METHODS else "diffusion"
+    return "colored" if has_filters(params) else "shot"
 
 
 def has_filters(params):

@@ -13,7 +13,7 @@ threshold and reset are those of the model's strings: nothing here knows a parti
 import numpy as np
 from scipy.optimize import brentq
 
-from ..errors import ConvergenceError, ParameterError
+from ..errors import ConvergenceError
 from . import _jump_lattice, _jump_process, _jump_system
 from ._jump_grid import panels, survey, surveyed
 from .first_passage import Passage
@@ -105,30 +105,6 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
             best=answer,
         )
     return answer
-
-
-def density(neuron, r_E, r_I, v, rtol=RTOL):
-    """Density of v outside the refractory time for one input, in 1/V; zero above the threshold.
-
-    It is the slope of a monotone interpolation of the probability below the panels' edges, so that
-    its integral is 1.
-    """
-    from scipy.interpolate import PchipInterpolator
-
-    process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
-    process, _ = _jump_process.with_excitation(process)
-    if process is None:
-        raise ParameterError(
-            "density: got a neuron at rest without noise; its density is a point: read V_mean"
-        )
-    system, _ = _system(*surveyed(process, rtol), _LEVELS[4])
-    mass = system.occupation()
-    edges = system.edges
-    below = np.append(0.0, np.cumsum(np.maximum(mass, 0.0)))
-    slope = PchipInterpolator(edges, below / below[-1]).derivative()
-    v = np.asarray(v, float)
-    inside = (v >= edges[0]) & (v <= edges[-1])
-    return np.where(inside, np.maximum(slope(np.clip(v, edges[0], edges[-1])), 0.0), 0.0)
 
 
 def _one(process, rtol, cv, moments):
