@@ -34,7 +34,7 @@ _PUBLIC = {
     "voltage_scaling": "theory.asymptotics",
 }
 
-_MODULES = ("errors", "plotting", "results")
+_MODULES = ("errors", "plotting", "results", "theory")
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 

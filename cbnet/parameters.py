@@ -371,3 +371,12 @@ class Parameters:
             entry = self.model.entries[key.rpartition(".")[2]]
             shown.append(f"{key}={entry.show(value)}")
         return f"Parameters({self.model.name!r}{''.join(', ' + s for s in shown)})"
+
+
+def require(params):
+    """Refuse what is no set of parameters."""
+    if not isinstance(params, Parameters):
+        raise ParameterError(
+            f"params: got {str(params)[:40]!r}; expected cbnet.Parameters, as of "
+            "cbnet.load('conductance')"
+        )

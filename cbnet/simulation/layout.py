@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, Entry
+from ..parameters import POPULATIONS, Entry, require
 
 NAMES = {"E": "excitation", "I": "inhibition"}
 
@@ -174,6 +174,7 @@ def layout(params, N, fraction_excitatory=0.8, connected=True):
         If γK is not whole, or a population cannot supply its in-degree without multapses and
         autapses.
     """
+    require(params)
     N = Entry("N", 0, integer=True, at_least=2).parse(N, "N")
     share = Entry("fraction_excitatory", 0, above=0).parse(
         fraction_excitatory, "fraction_excitatory"

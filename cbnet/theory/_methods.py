@@ -4,11 +4,12 @@ To add a treatment, write a function of the form of :attr:`Method.passage` and g
 :data:`METHODS`; responses, networks, scaling and the command line then have it.
 """
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import ParameterError
-from ..parameters import POPULATIONS, nearest
+from ..errors import CbnetWarning, ParameterError
+from ..parameters import POPULATIONS, require
 from . import _jump_intervals, _jump_values, _white, _white_intervals, colored_noise, shot_noise
 from . import colored_noise_limits as limits
 
@@ -30,7 +31,9 @@ class Method:
     intervals : callable, optional
         ``(neuron, r_E, r_I, t) -> f``: density of intervals (1/s) at an array of times, one input.
     rtol : float
-        Relative accuracy if none is asked for.
+        Relative accuracy that is aimed at if none is asked for.
+    tolerated : float
+        Error of an answer that is given nevertheless if none is asked for.
     scan_rtol : float
         Accuracy enough to see on which side of a network's fixed point a rate is.
     costly : bool
@@ -49,6 +52,7 @@ class Method:
     density: Callable | None = None
     intervals: Callable | None = None
     rtol: float = 1e-8
+    tolerated: float = 1e-7
     scan_rtol: float = 1e-6
     costly: bool = False
     network: bool = True
@@ -68,6 +72,7 @@ METHODS = {
             _jump_values.density,
             _jump_intervals.interval_density,
             rtol=shot_noise.RTOL,
+            tolerated=1e-3,
             scan_rtol=1e-2,
             costly=True,
         ),
@@ -76,6 +81,7 @@ METHODS = {
             colored_noise.passage,
             colored_noise.density_of_neuron,
             rtol=colored_noise.RTOL,
+            tolerated=2e-2,
             scan_rtol=3e-2,
             costly=True,
             filtered=True,
@@ -106,23 +112,37 @@ def has_filters(params):
 
 def choose(noise, params):
     """The method of a name; that which is right for the parameters, if there is no name."""
+    require(params)
     if noise is None:
         noise = default(params)
     if noise in METHODS:
         return METHODS[noise]
-    known = ", ".join(METHODS)
-    raise ParameterError(
-        f"noise: got {noise!r}; expected one of {known} ({nearest(str(noise), METHODS)})"
-    )
+    raise ParameterError(f"noise: got {noise!r}; expected one of {', '.join(METHODS)}")
+
+
+def warn_without_filters(method, params):
+    """Say that a treatment takes filtered synapses as instantaneous ones."""
+    if has_filters(params) and not method.filtered:
+        warnings.warn(
+            f"noise: got {method.name!r} with synaptic time constants, which it takes as zero; use "
+            "'colored'",
+            CbnetWarning,
+            stacklevel=3,
+        )
 
 
 def accuracy(method, rtol):
     """The accuracy asked for, checked; that of the method if there is none."""
+    return tolerances(method, rtol)[0]
+
+
+def tolerances(method, rtol):
+    """The accuracy to aim at, and the error above which an answer is none."""
     if rtol is None:
-        return method.rtol
+        return method.rtol, method.tolerated
     if not (isinstance(rtol, (int, float)) and 1e-12 <= rtol < 1):
         raise ParameterError(f"rtol: got {rtol}; expected a number from 1e-12 to 1")
-    return float(rtol)
+    return float(rtol), float(rtol)
 
 
 def describe(method, params, note=""):

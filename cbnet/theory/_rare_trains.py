@@ -1,13 +1,15 @@
-"""Arrivals that lower v so rarely that they hardly change the rate of a neuron."""
+"""Arrivals so rare that they hardly change the rate of a neuron, or that it hardly ever fires."""
 
 from dataclasses import replace
 
 import numpy as np
+from scipy import stats
 
 # Share of the effect of rare arrivals that a grid may miss: for short time constants it was found
 # within 2 % of what finite jumps do.
 _MISSED = 0.05
 _POTENTIALS = 9  # between reset and threshold, where a train must lower v
+_MEMORY = 8.0  # time constants after which an arrival is forgotten
 
 
 def without(membrane, rare):
@@ -25,9 +27,10 @@ def lowering(membrane):
 def negligible(membrane, most):
     """Trains that may be left out, and the relative change of the rate if they are.
 
-    An arrival of a train that lowers v is felt for about the time constants of the synapse and of
-    v, during which the rate is somewhere between zero and twice what it was. The change is
-    estimated as three times the share of time in which arrivals are felt.
+    An arrival of a train that lowers v, or of any train if the leak alone makes the neuron fire, is
+    felt for about the time constants of the synapse and of v, during which the rate is somewhere
+    between zero and twice what it was. The change is estimated as three times the share of time in
+    which arrivals are felt.
 
     Parameters
     ----------
@@ -36,10 +39,34 @@ def negligible(membrane, most):
         Change that is allowed.
     """
     R = np.array(membrane.rates)
+    v = np.linspace(membrane.reset, membrane.threshold, _POTENTIALS)
+    fires = bool(np.all(without(membrane, (True, True)).drift(v) > 0))
+    tau = membrane.rest()[1]
+    if fires and not np.isfinite(tau):
+        tau = 0.0  # no resting point that a disturbance could decay to: it is carried along
     with np.errstate(invalid="ignore"):
-        felt = 3 * R * (np.array(membrane.taus) + membrane.rest()[1])
-    rare = (R > 0) & (felt <= most) & lowering(membrane)
+        felt = 3 * R * (np.array(membrane.taus) + tau)
+    rare = (R > 0) & (felt <= most) & (fires | lowering(membrane))
     return rare, float(felt[rare].sum())
+
+
+def most_often(membrane):
+    """A bound on the rate (Hz) of a neuron that rests below the threshold.
+
+    n arrivals that raise v must come within eight time constants of the membrane and the synapse,
+    n being the distance to the threshold in their largest jumps.
+    """
+    mu, tau = membrane.rest()
+    if not mu < membrane.threshold:
+        return np.inf
+    v = np.linspace(mu, membrane.threshold, _POTENTIALS)
+    highest = [float(np.max(h(v))) for h in membrane.jumps]
+    R = sum(R for R, h in zip(membrane.rates, highest, strict=True) if h > 0)
+    if R == 0:
+        return 0.0
+    needed = np.ceil((membrane.threshold - mu) / max(highest))
+    within = R * _MEMORY * (tau + max(membrane.taus))
+    return float(R * stats.poisson.sf(needed - 2, within))
 
 
 def effect(membrane, rare, found, solve):

@@ -1,11 +1,12 @@
 """What is left of one neuron for large in-degrees: balance, voltage and rare spikes."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 
 from .. import results
-from ..errors import ParameterError
+from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _jump_process, scaling, self_consistency, shot_noise
 from ._neuron import Neuron
@@ -218,8 +219,8 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     Returns
     -------
     Quantity
-        NaN unless the drift points down everywhere between μ and the threshold (``"diffusion"``);
-        zero where nothing holds v below it (``"shot"``).
+        NaN with a warning where nothing holds v below the threshold: unless the drift points down
+        at the threshold, and with ``"diffusion"`` everywhere between μ and it.
 
     Notes
     -----
@@ -246,7 +247,15 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     if noise == "diffusion":
         return to_quantity(float(neuron.passage(*inputs).rate[0]), "Hz")
     (process,) = _jump_process.of_neuron(neuron, *inputs)
-    return to_quantity(shot_noise.large_deviation(process), "Hz")
+    if shot_noise.exponent_and_prefactor(process)[0] > 0:  # infinite without noise
+        return to_quantity(shot_noise.large_deviation(process), "Hz")
+    warnings.warn(
+        "r_E: got an input that carries v over the threshold, so that there is no barrier; use "
+        "respond()",
+        CbnetWarning,
+        stacklevel=2,
+    )
+    return to_quantity(np.nan, "Hz")
 
 
 def _tuned(neuron, r_E, mu):

@@ -94,6 +94,8 @@ def solve(membrane, rtol=RTOL, dimensions=3):
     quiet = _without_noise(membrane)
     if quiet is not None:
         return quiet
+    if _rare_trains.most_often(membrane) < _REFUSED:
+        return _linear(membrane)
     rare, change = _rare_trains.negligible(membrane, rtol / 2)
     if change > 0:
         best = _best(_rare_trains.without(membrane, rare), rtol - change, dimensions)
@@ -189,7 +191,13 @@ def _arrivals(membrane, default=np.inf):
 
 
 def _checked(found, rtol):
-    """The answer if it is as accurate as asked for."""
+    """The answer if there is one, as accurate as asked for."""
+    if np.isnan(found.rate):
+        raise ConvergenceError(
+            f"rtol: got {rtol:g}; no grid holds this membrane; ask for less accuracy, or use noise="
+            "'fast' or 'adiabatic' within their ranges",
+            best=found,
+        )
     if found.error <= rtol or found.rate == 0:
         return found
     why = f"{found.rate:.3g} Hz{f'; {found.note}' if found.note else ''}"
@@ -226,13 +234,7 @@ def _converged(membrane, rtol, dimensions):
         before = found
     if lowered or (best is not None and best.rate == 0):
         return _silent(membrane, best)
-    if best is None:
-        raise ConvergenceError(
-            f"rtol: got {rtol:g}; no grid holds this membrane; ask for less accuracy, or use noise="
-            "'fast' or 'adiabatic' within their ranges",
-            best=Firing(np.nan, np.nan, np.nan, np.nan, np.inf),
-        )
-    return _checked(best, rtol)
+    return _checked(best or Firing(np.nan, np.nan, np.nan, np.nan, np.inf), rtol)
 
 
 def _silent(membrane, best):

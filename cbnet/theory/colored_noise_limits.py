@@ -58,6 +58,10 @@ def fast(membrane, outside=_warn):
         )
     kept = np.array([1.0, np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0])
     theta, V_r = ends + ALPHA / 2 * np.sqrt(B2 * tau_S) * kept
+    # strong synapses leave no way from the shifted reset to the shifted threshold
+    if not (V_r < theta and np.all(_white(membrane, np.linspace(V_r, theta, 50)) > 0)):
+        outside("fast", "weak synapses")
+        return np.nan
     return _diffusion(membrane, [1.0, 1.0], theta, V_r)
 
 

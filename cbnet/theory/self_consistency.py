@@ -70,7 +70,7 @@ class Solution(results.Result):
         How fluctuations were treated.
     error : float
         Largest estimated relative error of a rate, as for :class:`Response`: infinite where a
-        formula was used outside of its range.
+        formula was used outside of its range, and where no state was found.
     """
 
     rate_E: object = _each("Hz", "rate_E_Hz", "rate of E neurons")
@@ -113,7 +113,8 @@ class Solution(results.Result):
         for state in self.to_dict()["fixed_points"]:
             cv = _shown(state["cv_E"], ".4f")
             lines.append(
-                f"  E {state['rate_E_Hz']:.6g} Hz, I {state['rate_I_Hz']:.6g} Hz, CV of E {cv}, "
+                f"  E {_shown(state['rate_E_Hz'], '.6g')} Hz, "
+                f"I {_shown(state['rate_I_Hz'], '.6g')} Hz, CV of E {cv}, "
                 f"V {_shown(state['V_mean_mV'], '.4g')} ± {_shown(state['V_sd_mV'], '.3g')} mV, "
                 f"{'stable' if state['stable'] else 'unstable'}"
             )
@@ -146,11 +147,12 @@ def solve(
     ----------
     params : Parameters
         Of the network; the populations may differ in any parameter.
-    noise : {"shot", "diffusion", "effective"}, optional
-        How fluctuations are treated, as for :func:`cbnet.respond`.
+    noise : str, optional
+        How fluctuations are treated, as for :func:`cbnet.respond`: one that has a rate on both
+        sides of the threshold (not ``"kramers"`` or ``"rice"``).
     rtol : float, optional
-        Relative accuracy of the rates; that of the noise if not given (1e-4 for finite jumps, 1e-8
-        for white noise).
+        Relative accuracy of the rates. If not given, that of the noise is aimed at, and what
+        :func:`cbnet.respond` accepts is accepted.
     trains : {"poisson", "renewal"}
         What recurrent spike trains are like: Poisson, or renewal processes with the CV that the
         neurons are found to have (:mod:`cbnet.theory.renewal`), for populations that are alike and
@@ -196,7 +198,8 @@ def solve(
     [44.031]
     """
     method = _methods.choose(noise, params)
-    rtol = _methods.accuracy(method, rtol)
+    _methods.warn_without_filters(method, params)
+    rtol, tolerated = _methods.tolerances(method, rtol)
     if not method.network:
         raise ParameterError(
             f"noise: got {method.name!r}, which has no rate above threshold; expected "
@@ -219,7 +222,7 @@ def solve(
         found = _one(line.E, rtol) if line.alike else _two(line.E, line.I, rtol)
     found.sort(key=lambda root: root.rates)
     note = "renewal trains" if trains == "renewal" else ""
-    solution = _finish(params, method, rtol, line, found, note)
+    solution = _finish(params, method, (rtol, tolerated), line, found, note)
     return _with_modes(solution, N, fraction_excitatory) if oscillations else solution
 
 
@@ -335,13 +338,14 @@ def _at(neuron, inputs, rtols, moments):
     return Passage(**columns, note="; ".join(dict.fromkeys(filter(None, notes))))
 
 
-def _finish(params, method, rtol, line, found, note):
+def _finish(params, method, tolerances, line, found, note):
+    rtol, tolerated = tolerances
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
     residual = np.array([root.residual for root in found])
     error, cv, voltage = np.zeros(len(found)), {}, {}
     # what the feedback amplifies must be known better
-    asked = rtol * np.clip(np.abs(1 - gains), 0.1 if method.costly else 1e-3, 1.0)
+    asked = rtol * np.clip(np.abs(1 - gains), 0.03 if method.costly else 1e-3, 1.0)
     for column, p in enumerate(POPULATIONS):
         if p == "I" and line.alike:
             cv["I"] = cv["E"]
@@ -363,6 +367,14 @@ def _finish(params, method, rtol, line, found, note):
                 "tau": neuron.rest(*inputs)[1],
             }
     error = np.fmax(error, residual)
+    if not found:
+        note = "no self-consistent state: rates run away"
+        warnings.warn(
+            "nu_X: got an input at which neurons fire faster than the network would need, whatever "
+            "its rate, so that there is no self-consistent state; raise g, gamma or tau_rp",
+            CbnetWarning,
+            stacklevel=3,
+        )
     # nobody can ask a formula for accuracy, but for that of its own fixed point
     missed = float((residual if method.formula else error).max(initial=0.0))
     unknown = np.full(len(found), np.nan)
@@ -384,9 +396,9 @@ def _finish(params, method, rtol, line, found, note):
         balance_line=to_quantity(float(lines[0]), "Hz"),
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
         noise=_methods.describe(method, params, note),
-        error=float(error.max(initial=0.0)),
+        error=float(error.max()) if found else np.inf,
     )
-    if missed > rtol:
+    if missed > tolerated:
         why = MERGING if np.min(np.abs(1 - gains)) < _MERGING else note
         raise ConvergenceError(inaccurate(rtol, missed, why), best=solution)
     return solution

@@ -37,6 +37,7 @@ THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps 
 # and in one neuron of a hundred two levels agree by chance: these factors cover such too.
 _SMOOTH, _ROUGHER, _SMOOTH_FROM = 1.0, 2.0, 4
 _FLOOR = 1e-9  # of rounding
+_REGULAR = 0.2  # CV below which its absolute error counts
 # On a lattice: accuracies from which on each level is the first, how many levels there are, the
 # chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
 _FIRST, _TOP = (2e-4, 1e-5, 1e-7, 0.0), 5
@@ -143,9 +144,9 @@ def _on_panels(process, rtol, cv, moments):
         if held:
             values[:2] = rate, 1.0 if rate > 0 else np.nan
         if before is not None:
-            scale = np.array([abs(values[0]), abs(values[1]), width, max(values[3], 1e-3 * width)])
+            scale = _scales(values, width)
             asked = [(not held, cv and not held, moments, moments)[k] for k in range(4)]
-            gap = np.abs(values - before)[asked] / scale[asked]
+            gap = np.abs(values - before)[asked] / np.maximum(scale[asked], 1e-300)
             error = _FLOOR + float(gap.max()) * (
                 _ROUGHER if thin or level[0] < _SMOOTH_FROM else _SMOOTH
             )
@@ -153,6 +154,12 @@ def _on_panels(process, rtol, cv, moments):
                 break
         before = values
     return values, error, held and rate > 0
+
+
+def _scales(values, width):
+    """What errors of rate, CV, mean and sd are relative to."""
+    rate, cv, _, sd = values
+    return np.array([rate, max(cv, _REGULAR), width, max(sd, 1e-3 * width)])
 
 
 def _on_lattice(process, rtol, cv, moments):
@@ -173,7 +180,7 @@ def _on_lattice(process, rtol, cv, moments):
         if not lost <= _LOST:
             break
         if before is not None:
-            scale = np.array([values[0], abs(values[1]), width, max(values[3], 1e-3 * width)])
+            scale = _scales(values, width)
             gap = (np.abs(values - before[0]) / np.maximum(scale, 1e-300))[asked].max()
             gap = max(gap, np.abs(profile - before[1]).max())
             careful = lattice.thinness < THIN or level > 2
@@ -222,6 +229,8 @@ def exponent_and_prefactor(process, mu=None):
     h = 1e-4 * (process.threshold - mu)
     curvature = abs(drift(mu + h) - drift(mu - h)) / (2 * h)
     bottom, top = process.noise(np.array([mu, process.threshold]))
+    if top == 0:
+        return np.inf, 0.0  # nothing carries v there
     escape = abs(drift(process.threshold)) / top
     return exponent, float(escape * np.sqrt(bottom * curvature / np.pi))
 
