@@ -224,11 +224,11 @@ def test_formulas_state_the_error_of_their_range_or_that_there_is_none():
     with pytest.warns(CbnetWarning) as caught:
         found = cbnet.respond(params, r_E=[20, 2, 1] * Hz, r_I=16 * Hz, noise="fast")
     assert len(caught) == 1
-    assert found.error == pytest.approx([0.08, np.inf, np.inf])
+    assert found.error == pytest.approx([limits.WITHIN["fast"], np.inf, np.inf])
     assert found.noise == "fast (outside of its range at 2 of 3 inputs: error not known)"
     network = cbnet.solve(cbnet.load("current").replace(tau_S="1ms"), noise="fast")
     # the feedback makes an error of the response less than that in the rate
-    assert 1e-3 < network.error < 0.08
+    assert 1e-3 < network.error < limits.WITHIN["fast"]
     assert "undefined" in repr(network) and network.to_dict()["fixed_points"][0]["cv_E"] is None
 
 
