@@ -83,9 +83,8 @@ def outcome(name, k):
         except Exception as error:
             return "failure", repr(error)
     rate, error = float(found.rate), float(found.error)
-    if np.isnan(rate) and name in ("kramers", "fast"):
-        # stated: the mean is not below the threshold, or the shifted threshold below the reset
-        return "undefined", ""
+    if np.isnan(rate) and name == "kramers":
+        return "undefined", ""  # stated: the mean is not below the threshold
     # a rounding above 1/tau_rp is none
     if not 0 <= rate * float(params.tau_rp) <= 1 + 1e-12 or not np.isfinite(rate):
         return "no rate", f"{rate}"

@@ -5,7 +5,7 @@ import pytest
 from brian2 import Hz, mV
 
 import cbnet
-from cbnet.errors import ParameterError
+from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.theory import asymptotics, renewal
 from cbnet.theory.critical import _maximum
 
@@ -229,3 +229,10 @@ def test_regular_trains_correct_finite_jumps(conductance):
 def test_trains_that_cannot_be_had(conductance, change, options, message):
     with pytest.raises(ParameterError, match=message):
         cbnet.solve(conductance.replace(**change), **options)
+
+
+def test_there_is_no_escape_without_a_barrier_or_without_noise(conductance):
+    with pytest.warns(CbnetWarning, match="no barrier"):
+        assert np.isnan(float(asymptotics.escape_rate(conductance, 200 * Hz, 1 * Hz)))
+    assert asymptotics.escape_rate(conductance, 0 * Hz, 20 * Hz) == 0
+    assert asymptotics.escape_rate(conductance, 0 * Hz, 0 * Hz) == 0

@@ -224,11 +224,11 @@ def test_formulas_state_the_error_of_their_range_or_that_there_is_none():
     with pytest.warns(CbnetWarning) as caught:
         found = cbnet.respond(params, r_E=[20, 2, 1] * Hz, r_I=16 * Hz, noise="fast")
     assert len(caught) == 1
-    assert found.error == pytest.approx([limits.WITHIN["fast"], np.inf, np.inf])
+    assert found.error == pytest.approx([colored_noise_limits.WITHIN["fast"], np.inf, np.inf])
     assert found.noise == "fast (outside of its range at 2 of 3 inputs: error not known)"
     network = cbnet.solve(cbnet.load("current").replace(tau_S="1ms"), noise="fast")
     # the feedback makes an error of the response less than that in the rate
-    assert 1e-3 < network.error < limits.WITHIN["fast"]
+    assert 1e-3 < network.error < colored_noise_limits.WITHIN["fast"]
     assert "undefined" in repr(network) and network.to_dict()["fixed_points"][0]["cv_E"] is None
 
 
@@ -369,3 +369,27 @@ def test_filters_choose_the_colored_theory():
     np.testing.assert_allclose(np.asarray(found.rate), [13.64, 205.97], rtol=0.01)
     with pytest.raises(ParameterError, match="^noise: got 'colored' with instantaneous synapses"):
         cbnet.respond(cbnet.load("conductance"), noise="colored")
+
+
+@pytest.mark.parametrize("r_E", [1e-9, 1e-7, 1e-6])
+def test_arrivals_too_rare_to_meet_make_no_spike(r_E):
+    found = cbnet.respond(cbnet.load("conductance").replace(tau_S="2ms"), r_E * Hz, 0 * Hz)
+    assert found.rate == 0 and found.error < 1e-2
+    assert float(found.V_mean) == pytest.approx(-0.080, abs=1e-6)
+
+
+def test_rare_arrivals_leave_a_neuron_alone_that_its_leak_makes_fire():
+    params = cbnet.load("conductance").replace(tau_S="2ms", E_L="-40mV")
+    found = cbnet.respond(params, 1e-5 * Hz, 0 * Hz)
+    alone = 1 / (0.002 + 0.020 * np.log(25 / 15))
+    assert float(found.rate) == pytest.approx(alone, rel=float(found.error) + 1e-6)
+    assert float(found.error) < 1e-2
+
+
+def test_a_shift_beyond_the_reversal_potential_is_said():
+    params = cbnet.load("conductance").replace(
+        K=774, a=0.8, g=1.9, gamma=1.6, tau_L="0.6ms", theta="-22mV", V_r="-23mV", tau_S="60ms"
+    )
+    with pytest.warns(CbnetWarning, match="'fast' outside of its range"):
+        found = cbnet.respond(params, 1 * Hz, 0 * Hz, noise="fast")
+    assert found.rate == 0 and np.isinf(found.error)

@@ -5,7 +5,7 @@ import pytest
 from brian2 import Hz, ms, mV, volt
 
 import cbnet
-from cbnet.errors import ParameterError
+from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 
 
 def white_respond(params, **options):
@@ -148,7 +148,8 @@ def test_rare_escapes_are_within_five_percent_below_a_tenth_of_a_hertz(conductan
 
 
 def test_synaptic_filtering_is_named_as_a_limit(conductance):
-    filtered = white_respond(conductance.replace(tau_S=1 * ms), r_E=30 * Hz, r_I=12 * Hz)
+    with pytest.warns(CbnetWarning, match="'diffusion' with synaptic time constants"):
+        filtered = white_respond(conductance.replace(tau_S=1 * ms), r_E=30 * Hz, r_I=12 * Hz)
     assert filtered.noise == "diffusion (limit tau_S -> 0)"
     assert filtered.noise in repr(filtered)
     # Stratonovich: excitation acts as g_E - b_E/2, inhibition as g_I - b_I/2
@@ -189,3 +190,17 @@ def test_what_cannot_be_used_is_said_in_one_line(conductance, options, message):
     with pytest.raises(ParameterError, match=message) as caught:
         white_respond(conductance, **options)
     assert "\n" not in str(caught.value)
+
+
+def test_an_answer_near_its_accuracy_is_given_unless_it_was_asked_for(conductance):
+    inputs = {"r_E": 450 * Hz, "r_I": 0 * Hz, "noise": "shot"}
+    found = cbnet.respond(conductance, **inputs)
+    assert 1e-4 < found.error < 1e-3
+    with pytest.raises(ConvergenceError, match="rtol: got 0.0001"):
+        cbnet.respond(conductance, **inputs, rtol=1e-4)
+
+
+@pytest.mark.parametrize("function", [cbnet.respond, cbnet.solve, cbnet.simulate, cbnet.stability])
+def test_a_name_is_no_set_of_parameters(function):
+    with pytest.raises(ParameterError, match="params: got 'conductance'; expected cbnet.Param"):
+        function("conductance")

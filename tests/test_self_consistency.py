@@ -1,11 +1,13 @@
 """Fixed points of networks: reference rates, every branch, two populations."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV
 
 import cbnet
-from cbnet.errors import ConvergenceError, ParameterError
+from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory.response import Neuron
 
 
@@ -198,7 +200,23 @@ def test_repr_names_the_states(conductance):
 
 
 def test_filtering_is_named_as_a_limit(conductance):
-    assert white_solve(conductance.replace(tau_S=2 * ms)).noise.endswith("(limit tau_S -> 0)")
+    with pytest.warns(CbnetWarning, match="'diffusion' with synaptic time constants"):
+        found = white_solve(conductance.replace(tau_S=2 * ms))
+    assert found.noise.endswith("(limit tau_S -> 0)")
+
+
+def test_rates_that_run_away_are_no_state(conductance):
+    params = conductance.replace(tau_rp=0 * ms, gamma=0.01)
+    with pytest.warns(CbnetWarning, match="no self-consistent state"):
+        found = white_solve(params)
+    assert found.fixed_points == [] and found.error == np.inf
+    assert "run away" in found.noise and "not known" in repr(found)
+
+
+def test_what_failed_can_be_printed(conductance):
+    solution = white_solve(conductance)
+    unknown = dataclasses.replace(solution, rate_E=[np.nan] * Hz, rate_I=[np.nan] * Hz)
+    assert "E undefined Hz, I undefined Hz" in repr(unknown)
 
 
 def test_what_cannot_be_used_is_said(conductance):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ..errors import CbnetWarning, ParameterError
-from ..parameters import POPULATIONS, require
+from ..parameters import POPULATIONS, nearest, require
 from . import _jump_intervals, _jump_values, _white, _white_intervals, colored_noise, shot_noise
 from . import colored_noise_limits as limits
 
@@ -117,7 +117,9 @@ def choose(noise, params):
         noise = default(params)
     if noise in METHODS:
         return METHODS[noise]
-    raise ParameterError(f"noise: got {noise!r}; expected one of {', '.join(METHODS)}")
+    hint = nearest(str(noise), METHODS)
+    hint = f" ({hint})" if hint.startswith("did") else ""
+    raise ParameterError(f"noise: got {noise!r}; expected one of {', '.join(METHODS)}{hint}")
 
 
 def warn_without_filters(method, params):

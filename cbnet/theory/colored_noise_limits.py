@@ -15,7 +15,7 @@ from .colored_noise import of_neuron
 
 ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
 # Largest relative error of the rate within the range.
-WITHIN = {"fast": 0.15, "rescaled": 0.1, "adiabatic": 0.12, "rice": 0.15}
+WITHIN = {"fast": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.15}
 
 
 def _warn(name, range_):
@@ -35,7 +35,7 @@ def fast(membrane, outside=_warn):
     current, τ_S = B²/Σ (B_i²/τ_i).
 
     Range: τ_i ≤ 0.2 τ, of a size (within a factor of two), with one arrival or more in each, θ − μ
-    at most 1.75 sd of the free v and θ − V_r at least one. Within it at most 15 % of the rate off;
+    at most 1.75 sd of the free v and θ − V_r at least one. Within it at most 20 % of the rate off;
     further below the threshold it is soon twice the rate, and ten times.
 
     References
@@ -59,10 +59,14 @@ def fast(membrane, outside=_warn):
         )
     kept = np.array([1.0, np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0])
     theta, V_r = ends + ALPHA / 2 * np.sqrt(B2 * tau_S) * kept
-    # strong synapses leave no way from the shifted reset to the shifted threshold
-    if not (V_r < theta and np.all(_white(membrane, np.linspace(V_r, theta, 50)) > 0)):
-        outside("fast", "weak synapses")
-        return np.nan
+    if V_r >= theta:
+        outside("fast", "a shift that leaves the reset below the threshold")
+        V_r = theta - 1e-3 * (ends[0] - ends[1])
+    white = _white(membrane, np.linspace(V_r, theta, 50))
+    if np.any(white == 0) and np.any(white > 0):
+        # no noise carries v past its own reversal potential
+        outside("fast", "a shifted threshold below the reversal potential of excitation")
+        return 0.0
     return _diffusion(membrane, [1.0, 1.0], theta, V_r)
 
 
@@ -70,7 +74,7 @@ def rescaled(membrane, outside=_warn):
     """Rate with white noise made as strong as leaves the free membrane its variance.
 
     B_i² is multiplied by τ/(τ + τ_i). Range: μ at least three sd of the free v above θ, and V_r at
-    least one below; within it at most 10 % of the rate off. Below the threshold it is some times
+    least one below; within it at most 15 % of the rate off. Below the threshold it is some times
     too high, as no white noise knows how rarely a smooth v crosses.
     """
     mu, tau = membrane.rest()

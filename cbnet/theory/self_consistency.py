@@ -198,13 +198,13 @@ def solve(
     [44.031]
     """
     method = _methods.choose(noise, params)
-    _methods.warn_without_filters(method, params)
     rtol, tolerated = _methods.tolerances(method, rtol)
     if not method.network:
         raise ParameterError(
             f"noise: got {method.name!r}, which has no rate above threshold; expected "
             f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
         )
+    _methods.warn_without_filters(method, params)
     if N is not None:
         from .stability import check_sizes
 

@@ -2,11 +2,12 @@
 
 import dataclasses
 import functools
+import warnings
 
 import numpy as np
 
 from .. import results
-from ..errors import ParameterError
+from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from ._characteristic import leading
 from ._feedback import Feedback
@@ -185,7 +186,10 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
         )
     check_sizes(N, fraction_excitatory)
-    solution = solve(params, noise="diffusion")
+    with warnings.catch_warnings():
+        # the answer's noise says that it is a limit, and there is no other
+        warnings.filterwarnings("ignore", "noise: got 'diffusion'", CbnetWarning)
+        solution = solve(params, noise="diffusion")
     index = _choose(solution, fixed_point)
     rates = float(solution.rate_E[index]), float(solution.rate_I[index])
     found = modes(params, rates, N, fraction_excitatory)
