@@ -125,8 +125,9 @@ class _Run:
         importlib.import_module("xarray")  # for the dataset, while the processes begin
         while waiting or running:
             self._start(crew, waiting, running)
-            for key, kind, content in crew.wait(0.5):
-                bundle = running.pop(key)
+            came = [(running.pop(key), kind, it) for key, kind, it in crew.wait(0.5)]
+            self._start(crew, waiting, running)  # workers do not wait for the disk
+            for bundle, kind, content in came:
                 self.cost_done += sum(unit.cost for unit in bundle[1])
                 if kind == "done":
                     self._keep(bundle, content)

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import CbnetError, CbnetWarning
 from ..parameters import Parameters, to_quantity
-from . import keep
+from . import identity, keep
 
 
 class TaskError(CbnetError, RuntimeError):
@@ -98,11 +98,20 @@ def prepared(params, N, seed, options):
     return prepare(params, N, seed=seed, **given)
 
 
+_steps = {}  # chosen by this process, by network; a choice takes a tenth of a second
+
+
 def _simulate(task):
     from ..simulation.workshop import run_jobs
 
-    params = Parameters.from_dict(task["params"])
-    (result,) = run_jobs([prepared(params, task["N"], task["seed"], task["options"])])
+    params, options = Parameters.from_dict(task["params"]), dict(task["options"])
+    who = identity.digest(task["params"])
+    if options["dt"] is None:  # another seed of a network has the same
+        options["dt"] = _steps.get(who)
+    job = prepared(params, task["N"], task["seed"], options)
+    if task["options"]["dt"] is None:
+        _steps[who] = job.dt
+    (result,) = run_jobs([job])
     names = (*keep.scalars("simulation"), *task["arrays"])
     arrays = {name: np.asarray(result.in_si(name))[None] for name in dict.fromkeys(names)}
     timings = {name: float(getattr(result, name)) for name in keep.TIMINGS}
