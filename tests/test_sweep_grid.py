@@ -122,6 +122,7 @@ def test_axes_are_refused_in_one_line(text, said, tmp_path):
         ("seeds = []", "seeds: got []"),
         ("seeds = [1, 1]", "seeds: got [1, 1]"),
         ("seeds = [-1]", "seeds[0]: got -1"),
+        ("seeds = 2000000", "seeds: got 2,000,000; expected at most 1,000,000"),
         ('run = "teory"', "run: got 'teory'"),
         ('noise = "pink"', "noise: got 'pink'"),
         ('noise = "kramers"', "noise: got 'kramers', which has no rate above threshold"),

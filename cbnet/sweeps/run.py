@@ -63,7 +63,7 @@ class _Run:
         self.failed, self.finished = {}, set()
         self.cost_done = self.cost_all = 0.0
         self.started = self.noted = time.monotonic()
-        self.resident = 0
+        self.resident, self.remark = 0, ""
 
     def run(self, executor, retry_failed, keep_old):
         units = {unit.identity: unit for unit in self.plan.units}
@@ -205,7 +205,7 @@ class _Run:
         done = self.cost_done / self.cost_all if self.cost_all else 1.0
         if time.monotonic() - self.noted >= _PERIOD:
             self.noted = time.monotonic()
-            self.resident = crew.memory()
+            self.resident, self.remark = crew.memory(), crew.remark()
             self._note(done)
         tell = getattr(self.progress, "tell", None)
         if tell is not None:
@@ -226,6 +226,8 @@ class _Run:
             text += f", {duration(left)} left"
         if self.resident:
             text += f", {self.resident / 1e9:.2g} GB"
+        if self.remark:
+            text += f", {self.remark}"
         return text
 
     def _note(self, done):
