@@ -94,6 +94,10 @@ def test_n_e_gives_n():
         ("K = {linspaced = [1, 2, 3]}", "axes.K: got linspaced; expected linspace or logspace"),
         ("K = {linspace = [1, 2, 9]}", "axes.K.linspace: got 9 values of which two are"),
         ('nu_X = {logspace = ["0Hz", "2Hz", 3]}', "axes.nu_X.logspace: got ends"),
+        (
+            'nu_X = {linspace = ["1Hz", "9Hz", 100000000]}',
+            "axes.nu_X.linspace[2]: got 100,000,000; expected at most 1,000,000",
+        ),
         ("law = {linspace = [1, 2, 3]}", "axes.law.linspace: got a range of law"),
         ('nu_X = ["20Hz"]\nN = [100]\nN_E = [100]', "axes.N_E: got N and N_E"),
         ('noise = ["pink"]', "axes.noise: got 'pink'"),

@@ -161,6 +161,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["grid.toml", "thesis.txt"]
 
 
+def test_nothing_is_written_for_less_memory_than_one_process_takes(tmp_path):
+    with pytest.raises(cbnet.errors.ParameterError, match="expected at least 150 MB"):
+        cbnet.Sweep.read(grid(tmp_path)).run(tmp_path / "out", memory=100_000_000)
+    assert not (tmp_path / "out").exists()
+
+
 def test_nothing_is_written_for_a_wrong_grid(tmp_path):
     out = tmp_path / "out"
     _, err = command(

@@ -26,7 +26,8 @@ def run(task):
     -------
     dict
         ``rows``: which points of the task; ``arrays`` with a first dimension of that length;
-        ``about``: for each of them seconds and warnings; ``failed``: messages of the others.
+        ``about``: for each of them seconds and warnings; ``failed``: messages of the others;
+        ``seconds`` of all.
     """
     if task["what"] == "simulation":
         import brian2  # noqa: F401  which redirects warnings when it is first imported
@@ -36,6 +37,7 @@ def run(task):
         warnings.simplefilter("always", CbnetWarning)
         found = {"simulation": _simulate, "network": _solve, "neuron": _respond}[task["what"]](task)
     seconds = time.perf_counter() - started
+    found["seconds"] = seconds
     said = sorted({" ".join(str(w.message).split()) for w in caught})
     each = {"seconds": seconds / max(1, task["points"]), "warnings": said}
     found["about"] = [{**each, **more} for more in found["about"]]
