@@ -53,6 +53,22 @@ def test_a_larger_grid_keeps_what_applies(tmp_path):
     assert (found.dataset.theory_status == "finished").all()
 
 
+def test_points_that_no_longer_apply_are_told(tmp_path):
+    out, said = tmp_path / "out", []
+
+    class Told(Silent):
+        def stage(self, name):
+            said.append(name)
+
+    cbnet.Sweep.read(grid(tmp_path)).run(out, processes=1, progress=Told())
+    other = cbnet.Sweep.read(grid(tmp_path, THEORY.replace("[400, 800]", "[800, 1200]")))
+    other.run(out, processes=1, progress=Told())
+    assert said == [
+        "10 of 10 computations to do",
+        "5 of 10 computations to do; 5 finished ones in the folder are of other values",
+    ]
+
+
 def test_a_damaged_file_is_reported_and_computed_again(tmp_path):
     out = tmp_path / "out"
     sweep, said = cbnet.Sweep.read(grid(tmp_path)), []

@@ -99,7 +99,11 @@ class _Run:
         ]
         self.attempts = {one: about["attempts"] for one, about in known.items()}
         if todo:
-            self.progress.stage(f"{len(todo)} of {len(units)} computations to do")
+            text = f"{len(todo)} of {len(units)} computations to do"
+            unused = len(before.finished.keys() - units.keys())
+            if unused:  # the grid, or a model's file, was changed
+                text += f"; {unused} finished ones in the folder are of other values"
+            self.progress.stage(text)
             for unit in todo:
                 self.left[unit.kind] += unit.cost
             self._work(executor, todo)
