@@ -116,6 +116,8 @@ def main(arguments=None):
     if arguments is None:
         arguments = sys.argv[1:]
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
+            signal.signal(signal.SIGINT, _ignore)  # Brian2 calls the handler that it finds
     arguments = list(arguments)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
@@ -139,6 +141,10 @@ def main(arguments=None):
                 traceback.print_exc()
             _say("error", _message(error, "--debug" in arguments))
             return _exit_code(error)
+
+
+def _ignore(number, frame):
+    """Handle a signal that is for others."""
 
 
 def _run(arguments):

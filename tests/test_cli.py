@@ -772,3 +772,17 @@ def test_figure_and_report_leave_their_files(empty_folder, monkeypatch):
     assert "cbnet figure scaling --quick" in re.sub("<[^>]+>", "", text)
     assert "![" in Path("two/report.md").read_text("utf-8")
     assert f"{len(claims)} undecided" in out
+
+
+def test_an_interrupt_that_a_shell_keeps_from_its_background_jobs_does_nothing():
+    script = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from cbnet.cli import main
+sys.argv = ["cbnet", "cite"]
+assert main() == 0
+import brian2
+os.kill(os.getpid(), signal.SIGINT)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

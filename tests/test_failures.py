@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from brian2 import Hz
+from brian2 import Hz, mV
 
 import cbnet
 from cbnet import cache
@@ -252,7 +252,7 @@ def command(pid):
 
 CODE = """
 import sys, cbnet
-from brian2 import Hz
+from brian2 import Hz, mV
 params = cbnet.load("conductance").replace(K=100, a=0.005, nu_X=60*Hz)
 found = cbnet.simulate(params, 1250, sys.argv[1], dt="0.1ms", seed=1)
 print(float(found.rate_E), found.events, found.build_s)
@@ -333,3 +333,18 @@ def test_two_processes_build_once_and_a_killed_build_is_not_used(params, scratch
     assert third.returncode == 0, said
     assert float(out.split()[0]) > 0
     assert drafts(cold) == []
+
+
+@pytest.mark.slow  # compiles
+def test_a_potential_that_runs_away_within_a_step_is_told():
+    leak = "(E_L - v + Delta_T*exp((v - V_T)/Delta_T))/tau_L"
+    model = cbnet.Model(
+        name="eif",
+        equations=f"dv/dt = {leak} : volt (unless refractory)",
+        excitatory="v_post += a*(E_E - v_post)",
+        inhibitory="v_post += g*a*(E_I - v_post)",
+        parameters={"Delta_T": 1 * mV, "V_T": -55 * mV, "theta": -45 * mV},
+    )
+    params = cbnet.load(model).replace(K=200, a=0.0024)
+    with pytest.raises(SimulationError, match="a potential is no number any more"):
+        cbnet.simulate(params, N=1000, duration="0.2s", dt="0.1ms")

@@ -94,6 +94,10 @@ def test_n_e_gives_n():
         ("K = {linspaced = [1, 2, 3]}", "axes.K: got linspaced; expected linspace or logspace"),
         ("K = {linspace = [1, 2, 9]}", "axes.K.linspace: got 9 values of which two are"),
         ('nu_X = {logspace = ["0Hz", "2Hz", 3]}', "axes.nu_X.logspace: got ends"),
+        (
+            'nu_X = {linspace = ["1Hz", "9Hz", 100000000]}',
+            "axes.nu_X.linspace[2]: got 100,000,000; expected at most 1,000,000",
+        ),
         ("law = {linspace = [1, 2, 3]}", "axes.law.linspace: got a range of law"),
         ('nu_X = ["20Hz"]\nN = [100]\nN_E = [100]', "axes.N_E: got N and N_E"),
         ('noise = ["pink"]', "axes.noise: got 'pink'"),
@@ -122,6 +126,7 @@ def test_axes_are_refused_in_one_line(text, said, tmp_path):
         ("seeds = []", "seeds: got []"),
         ("seeds = [1, 1]", "seeds: got [1, 1]"),
         ("seeds = [-1]", "seeds[0]: got -1"),
+        ("seeds = 2000000", "seeds: got 2,000,000; expected at most 1,000,000"),
         ('run = "teory"', "run: got 'teory'"),
         ('noise = "pink"', "noise: got 'pink'"),
         ('noise = "kramers"', "noise: got 'kramers', which has no rate above threshold"),

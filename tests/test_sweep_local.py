@@ -14,6 +14,7 @@ import xarray as xr
 
 import cbnet
 from cbnet.sweeps import records, store, tasks
+from cbnet.sweeps.run import Silent
 from tests.sweeping import SIMULATION, THEORY, environment, grid, points, same, start
 from tests.sweeping import cbnet as command
 
@@ -50,6 +51,22 @@ def test_a_larger_grid_keeps_what_applies(tmp_path):
     record = records.Record.from_bytes((out / "points" / new[0]).read_bytes())
     assert len(record.identities) == 5
     assert (found.dataset.theory_status == "finished").all()
+
+
+def test_points_that_no_longer_apply_are_told(tmp_path):
+    out, said = tmp_path / "out", []
+
+    class Told(Silent):
+        def stage(self, name):
+            said.append(name)
+
+    cbnet.Sweep.read(grid(tmp_path)).run(out, processes=1, progress=Told())
+    other = cbnet.Sweep.read(grid(tmp_path, THEORY.replace("[400, 800]", "[800, 1200]")))
+    other.run(out, processes=1, progress=Told())
+    assert said == [
+        "10 of 10 computations to do",
+        "5 of 10 computations to do; 5 finished ones in the folder are of other values",
+    ]
 
 
 def test_a_damaged_file_is_reported_and_computed_again(tmp_path):
@@ -97,6 +114,12 @@ def test_a_second_sweep_in_the_folder_is_refused(tmp_path):
     with store.Store(out).working(), pytest.raises(store.SweepError, match="another sweep"):
         sweep.run(out)
     assert not points(out)
+
+
+def children(pid):
+    """Numbers of the processes that a process has started."""
+    with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+        return [int(number) for number in file.read().split()]
 
 
 def mounted(folder, script, *arguments):
@@ -152,6 +175,12 @@ def test_a_folder_of_something_else_is_left_alone(tmp_path):
     with pytest.raises(cbnet.errors.ParameterError, match="other files"):
         cbnet.Sweep.read(grid(tmp_path)).run(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["grid.toml", "thesis.txt"]
+
+
+def test_nothing_is_written_for_less_memory_than_one_process_takes(tmp_path):
+    with pytest.raises(cbnet.errors.ParameterError, match="expected at least 150 MB"):
+        cbnet.Sweep.read(grid(tmp_path)).run(tmp_path / "out", memory=100_000_000)
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_written_for_a_wrong_grid(tmp_path):
@@ -281,6 +310,52 @@ def test_a_large_point_waits_for_memory():
     assert crew.fits(400_000_000) is None  # never
 
 
+@pytest.mark.parametrize("limit, at_once", [(200_000_000, 1), (400_000_000, 2)])
+def test_points_that_do_not_fit_together_run_one_after_the_other(tmp_path, limit, at_once):
+    text = THEORY.replace(
+        'nu_X = { linspace = ["20Hz", "60Hz", 5] }', '"I.tau_L" = ["10ms", "15ms"]'
+    )
+    sweep, seen = cbnet.Sweep.read(grid(tmp_path, text)), []
+    assert {unit.memory for unit in sweep.plan().units} == {150_000_000}
+
+    class Watched(Silent):
+        def update(self, fraction):
+            seen.append(set(children(os.getpid())) - before)
+
+    before = set(children(os.getpid()))
+    found = sweep.run(tmp_path / "out", processes=2, memory=limit, progress=Watched())
+    assert max(map(len, seen)) == at_once
+    assert (found.dataset.theory_status == "finished").all()
+
+
+def test_time_is_estimated_with_the_work_of_each_network(monkeypatch):
+    from cbnet.sweeps import calibration
+
+    class Trial:
+        """A process that says the same of every network."""
+
+        def warm(self, task):
+            return 0.0
+
+        def run(self, task):
+            found = {"rate_E": [10.0], "rate_I": [10.0]}
+            about = {"simulate_s": 0.2, "wire_s": 0.1}
+            return 0.35, "done", {"about": [about], "arrays": found}
+
+    sweep = cbnet.Sweep(
+        {"nu_X": ["10Hz", "80Hz"], "N": [1000, 4000]},
+        run="simulation",
+        parameters={"K": 200, "a": 0.0024},
+        dt="0.1ms",
+    )
+    units = sweep.plan().units
+    costs, *_ = calibration._simulations(units, Trial())
+    of = {(u.point.setting["nu_X"], u.point.N): c - 0.05 for u, c in zip(units, costs, strict=True)}
+    for nu_X in (10.0, 80.0):  # without the 50 ms around each
+        assert of[nu_X, 4000] == pytest.approx(4 * of[nu_X, 1000], rel=0.01)
+    assert of[80.0, 1000] > 1.5 * of[10.0, 1000]
+
+
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory):
     folder = tmp_path_factory.mktemp("undisturbed")
@@ -331,8 +406,7 @@ def test_a_killed_worker_is_replaced(undisturbed, tmp_path):
     child = start("sweep", grid(tmp_path, SIMULATION), "--out", out, "--quiet")
     while len(points(out)) < 3 and child.poll() is None:
         time.sleep(0.01)
-    with open(f"/proc/{child.pid}/task/{child.pid}/children", encoding="ascii") as file:
-        os.kill(int(file.read().split()[0]), signal.SIGKILL)
+    os.kill(children(child.pid)[0], signal.SIGKILL)
     assert child.wait(300) == 0, child.stderr.read()
     assert same(cbnet.open_sweep(out).dataset, undisturbed)
 
@@ -358,11 +432,12 @@ def test_an_interrupt_keeps_what_is_finished_and_says_how_to_go_on(undisturbed, 
 def test_spike_trains_go_to_neo_and_nwb(tmp_path):
     """Slow: compiles a network."""
     pytest.importorskip("pynwb", reason="needs the extra [neo]")
-    text = SIMULATION.replace("seeds = 4", "seeds = 1\nrecord = 20")
+    text = SIMULATION.replace("seeds = 4", "seeds = 1\nrecord = 20\nkeep = ['rate_E']")
     out = tmp_path / "out"
     found = cbnet.Sweep.read(grid(tmp_path, text)).run(out)
     block = found.to_neo()
     assert len(block.segments) == 8 and len(block.segments[0].spiketrains) == 20
+    assert block.segments[0].name == "nu_X = 40 Hz, seed = 1"
     count = sum(len(t) for s in block.segments for t in s.spiketrains)
     assert count == np.isfinite(found.dataset.simulation_spike_times).sum() > 0
     command("show", out, "--nwb", tmp_path / "spikes.nwb")

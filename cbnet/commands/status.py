@@ -18,7 +18,7 @@ def status(
     as_json: options.Json = False,
     debug: options.Debug = False,
 ):
-    """Finished, failed, refused and missing points of a sweep; also while it runs."""
+    """Finished, failed, refused and missing computations of a sweep; also while it runs."""
     found = of(folder)
     output.print_json(found) if as_json else show(found)
 
@@ -41,8 +41,9 @@ def show(found):
     out.print(f"sweep in {found['folder']} ({_state(found)})", style="bold", markup=False)
     table = tables.grid("", "")
     table.show_header = False
-    for name in ("points", "finished", "failed", "refused", "missing", "other_versions", "damaged"):
-        if found[name] or name in ("points", "finished", "failed", "missing"):
+    always = ("computations", "finished", "failed", "missing")
+    for name in (*always[:3], "refused", "missing", "other_versions", "damaged"):
+        if found[name] or name in always:
             table.add_row(name.replace("_", " "), str(found[name]))
     if found["mean_s"] is not None:
         table.add_row("seconds of one core, finished", f"{found['core_s']:.4g}")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..errors import CbnetWarning
+from ..errors import CbnetWarning, SimulationError
 from ..parameters import POPULATIONS
 from . import building, processes, structure, timestep
 from .job import TARGET_BIAS
@@ -136,6 +136,12 @@ def _run_interpreted(one, progress):
 
 
 def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
+    if not np.isfinite(accumulated.voltage_sums).all():
+        raise SimulationError(
+            f"v: a potential is no number any more: the equations run away within dt = "
+            f"{one.dt * 1e3:g} ms, before the threshold is tested; take a lower threshold or a "
+            "shorter dt"
+        )
     fields, first, second, differ = measure(accumulated)
     if differ:
         N = one.layout.N

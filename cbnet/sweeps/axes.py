@@ -14,6 +14,7 @@ SETTINGS = ("model", "noise", "scaling", "N", "N_E", "dt", "initial")
 LAWS = ("sqrt", "inverse", "log", "preserving", "none")
 _SIZES = {"N": 2, "N_E": 1}
 _RANGES = ("linspace", "logspace")
+_MOST = 1_000_000  # points of a grid; more are a slip, and would fill the memory
 _DIGITS = 12  # of a value in a range: it is the same one in a range with more values
 
 
@@ -154,6 +155,7 @@ def _range(name, given, entry, label):
         raise ParameterError(f"{label}: got {ends!r}; expected [FIRST, LAST, NUMBER]")
     low, high = (entry.parse(_plain(x), f"{label}[{i}]") for i, x in enumerate(ends[:2]))
     number = Entry("number", None, integer=True, at_least=2).parse(_plain(ends[2]), f"{label}[2]")
+    few_enough(number, f"{label}[2]")
     if low == high:
         raise ParameterError(f"{label}: got {entry.show(low)} twice; expected two ends that differ")
     factor = 1.0 if entry.integer else unit(entry.unit)[0]
@@ -172,14 +174,22 @@ def _range(name, given, entry, label):
         found = [int(round(x)) for x in shown]
     else:
         found = [_rounded(x) * factor for x in shown]
-    for i, value in enumerate(found):
-        if value in found[:i]:
+    seen = set()
+    for value in found:
+        if value in seen:
             raise ParameterError(
                 f"{label}: got {number} values of which two are {entry.show(value)}; expected "
                 "fewer values or ends further apart"
             )
+        seen.add(value)
         entry.parse(to_quantity(value, entry.unit), label)
     return tuple(found)
+
+
+def few_enough(number, label):
+    """Refuse more points than a sweep can have."""
+    if number > _MOST:
+        raise ParameterError(f"{label}: got {number:,}; expected at most {_MOST:,}")
 
 
 def _rounded(x):
@@ -239,4 +249,5 @@ def make_axes(given, zipped, models, where):
         )
     if {"N", "N_E"} <= set(columns):
         raise ParameterError(f"{where}axes.N_E: got N and N_E; they fix each other: give one")
+    few_enough(math.prod(len(axis) for axis in found), f"{where}axes: points of the grid")
     return tuple(found)

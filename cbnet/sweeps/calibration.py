@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from ..errors import CbnetError
 from . import plan, tasks
 from .local import cores
 from .worker import Worker
@@ -13,6 +14,9 @@ _NETWORKS = 32  # of white-noise theory, which are solved together
 _LONGEST_S = 10.0  # in which a theory is tried
 _FEW = 8  # values of an axis that are told one by one
 _COMPILE_S = 30.0  # where no compilation was seen
+_WIRED_S = 1.0  # in which the network is wired that is tried
+_SOLVED, _ROUGH = 256, 1e-3  # networks whose rates are computed before, and how accurately
+_CHOSEN, _STEP_S = 16, 0.12  # networks whose time step is chosen before; what each choice takes
 
 
 def estimate(planned, processes=None):
@@ -158,48 +162,107 @@ def _simulations(units, trial):
     from .. import cache
     from ..simulation import building, structure
 
-    small = min(units, key=lambda unit: unit.cost)
-    options = {**small.options, "record": 0}
-    shorter = min(1.0, max(_SHORT_S / small.cost, 0.02 / options["duration"]))
+    points = {unit.point.index: unit for unit in units}
+    rates, steps = _rates(points), _steps(points)
+    jobs = {index: _job(unit, steps[index]) for index, unit in points.items()}
+    programs = {structure.of_job(job).key for job in jobs.values()}
+    if building.compiler_missing() == "":
+        programs = {key for key in programs if not _is_cached(cache, key)}
+    else:
+        programs = set()
+
+    def work(index, rate):
+        return plan.cost_of(jobs[index], rate) - plan.wiring_of(jobs[index])
+
+    # the most work that is wired soon: a network that fires tells more than a silent one
+    soon = [i for i, job in jobs.items() if plan.wiring_of(job) < _WIRED_S]
+    soon = soon or [min(jobs, key=lambda i: plan.wiring_of(jobs[i]))]
+    index = max(soon, key=lambda i: work(i, rates.get(i, 0.0)))
+    tried = points[index]
+    options = {**tried.options, "record": 0, "dt": steps[index]}
+    shorter = min(1.0, max(_SHORT_S / work(index, rates.get(index, 0.0)), 0.02 / _span(options)))
     options["duration"] *= shorter
     options["transient"] *= shorter
-    jobs = {}
-    for unit in units:
-        jobs.setdefault(unit.point.index, unit)
-    keys = {}
-    for unit in jobs.values():
-        step = unit.options["dt"] or min(1e-4, _shortest(unit))
-        job = tasks.prepared(unit.point.params, unit.point.N, 0, {**unit.options, "dt": step})
-        keys.setdefault(structure.of_job(job).key, job)
-    compiled = building.compiler_missing() == ""
-    missing = [key for key in keys if compiled and not _is_cached(cache, key)]
-    task = tasks.simulation(small.point.params, small.point.N, small.seed, options, ())
+    task = tasks.simulation(tried.point.params, tried.point.N, tried.seed, options, ())
     build_s = trial.warm(task)
     wall, outcome, content = trial.run(task)
-    costs, programs = np.array([unit.cost for unit in units]), len(missing)
+    costs, missing = np.array([unit.cost for unit in units]), len(programs)
     if outcome != "done":
-        return costs, _COMPILE_S * programs, programs, f"a short simulation failed: {content}"
+        return costs, _COMPILE_S * missing, missing, f"a short simulation failed: {content}"
     about = content["about"][0]
-    rates = (float(content["arrays"][f"rate_{p}"][0]) for p in "EI")
-    # rates are those of the smallest network everywhere: nothing better is known before
-    rate = sum(share * r for share, r in zip((0.8, 0.2), rates, strict=True))
+    found = [float(content["arrays"][f"rate_{p}"][0]) for p in "EI"]
+    shares = jobs[index].layout.N_E / jobs[index].layout.N
+    rate = shares * found[0] + (1 - shares) * found[1]
     overhead = max(0.01, wall - about["simulate_s"] - about["wire_s"])
-    dt = float(content["arrays"]["dt"][0])
-    job = tasks.prepared(small.point.params, small.point.N, small.seed, {**options, "dt": dt})
-    work = plan.cost_of(job, rate) - plan.wiring_of(job)
-    factor = max(about["simulate_s"], 1e-3) / work
+    overhead += _STEP_S * any(unit.options["dt"] is None for unit in units)
+    factor = max(about["simulate_s"], 1e-3) / (shorter * work(index, rate))
+    wiring = about["wire_s"] / (plan.wiring_of(jobs[index]) - plan._POINT_S)
     for k, unit in enumerate(units):
-        step = min(unit.options["dt"] or dt, _shortest(unit))
-        one = tasks.prepared(unit.point.params, unit.point.N, 0, {**unit.options, "dt": step})
-        costs[k] = overhead + factor * (plan.cost_of(one, rate) - plan._POINT_S)
+        at = unit.point.index
+        wired = wiring * (plan.wiring_of(jobs[at]) - plan._POINT_S)
+        costs[k] = overhead + wired + factor * work(at, rates.get(at, rate))
     each = build_s if build_s > 1 else _COMPILE_S
     words = (
-        f"{job.layout.N} neurons for {job.duration + job.transient:.3g} s: "
-        f"{about['simulate_s']:.2g} s, {overhead:.2g} s around it, at {rate:.3g} Hz (taken for all)"
+        f"{jobs[index].layout.N} neurons for {_span(options):.3g} s: "
+        f"{about['simulate_s']:.2g} s, {overhead:.2g} s around it, at {rate:.3g} Hz "
+        f"({'others at rates of white-noise theory' if rates else 'taken for all'})"
     )
     if missing:
-        words += f"; {programs} program{'s' * (programs > 1)} to compile"
-    return costs, each * (programs - (build_s > 1)), programs, words
+        words += f"; {missing} program{'s' * (missing > 1)} to compile"
+    return costs, each * (missing - (build_s > 1)), missing, words
+
+
+def _span(options):
+    return options["duration"] + options["transient"]
+
+
+def _job(unit, step):
+    options = {**unit.options, "dt": step}
+    return tasks.prepared(unit.point.params, unit.point.N, 0, options)
+
+
+def _rates(points):
+    """Mean rates (Hz) by place in the grid, those of white-noise theory where that is quick."""
+    from ..theory.batch import batched, solve_many
+
+    quick = {i: u.point.params for i, u in points.items() if batched(u.point.params, "diffusion")}
+    some = _some(quick, _SOLVED)
+    if not some:
+        return {}
+    try:
+        states = solve_many([quick[index] for index in some], "diffusion", _ROUGH)
+    except CbnetError:
+        return {}
+    highest = np.nan_to_num(states.rate_E).max(axis=1, initial=0.0)  # the most work of its states
+    return _spread(dict(zip(some, highest, strict=True)), quick)
+
+
+def _steps(points):
+    """Time steps (s) by place in the grid: chosen for a few networks, taken for those near them."""
+    from ..simulation import building, timestep
+
+    found = {i: unit.options["dt"] for i, unit in points.items() if unit.options["dt"]}
+    free = [index for index in points if index not in found]
+    compiled = building.compiler_missing() == ""
+    chosen = {}
+    for index in _some(free, _CHOSEN):
+        chosen[index], _ = timestep.choose(points[index].point.params, compiled=compiled)
+    found |= _spread(chosen, free)
+    return {index: min(step, _shortest(points[index])) for index, step in found.items()}
+
+
+def _some(places, most):
+    """At most so many of some places, evenly apart."""
+    places = list(places)
+    return places[:: -(-len(places) // most)] if places else []
+
+
+def _spread(known, places):
+    """For every place the value at the nearest one where it is known."""
+    if not known:
+        return {}
+    at, values = np.array(list(known)), list(known.values())
+    return {i: values[int(np.abs(at - np.array(i)).sum(axis=1).argmin())] for i in places}
 
 
 def _shortest(unit):

@@ -136,6 +136,10 @@ class Cluster:
             "and run the same command"
         )
 
+    def remark(self):
+        """What should be known while nothing happens."""
+        return "" if self._client.status != "running" or self._threads() else "no workers yet"
+
     def memory(self):
         """Bytes that the workers of the cluster hold now."""
         if self._client.status != "running":

@@ -46,6 +46,8 @@ def scalars(kind):
 def chosen(names, grid, label):
     """The names asked for, checked; all plain numbers if nothing is asked for.
 
+    Spikes of recorded neurons are kept in any case: it is what they are recorded for.
+
     Raises
     ------
     ParameterError
@@ -54,10 +56,10 @@ def chosen(names, grid, label):
     kinds = [grid.subject] * grid.theory + ["simulation"] * grid.simulation
     known = dict.fromkeys(n for kind in kinds for n in variables(kind))
     recording = grid.simulation and grid.options["record"]
+    spikes = _SPIKES if recording else ()
     if names is None:
         found = [n for kind in kinds for n in scalars(kind) if n not in _NOT_KEPT]
-        found += _SPIKES if recording else ()
-        return tuple(dict.fromkeys(found))
+        return tuple(dict.fromkeys([*found, *spikes]))
     if not isinstance(names, list | tuple) or not names:
         raise ParameterError(f"{label}: got {names!r}; expected a list of names, as in ['rate_E']")
     for name in names:
@@ -71,10 +73,8 @@ def chosen(names, grid, label):
             f"{label}: got {sorted(set(names) & {*_SPIKES, 'V_traces', 'trace_times'})[0]!r} with "
             "record = 0; expected record = a number of neurons"
         )
-    found = list(dict.fromkeys(names))
+    found = list(dict.fromkeys([*names, *spikes]))
     for name, needs in (
-        ("spike_times", _SPIKES),
-        ("spike_neurons", _SPIKES),
         ("V_traces", ("recorded", "trace_times")),
         ("V_density", ("V_grid",)),
     ):

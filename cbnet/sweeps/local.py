@@ -100,6 +100,10 @@ class Local:
             events.append((key, kind, content))
         return events
 
+    def remark(self):
+        """What should be known while nothing happens."""
+        return ""
+
     def memory(self):
         """Bytes that the workers and what they started hold now."""
         return _resident([w.pid for w in [*self._idle, *self._busy]])

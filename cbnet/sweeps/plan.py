@@ -107,6 +107,11 @@ def make(grid, memory=None):
     -------
     Plan
     """
+    if memory is not None and memory < _PROCESS_BYTES:
+        raise ParameterError(
+            f"memory: got {memory / 1e6:g} MB; expected at least {_PROCESS_BYTES / 1e6:g} MB, which"
+            " one process takes"
+        )
     memory = total_memory() if memory is None else memory
     units, refused = {}, []
     for point in grid.points():

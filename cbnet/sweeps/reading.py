@@ -11,7 +11,7 @@ from ..library import find_model, load
 from ..model import Model
 from ..parameters import Entry, nearest
 from . import keep, rules
-from .axes import LAWS, SETTINGS, initial, make_axes
+from .axes import LAWS, SETTINGS, few_enough, initial, make_axes
 from .grid import Grid
 
 RUNS = ("theory", "simulation", "both")
@@ -174,6 +174,7 @@ def _choice(given, key, choices, default, where):
 
 def _seeds(seeds, where):
     if isinstance(seeds, int) and not isinstance(seeds, bool) and seeds > 0:
+        few_enough(seeds, f"{where}seeds")
         return tuple(range(1, seeds + 1))
     if isinstance(seeds, list | tuple | range | np.ndarray) and len(seeds):
         row = Entry("seeds", None, integer=True, at_least=0)

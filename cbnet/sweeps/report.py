@@ -20,7 +20,7 @@ def describe(store, planned, contents=None):
     Returns
     -------
     dict
-        ``folder, running, points, finished, failed, refused, missing, other_versions,
+        ``folder, running, computations, finished, failed, refused, missing, other_versions,
         changed_since, damaged, core_s, mean_s, left_s, memory_MB, failures, refusals, warnings``.
     """
     last = store.last_made()
@@ -52,7 +52,7 @@ def describe(store, planned, contents=None):
     return {
         "folder": str(store.folder),
         "running": store.busy(),
-        "points": len(units) + len(refused),
+        "computations": len(units) + len(refused),
         "finished": finished,
         "failed": len(failed),
         "refused": len(refused),

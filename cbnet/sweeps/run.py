@@ -61,9 +61,10 @@ class _Run:
     def __init__(self, planned, store, progress, warn):
         self.plan, self.store, self.progress, self.warn = planned, store, progress, warn
         self.failed, self.finished = {}, set()
-        self.cost_done = self.cost_all = 0.0
+        self.left = {"theory": 0.0, "simulation": 0.0}  # s of one core, as planned
+        self.spent = {"theory": [0.0, 0.0], "simulation": [0.0, 0.0]}  # as planned; measured
         self.started = self.noted = time.monotonic()
-        self.resident = 0
+        self.resident, self.remark = 0, ""
 
     def run(self, executor, retry_failed, keep_old):
         units = {unit.identity: unit for unit in self.plan.units}
@@ -98,8 +99,13 @@ class _Run:
         ]
         self.attempts = {one: about["attempts"] for one, about in known.items()}
         if todo:
-            self.progress.stage(f"{len(todo)} of {len(units)} computations to do")
-            self.cost_all = sum(unit.cost for unit in todo)
+            text = f"{len(todo)} of {len(units)} computations to do"
+            unused = len(before.finished.keys() - units.keys())
+            if unused:  # the grid, or a model's file, was changed
+                text += f"; {unused} finished ones in the folder are of other values"
+            self.progress.stage(text)
+            for unit in todo:
+                self.left[unit.kind] += unit.cost
             self._work(executor, todo)
         self._note(None)
         return [(units[one], message) for one, message in self.failed.items()]
@@ -125,9 +131,9 @@ class _Run:
         importlib.import_module("xarray")  # for the dataset, while the processes begin
         while waiting or running:
             self._start(crew, waiting, running)
-            for key, kind, content in crew.wait(0.5):
-                bundle = running.pop(key)
-                self.cost_done += sum(unit.cost for unit in bundle[1])
+            came = [(running.pop(key), kind, it) for key, kind, it in crew.wait(0.5)]
+            self._start(crew, waiting, running)  # workers do not wait for the disk
+            for bundle, kind, content in came:
                 if kind == "done":
                     self._keep(bundle, content)
                 else:
@@ -145,10 +151,11 @@ class _Run:
             if fits is None:
                 del waiting[key]
                 message = (
-                    f"memory: got a simulation of about {memory / 1e9:.3g} GB, which this machine "
-                    "does not have left; close programs, or take a smaller N or K"
+                    f"memory: got a {units[0].kind} of about {memory / 1e9:.3g} GB, which this "
+                    "machine does not have left; close programs, or take a smaller N or K"
                 )
                 for unit in units:
+                    self.left[unit.kind] -= unit.cost
                     self._record_failure(unit, message)
             elif fits:
                 running[key] = waiting.pop(key)
@@ -169,6 +176,10 @@ class _Run:
                 f"a worker has {', '.join(differ)}; install the same everywhere: what other "
                 "versions compute is never mixed in"
             )
+        cost = sum(unit.cost for unit in units)
+        self.left[kind] -= cost
+        self.spent[kind][0] += cost
+        self.spent[kind][1] += content["seconds"]
         if content["rows"]:
             mine = [units[k] for k in content["rows"]]
             self.store.add(
@@ -187,6 +198,7 @@ class _Run:
     def _fail(self, bundle, message, waiting):
         task, units = bundle
         if len(units) == 1:
+            self.left[units[0].kind] -= units[0].cost
             self._record_failure(units[0], message)
             return
         half = len(units) // 2  # whose fault it was is found by halving
@@ -201,15 +213,23 @@ class _Run:
         self.failed[unit.identity] = message
 
     def _tell(self, crew):
-        done = self.cost_done / self.cost_all if self.cost_all else 1.0
+        done = self._done()
         if time.monotonic() - self.noted >= _PERIOD:
             self.noted = time.monotonic()
-            self.resident = crew.memory()
+            self.resident, self.remark = crew.memory(), crew.remark()
             self._note(done)
         tell = getattr(self.progress, "tell", None)
         if tell is not None:
             tell(self._text(done))
         self.progress.update(done)
+
+    def _done(self):
+        """Share of the work that is done, judged by how long that of each kind has taken."""
+        done = left = 0.0
+        for kind, (planned, measured) in self.spent.items():
+            done += measured
+            left += self.left[kind] * (measured / planned if planned else 1.0)
+        return done / (done + left) if done + left > 0 else 1.0
 
     def _left(self, done):
         if not done:
@@ -225,6 +245,8 @@ class _Run:
             text += f", {duration(left)} left"
         if self.resident:
             text += f", {self.resident / 1e9:.2g} GB"
+        if self.remark:
+            text += f", {self.remark}"
         return text
 
     def _note(self, done):

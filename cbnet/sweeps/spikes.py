@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ParameterError
+from . import plan
 
 _INSTALL = "python -m pip install 'cbnet[neo]'"
 
@@ -42,7 +43,7 @@ def to_neo(found):
             for name, coordinate in one.coords.items()
             if coordinate.ndim == 0
         }
-        label = ", ".join(f"{k}={v}" for k, v in about.items())
+        label = ", ".join(_told(grid, name, value) for name, value in about.items())
         segment = neo.Segment(name=label, **about)
         recorded = one["simulation_recorded"].values
         times, neurons = (
@@ -62,6 +63,10 @@ def to_neo(found):
             )
         block.segments.append(segment)
     return block
+
+
+def _told(grid, name, value):
+    return f"{name} = {value if name == 'seed' else plan.shown(grid, name, value)}"
 
 
 def _plain(value):

@@ -36,7 +36,7 @@ class Sweep:
     scaling : str, optional
         How the efficacy follows K along its axis: see :meth:`Parameters.scaled`.
     keep : sequence of str, optional
-        Which results; all plain numbers if not given, and spikes if neurons are recorded.
+        Which results, beside the spikes of recorded neurons; all plain numbers if not given.
     **options
         ``fraction_excitatory``, ``duration``, ``transient``, ``dt``, ``record``, ``initial``,
         ``storage``, ``arrivals``: as for :func:`cbnet.simulate`.
@@ -68,6 +68,10 @@ class Sweep:
         found = cls.__new__(cls)
         found.grid = made
         return found
+
+    def __repr__(self):
+        axes = ", ".join(f"{axis.dimension} {len(axis)}" for axis in self.grid.axes)
+        return f"<Sweep of {self.grid.run}: {axes}>"
 
     def plan(self, memory=None):
         """Every computation, and what is refused.

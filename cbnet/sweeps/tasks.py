@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import CbnetError, CbnetWarning
 from ..parameters import Parameters, to_quantity
-from . import keep
+from . import identity, keep
 
 
 class TaskError(CbnetError, RuntimeError):
@@ -26,7 +26,8 @@ def run(task):
     -------
     dict
         ``rows``: which points of the task; ``arrays`` with a first dimension of that length;
-        ``about``: for each of them seconds and warnings; ``failed``: messages of the others.
+        ``about``: for each of them seconds and warnings; ``failed``: messages of the others;
+        ``seconds`` of all.
     """
     if task["what"] == "simulation":
         import brian2  # noqa: F401  which redirects warnings when it is first imported
@@ -36,6 +37,7 @@ def run(task):
         warnings.simplefilter("always", CbnetWarning)
         found = {"simulation": _simulate, "network": _solve, "neuron": _respond}[task["what"]](task)
     seconds = time.perf_counter() - started
+    found["seconds"] = seconds
     said = sorted({" ".join(str(w.message).split()) for w in caught})
     each = {"seconds": seconds / max(1, task["points"]), "warnings": said}
     found["about"] = [{**each, **more} for more in found["about"]]
@@ -98,11 +100,20 @@ def prepared(params, N, seed, options):
     return prepare(params, N, seed=seed, **given)
 
 
+_steps = {}  # chosen by this process, by network; a choice takes a tenth of a second
+
+
 def _simulate(task):
     from ..simulation.workshop import run_jobs
 
-    params = Parameters.from_dict(task["params"])
-    (result,) = run_jobs([prepared(params, task["N"], task["seed"], task["options"])])
+    params, options = Parameters.from_dict(task["params"]), dict(task["options"])
+    who = identity.digest(task["params"])
+    if options["dt"] is None:  # another seed of a network has the same
+        options["dt"] = _steps.get(who)
+    job = prepared(params, task["N"], task["seed"], options)
+    if task["options"]["dt"] is None:
+        _steps[who] = job.dt
+    (result,) = run_jobs([job])
     names = (*keep.scalars("simulation"), *task["arrays"])
     arrays = {name: np.asarray(result.in_si(name))[None] for name in dict.fromkeys(names)}
     timings = {name: float(getattr(result, name)) for name in keep.TIMINGS}

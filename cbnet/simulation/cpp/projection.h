@@ -2,8 +2,8 @@
 #ifndef CBNET_PROJECTION_H
 #define CBNET_PROJECTION_H
 
-#include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -32,7 +32,7 @@ public:
     bool is_built() const { return built; }
 
     void build(const Plan &plan) {
-        const auto started = std::chrono::steady_clock::now();
+        const auto started = std::clock();
         const Delays delays(plan.shortest, plan.longest);
         const uint64_t graph_seed = subseed(plan.seed, 0), delay_seed = subseed(plan.seed, 1);
         begin(plan.sizes, delays);
@@ -67,7 +67,7 @@ public:
     // Synapses given one by one; `delay` in time steps.
     void build(Sizes sizes, const int32_t *source, const int32_t *target, const int32_t *delay,
                uint64_t count) {
-        const auto started = std::chrono::steady_clock::now();
+        const auto started = std::clock();
         const auto [least, most] = std::minmax_element(delay, delay + count);
         const Delays delays(count ? *least : 1, count ? *most : 1);
         begin(sizes, delays);
@@ -105,7 +105,7 @@ public:
 
     uint64_t synapses = 0;
     uint64_t events = 0;   // spikes times their synapses
-    double seconds = 0;    // that building took
+    double seconds = 0;    // of the processor, that building took
     size_t bytes = 0;      // that the graph takes
 
 private:
@@ -122,7 +122,7 @@ private:
         degree.resize(sizes.sources);
     }
 
-    void finish(std::chrono::steady_clock::time_point started) {
+    void finish(std::clock_t started) {
         std::visit(
             [&](const auto &storage) {
                 if constexpr (!std::is_same_v<decltype(storage), const std::monostate &>) {
@@ -133,7 +133,7 @@ private:
             },
             kept);
         built = true;
-        seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
+        seconds = double(std::clock() - started) / CLOCKS_PER_SEC;  // as Brian2 times its loop
     }
 
     // How many places of each source's row have a delay or a shorter one.
