@@ -204,3 +204,17 @@ def test_an_answer_near_its_accuracy_is_given_unless_it_was_asked_for(conductanc
 def test_a_name_is_no_set_of_parameters(function):
     with pytest.raises(ParameterError, match="params: got 'conductance'; expected cbnet.Param"):
         function("conductance")
+
+
+@pytest.mark.parametrize("noise", ["shot", "diffusion"])
+def test_a_drift_that_floats_cannot_hold_is_refused(noise):
+    model = cbnet.Model(
+        name="eif",
+        equations="dv/dt = (E_L - v + D_T*exp((v - V_T)/D_T))/tau_L : volt (unless refractory)",
+        excitatory="v_post += a*(E_E - v_post)",
+        inhibitory="v_post += g*a*(E_I - v_post)",
+        parameters={"D_T": 2 * mV, "V_T": -55 * mV, "theta": -45 * mV},
+    )
+    params = cbnet.Parameters(model).replace(D_T=0.01 * mV)
+    with pytest.raises(ParameterError, match="theta: got -45 mV, where the drift is larger"):
+        cbnet.respond(params, 30 * Hz, 12 * Hz, noise=noise)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import reduced
+from ..errors import ParameterError
 from . import _methods
 
 
@@ -96,10 +97,25 @@ class Neuron:
         ------
         ConvergenceError
             With the best Passage.
+        ParameterError
+            If the drift at the threshold is no finite number.
         """
         r_E, r_I = (np.ravel(x) for x in np.broadcast_arrays(r_E, r_I))
         rtol = self.method.rtol if rtol is None else rtol
+        if not self.reduced.affine:
+            self._check_drift(r_E, r_I)
         return self.method.passage(self, r_E, r_I, rtol, cv, moments)
+
+    def _check_drift(self, r_E, r_I):
+        """Refuse exponentials that overflow below the threshold."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            at = np.full((len(r_E), 1), self.threshold)
+            drift = self.reduced.function("A", self.bound(r_E, r_I))(at)
+        if not np.isfinite(drift).all():
+            raise ParameterError(
+                f"theta: got {self.threshold * 1e3:.5g} mV, where the drift is larger than floats "
+                "hold; take a lower threshold"
+            )
 
 
 def _numbers(values):
