@@ -15,7 +15,7 @@ from .colored_noise import of_neuron
 
 ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
 # Largest relative error of the rate within the range.
-WITHIN = {"fast": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.15}
+WITHIN = {"fast": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.5}
 
 
 def _warn(name, range_):
@@ -122,8 +122,9 @@ def rice(membrane, outside=_warn):
     Around μ with the fluctuations halfway to θ, sd² = Σ n_i² τ² τ_i/(τ + τ_i):
     ν = √(Var V'/Var V)/2π · exp(−(θ − μ)²/2 sd²), less the refractory time. No reset.
 
-    Range: τ_i ≥ τ and θ − μ from two to three sd; within it at most 15 % of the rate off. Further
-    away the tails of v are not Gaussian.
+    Range: τ_i from τ to 10 τ with ten arrivals or more in each, θ − μ from two to three sd, and
+    θ − V_r at least one; within it at most 50 % of the rate off. Further away the tails of v are
+    not Gaussian; slower synapses make bursts, of which only the first spike is an upcrossing.
 
     References
     ----------
@@ -133,8 +134,15 @@ def rice(membrane, outside=_warn):
     mu, tau = membrane.rest()
     gap = membrane.threshold - mu
     sd = _free_sd(membrane, mu)
-    if min(membrane.taus) < tau or not 2 * sd <= gap <= 3 * sd:
-        outside("rice", "tau_S at least the membrane's, and mu two to three sd below the threshold")
+    few = any(0 < R * t < 10 for R, t in zip(membrane.rates, membrane.taus, strict=True))
+    other = min(membrane.taus) < tau or max(membrane.taus) > 10 * tau
+    near = membrane.threshold - membrane.reset < sd
+    if other or few or near or not 2 * sd <= gap <= 3 * sd:
+        outside(
+            "rice",
+            "tau_S from the membrane's to ten times that, with ten arrivals or more in it, mu two "
+            "to three sd below the threshold and V_r at least one",
+        )
     if not (np.isfinite(tau) and sd > 0):
         return 0.0  # no crossings from below: at rest, or carried through
     n = membrane.amplitudes(np.array((min(mu, membrane.threshold) + membrane.threshold) / 2))
