@@ -125,6 +125,11 @@ def test_what_cannot_be_used_is_refused(command, given, expected):
     assert refused(f"{command} conductance {given}").startswith(expected)
 
 
+@pytest.mark.parametrize("noise", WITHIN)
+def test_help_states_the_errors_of_formulas(noise):
+    assert options.NOISES[noise].endswith(f"; {WITHIN[noise]:.0%}".replace("%", " %"))
+
+
 @pytest.mark.parametrize("noise", ["rice", "kramers"])
 def test_a_network_needs_rates_above_threshold(noise):
     message = refused(f"network conductance --set tau_S=20ms --noise {noise}")

@@ -86,10 +86,10 @@ NOISES = {
     "diffusion": "white noise that depends on v; jumps small, tau_S far below tau",
     "effective": "white noise frozen at one potential; rough below threshold",
     "kramers": "rare escapes, one neuron; 5 % of white noise below 0.1 Hz",
-    "fast": "tau_S at most 0.2 tau, mu at most 1.75 sd below theta; 8 %",
-    "rescaled": "tau_S > 0, mu at least 3 sd above theta; 5 %",
-    "adiabatic": "tau_S at least 10 tau, mu above theta; 5 %",
-    "rice": "one neuron, tau_S at least tau, mu 2 to 3 sd below theta; 15 %",
+    "fast": "tau_S at most 0.2 tau, mu at most 1.75 sd below theta; 20 %",
+    "rescaled": "tau_S > 0, mu at least 3 sd above theta; 15 %",
+    "adiabatic": "tau_S at least 10 tau, mu above theta; 12 %",
+    "rice": "one neuron, tau_S 1 to 10 tau, mu 2 to 3 sd below theta; 50 %",
 }
 NOISE_NOTES = (
     "--noise NAME, and where it is right (tau: of the membrane under input):",
