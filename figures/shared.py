@@ -1,5 +1,6 @@
 """What the figures compute with: simulations, theory, labelled data."""
 
+import contextlib
 import json
 import os
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,8 @@ from cbnet.parameters import to_quantity
 from cbnet.results import versions
 from cbnet.simulation import workshop
 from cbnet.simulation.job import prepare
+
+from . import keeping
 
 _FEWEST_FOR_A_POOL = 8
 
@@ -87,8 +90,18 @@ def simulate_all(points, progress, **common):
     -------
     list of Simulation
     """
-    jobs = [prepare(params, **{**common, **options}) for params, options in points]
-    return workshop.run_jobs(jobs, os.cpu_count() or 1, progress) if jobs else []
+    points = [(params, {**common, **options}) for params, options in points]
+    found = [keeping.simulation(point) for point in points]
+    missing = [place for place, one in enumerate(found) if one is None]
+    jobs = [prepare(points[place][0], **points[place][1]) for place in missing]
+
+    def keep(number, result):
+        found[missing[number]] = result
+        keeping.keep_simulation(points[missing[number]], result)
+
+    if jobs:
+        workshop.run_jobs(jobs, os.cpu_count() or 1, progress, finished=keep)
+    return found
 
 
 def network_size(K, least=4000):
@@ -103,20 +116,22 @@ def each(function, items, progress, name):
     `function` must be importable by its name, and so must what the items hold.
     """
     progress.stage(name)
-    found = []
-    if len(items) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2:
-        for done, item in enumerate(items):
-            found.append(function(item))
-            progress.update((done + 1) / len(items))
-        return found
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        try:
-            for done, answer in enumerate(pool.map(function, items)):
-                found.append(answer)
-                progress.update((done + 1) / len(items))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    answers = keeping.Answers(function)
+    found = [answers.get(item) for item in items]
+    missing = [place for place, one in enumerate(found) if one is None]
+    alone = len(missing) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2
+    with contextlib.ExitStack() as stack:
+        if alone:
+            work = map(function, [items[place] for place in missing])
+        else:
+            pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
+            stack.enter_context(pool)
+            stack.callback(pool.shutdown, cancel_futures=True)
+            work = pool.map(function, [items[place] for place in missing])
+        for done, (place, answer) in enumerate(zip(missing, work, strict=True), 1):
+            found[place] = answer
+            answers.put(items[place], answer)
+            progress.update(done / len(missing))
     return found
 
 

@@ -72,13 +72,22 @@ def made(names, mode, where, fresh, quiet):
     """Names, data and files of figures, one after the other, with progress."""
     making = importlib.import_module("cbnet.figures.making")
     with progress.reporter(quiet) as reporter:
-        minutes = making.minutes(names, mode)
-        length = f"{minutes / 60:.0f} hours" if minutes > 120 else f"{minutes:.0f} minutes"
-        reporter.stage(f"{mode}: about {length} on two cores")
+        reporter.stage(_expected(making, names, mode, where, fresh))
         for number, name in enumerate(names, 1):
             prefix = f"{name} ({number}/{len(names)})" if len(names) > 1 else name
             named = _Named(reporter, prefix)
             yield name, *making.make(name, mode, where, named, fresh)
+
+
+def _expected(making, names, mode, where, fresh):
+    """How long the figures will take, those left out that are there already."""
+    missing = names if fresh else making.unfinished(names, mode, where)
+    minutes = making.minutes(missing, mode)
+    length = f"{minutes / 60:.0f} hours" if minutes > 120 else f"{minutes:.2g} minutes"
+    there = len(names) - len(missing)
+    return f"{mode}: about {length} on two cores" + (
+        f" ({there} of {len(names)} figures are there already)" if there else ""
+    )
 
 
 class _Named:
