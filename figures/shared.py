@@ -1,10 +1,11 @@
 """What the figures compute with: simulations, theory, labelled data."""
 
-import contextlib
+import functools
 import json
 import os
+import threading
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 import numpy as np
 import xarray as xr
@@ -119,20 +120,36 @@ def each(function, items, progress, name):
     answers = keeping.Answers(function)
     found = [answers.get(item) for item in items]
     missing = [place for place, one in enumerate(found) if one is None]
+    asked = [items[place] for place in missing]
     alone = len(missing) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2
-    with contextlib.ExitStack() as stack:
-        if alone:
-            work = map(function, [items[place] for place in missing])
-        else:
-            pool = ProcessPoolExecutor(os.cpu_count(), get_context("spawn"))
-            stack.enter_context(pool)
-            stack.callback(pool.shutdown, cancel_futures=True)
-            work = pool.map(function, [items[place] for place in missing])
+    try:
+        work = map(function, asked) if alone else _pool().map(function, asked)
         for done, (place, answer) in enumerate(zip(missing, work, strict=True), 1):
             found[place] = answer
             answers.put(items[place], answer)
             progress.update(done / len(missing))
+    except BaseException:
+        if not alone:
+            _pool().shutdown(cancel_futures=True)
+            _pool.cache_clear()
+        raise
     return found
+
+
+@functools.cache
+def _pool():
+    """Processes that all figures share: each takes seconds to import what it needs."""
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_parent)
+
+
+def _end_with_parent():
+    """Have this process end when the one that started it does, be it killed."""
+
+    def wait():
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def respond(item):

@@ -18,7 +18,7 @@ SETTINGS = {
         "potentials": 9,
         "arrivals": 5e6,
         "arrivals_silent": 1.6e8,
-        "seconds": 8.0,
+        "seconds": 4.0,
         "stepped": "4s",
         "seed": 1,
     },
