@@ -3,9 +3,10 @@
 import functools
 import json
 import os
+import signal
 import threading
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
+from multiprocessing import active_children, get_context, parent_process
 
 import numpy as np
 import xarray as xr
@@ -130,8 +131,7 @@ def each(function, items, progress, name):
             progress.update(done / len(missing))
     except BaseException:
         if not alone:
-            _pool().shutdown(cancel_futures=True)
-            _pool.cache_clear()
+            _end_pool()
         raise
     return found
 
@@ -142,8 +142,17 @@ def _pool():
     return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_parent)
 
 
+def _end_pool():
+    """End its processes at once: what they compute may take minutes."""
+    for child in active_children():
+        child.terminate()
+    _pool().shutdown(cancel_futures=True)
+    _pool.cache_clear()
+
+
 def _end_with_parent():
-    """Have this process end when the one that started it does, be it killed."""
+    """Leave interrupts to the process that started this one, and end when it does, be it killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def wait():
         parent_process().join()
