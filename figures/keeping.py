@@ -34,58 +34,51 @@ def until_finished(folder):
     shutil.rmtree(folder, ignore_errors=True)
 
 
-class Answers:
-    """Answers of a function by what it was asked, in a file to which lines are appended."""
-
-    def __init__(self, function):
-        self._name = f"{function.__module__}.{function.__qualname__}"
-        self._path = _folder and _folder / f"{function.__name__.strip('_')}.jsonl"
-        self._known = dict(self._read()) if self._path and self._path.is_file() else {}
-
-    def _read(self):
-        for line in self._path.read_text("utf-8").splitlines():
-            with contextlib.suppress(ValueError):  # cut where the run was interrupted
-                key, answer = json.loads(line)
-                yield key, _arrays(answer)
-
-    def get(self, item):
-        """The answer to an item if it is known, else None."""
-        return self._known.get(_key(self._name, item)) if self._known else None
-
-    def put(self, item, answer):
-        """Keep the answer to an item."""
-        if self._path:
-            self._path.parent.mkdir(exist_ok=True)
-            line = json.dumps([_key(self._name, item), answer], default=_plain)
-            with self._path.open("a", encoding="utf-8") as file:
-                file.write(f"\n{line}")
+def key(name, item):
+    """A hash of what is asked, and of the code that answers."""
+    made = [identity.made(kind) for kind in ("theory", "simulation")]
+    text = json.dumps([name, item, made], sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
-def simulation(point):
-    """The simulation of a point, (Parameters, options), if it is known, else None."""
-    path = _simulation_path(point)
+def answers(name):
+    """Known answers by their key."""
+    path, found = _path(f"{name}.jsonl"), {}
+    for line in path.read_text("utf-8").splitlines() if path and path.is_file() else ():
+        with contextlib.suppress(ValueError):  # cut where the run was interrupted
+            one, answer = json.loads(line)
+            found[one] = _arrays(answer)
+    return found
+
+
+def keep_answer(name, one, answer):
+    """Keep an answer under its key."""
+    path = _path(f"{name}.jsonl")
+    if path:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps([one, answer], default=_plain))
+
+
+def simulation(one):
+    """The simulation of a key if it is known, else None."""
+    path = _path(f"{one[:32]}.nc")
     if path and path.is_file():
         with contextlib.suppress(ParameterError):  # not a file that was finished
             return results.load(path)
     return None
 
 
-def keep_simulation(point, result):
-    """Keep the simulation of a point."""
-    path = _simulation_path(point)
+def keep_simulation(one, result):
+    """Keep a simulation under its key."""
+    path = _path(f"{one[:32]}.nc")
     if path:
         path.parent.mkdir(exist_ok=True)
         result.save(path, overwrite=True)
 
 
-def _simulation_path(point):
-    return _folder and _folder / f"{_key('simulate', point)[:32]}.nc"
-
-
-def _key(name, item):
-    made = [identity.made(kind) for kind in ("theory", "simulation")]
-    text = json.dumps([name, item, made], sort_keys=True, default=_plain)
-    return hashlib.sha256(text.encode()).hexdigest()
+def _path(name):
+    return _folder and _folder / name
 
 
 def _plain(value):

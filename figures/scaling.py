@@ -27,7 +27,7 @@ SHADES = ("0.1", "0.6", "0.35", None)  # of laws that are the same for both mode
 SETTINGS = {
     "quick": {
         "K_shot": [100, 1000, 10_000, 100_000],
-        "K_diffusion": [10.0**k for k in range(2, 13)],
+        "K_diffusion": [10.0**k for k in np.arange(2, 12.1, 0.5)],
         "inputs": [6, 10, 16, 20, 28, 45, 80],
         "inputs_exact": [10.0, 20.0, 50.0],
         "K_exact_current": [100, 1000, 10_000],
@@ -289,11 +289,12 @@ def _draw_rates(axes, data):
 
 def _draw_slope(axes, data):
     shade = colour("conductance")
-    axes.plot(data.K_diffusion, data.slope * 1e3, "o", ms=2.5, color=shade)
+    axes.plot(data.K_diffusion, data.slope * 1e3, color=shade)
     axes.plot(data.K_diffusion, data.slope_theory * 1e3, ls="--", color="0.2", lw=1)
     axes.axhline(float(data.C_diffusion) * 1e3, color="0.6", lw=0.8)
     axes.text(2e11, float(data.C_diffusion) * 1e3 - 0.15, "$C$", va="top", size=7)
-    axes.text(3e3, float(data.slope_theory[1]) * 1e3, "$C + a/2$", va="bottom", size=7)
+    above = data.slope_theory.sel(K_diffusion=1e3, method="nearest")
+    axes.text(3e3, float(above) * 1e3, "$C + a/2$", va="bottom", size=7)
     axes.set(
         xscale="log", xlabel="in-degree $K$", ylabel=r"$10^3\,\mathrm{d}\ln K/\mathrm{d}(1/a)$"
     )

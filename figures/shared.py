@@ -93,17 +93,19 @@ def simulate_all(points, progress, **common):
     list of Simulation
     """
     points = [(params, {**common, **options}) for params, options in points]
-    found = [keeping.simulation(point) for point in points]
-    missing = [place for place, one in enumerate(found) if one is None]
-    jobs = [prepare(points[place][0], **points[place][1]) for place in missing]
+    keys = [keeping.key("simulate", point) for point in points]
+    by_key = dict(zip(keys, points, strict=True))  # the same one may be asked for twice
+    found = {one: keeping.simulation(one) for one in by_key}
+    missing = [one for one in by_key if found[one] is None]
+    jobs = [prepare(params, **options) for params, options in map(by_key.get, missing)]
 
-    def keep(number, result):
-        found[missing[number]] = result
-        keeping.keep_simulation(points[missing[number]], result)
+    def keep(place, result):
+        found[missing[place]] = result
+        keeping.keep_simulation(missing[place], result)
 
     if jobs:
         workshop.run_jobs(jobs, os.cpu_count() or 1, progress, finished=keep)
-    return found
+    return [found[one] for one in keys]
 
 
 def network_size(K, least=4000):
@@ -118,22 +120,23 @@ def each(function, items, progress, name):
     `function` must be importable by its name, and so must what the items hold.
     """
     progress.stage(name)
-    answers = keeping.Answers(function)
-    found = [answers.get(item) for item in items]
-    missing = [place for place, one in enumerate(found) if one is None]
-    asked = [items[place] for place in missing]
+    keys = [keeping.key(function.__qualname__, item) for item in items]
+    by_key = dict(zip(keys, items, strict=True))  # the same one may be asked for twice
+    found = keeping.answers(name)
+    missing = [one for one in by_key if one not in found]
+    asked = [by_key[one] for one in missing]
     alone = len(missing) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2
     try:
         work = map(function, asked) if alone else _pool().map(function, asked)
-        for done, (place, answer) in enumerate(zip(missing, work, strict=True), 1):
-            found[place] = answer
-            answers.put(items[place], answer)
+        for done, (one, answer) in enumerate(zip(missing, work, strict=True), 1):
+            found[one] = answer
+            keeping.keep_answer(name, one, answer)
             progress.update(done / len(missing))
     except BaseException:
         if not alone:
             _end_pool()
         raise
-    return found
+    return [found[one] for one in keys]
 
 
 @functools.cache

@@ -203,9 +203,8 @@ def _draw_against_K(axes, data, name):
                     _draw_bounds(axes, data.K_exact.where(value == 0), error, colour(model))
                 value = value.where(value > 0)
             marker = 1 if above else 2 if "untuned" in condition else 0
-            drawing.points(
-                axes, data.K_exact, value, error, colour(model), marker, model == "conductance"
-            )
+            K = data.K_exact * (1.3 if above else 1)  # beside the arrows
+            drawing.points(axes, K, value, error, colour(model), marker, model == "conductance")
 
 
 def _draw_bounds(axes, K, bound, shade):

@@ -269,7 +269,9 @@ def test_an_interrupted_figure_goes_on_where_it_was(tmp_path, monkeypatch):
             finished(place, _one(job))
 
     def compute(progress, **settings):
-        found = shared.each(_doubled, [(x, params) for x in (1.0, 2.0, 3.0)], progress, "answers")
+        found = shared.each(
+            _doubled, [(x, params) for x in (1.0, 2.0, 3.0, 1.0)], progress, "answers"
+        )
         points = [(params.replace(nu_X=f"{nu}Hz"), {"record": 2}) for nu in (20, 30, 40)]
         runs = shared.simulate_all(points, progress, N=1500, duration="0.1s", seed=1)
         values = [float(run.parameters.nu_X) for run in runs]
@@ -282,12 +284,12 @@ def test_an_interrupted_figure_goes_on_where_it_was(tmp_path, monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             making.make(name, "full", tmp_path, Silent())
     assert ASKED == [1.0, 2.0, 2.0, 3.0] and simulated_at == [20.0, 30.0]
-    kept = tmp_path / f"{name}.unfinished" / "doubled.jsonl"
+    kept = tmp_path / f"{name}.unfinished" / "answers.jsonl"
     kept.write_text(kept.read_text()[:-3])  # killed while it was written
     INTERRUPTED[0] = None
     stored, _ = making.make(name, "full", tmp_path, Silent())
     assert ASKED[4:] == [3.0] and simulated_at[2:] == [30.0, 40.0]
-    assert stored.x.values.tolist() == [2.0, 4.0, 6.0]
+    assert stored.x.values.tolist() == [2.0, 4.0, 6.0, 2.0]
     assert stored.nu.values.tolist() == [20.0, 30.0, 40.0]
     assert not kept.parent.exists()
     assert making.unfinished([name, "scaling"], "full", tmp_path) == ("scaling",)
