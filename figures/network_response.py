@@ -6,7 +6,7 @@ from cbnet import plotting
 
 from . import drawing, shared
 from .drawing import colour, key
-from .shared import hertz, solve
+from .shared import hertz, leading_mode, solve
 
 TITLE = "Response of networks to external input"
 MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
@@ -122,12 +122,27 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed
         for (p, _), r in zip(points, runs, strict=True)
     ]
     values = np.reshape([float(m) for m, _ in mu], many)
+    variables |= _modes(progress, K[-1], inputs_simulated)
     variables["mu"] = (simulated, values, "mV", "mean potential at the simulated rates")
     for (params, _), run in zip(points, runs, strict=True):
         if len(run.recorded):
             variables |= _raster(params.model.name, run)
     parameters = {model: shared.base(model) for model in MODELS}
     return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def _modes(progress, K, inputs):
+    """Whether the asynchronous state is stable at the largest in-degree, by linear theory."""
+    items = [_point(m, s, K, rate) for m in MODELS for s in SCALINGS for rate in inputs]
+    found = shared.each(leading_mode, items, progress, "modes at the largest in-degree")
+    shape, dims = (len(MODELS), len(SCALINGS), -1), ("model", "scaling", "nu_X_simulated")
+    return {
+        f"mode_{name}": (dims, shared.gathered(found, name, shape), unit, f"{meaning}, theory")
+        for name, unit, meaning in (
+            ("growth", "1/s", "growth rate of the leading mode at the largest K"),
+            ("frequency", "Hz", "its frequency"),
+        )
+    }
 
 
 def _raster(model, run):
@@ -156,7 +171,7 @@ def draw(data):
         for column, pair in zip(grid.T, pairs, strict=True):
             _draw_pair(column, data, *pair)
         grid[0, 0].set(ylabel="excitatory rate (Hz)", ylim=(0, 260))
-        grid[1, 0].set(ylabel="CV of intervals", ylim=(0, 1.6))
+        grid[1, 0].set(ylabel="CV of intervals", ylim=(0, None))
         rasters = below.subplots(1, 2)
         for axes, model in zip(rasters, MODELS, strict=True):
             axes.plot(
@@ -173,12 +188,12 @@ def draw(data):
         drawing.letter([*grid.flat, *rasters])
         handles = [
             *drawing.model_keys(),
-            *(key(f"$K$ = {k:g}", "0.2", i, True) for i, k in enumerate(data.K.values)),
             key("balance line", "0.6", 0, lw=0.8),
+            *(key(f"$K$ = {k:g}", "0.2", i, True) for i, k in enumerate(data.K.values)),
             *drawing.theory_and_simulation("finite jumps"),
             drawing.together_key(),
         ]
-        drawing.legend(figure, handles, 4)
+        drawing.legend(figure, handles, 3)
     return figure
 
 

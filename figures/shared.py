@@ -194,6 +194,20 @@ def solve(item):
     }
 
 
+def leading_mode(params):
+    """Growth rate (1/s) and frequency (Hz) of a network's leading mode; NaN if there is none."""
+    try:
+        found = cbnet.stability(params)
+    except ConvergenceError as error:
+        best = complex(getattr(error, "best", np.nan) or np.nan)
+        return {"growth": best.real, "frequency": abs(best.imag) / 2 / np.pi, "rate": np.nan}
+    return {
+        "growth": float(found.growth_rate),
+        "frequency": float(found.frequency),
+        "rate": float(found.rate_E),
+    }
+
+
 def exact(item):
     """Numbers of one neuron simulated without a time step: params, r_E, r_I (Hz), options.
 

@@ -10,7 +10,7 @@ from cbnet.errors import ConvergenceError, ParameterError
 
 from . import drawing, shared
 from .drawing import colour, key
-from .shared import gathered, hertz, milliseconds
+from .shared import gathered, hertz, leading_mode, milliseconds
 
 TITLE = "Stability of the asynchronous state"
 MODELS = ("conductance", "current")
@@ -57,20 +57,6 @@ def _params(model, delay, g, nu_X, K):
     return shared.base(model).replace(g=g, D_max=milliseconds(delay), nu_X=hertz(nu_X), K=K)
 
 
-def _state(item):
-    """Growth rate and frequency of the leading mode; NaN if there is none."""
-    try:
-        found = cbnet.stability(item)
-    except ConvergenceError as error:
-        best = complex(getattr(error, "best", np.nan) or np.nan)
-        return {"growth": best.real, "frequency": abs(best.imag) / 2 / np.pi, "rate": np.nan}
-    return {
-        "growth": float(found.growth_rate),
-        "frequency": float(found.frequency),
-        "rate": float(found.rate_E),
-    }
-
-
 def _spectrum(item):
     params, N = item
     nothing = {"fano": np.nan, "spectrum": np.full(_FREQUENCIES.size, np.nan)}
@@ -94,14 +80,14 @@ def compute(progress, *, delays, g, nu_X, K, sizes, duration, storage, seed):
     """
     settings = {k: v for k, v in locals().items() if k != "progress"}
     items = [_params(m, d, x, nu_X, K) for m in MODELS for d in delays for x in g]
-    states = shared.each(_state, items, progress, "modes of the asynchronous state")
+    states = shared.each(leading_mode, items, progress, "modes of the asynchronous state")
     marked = [_params(m, d, x, nu_X, K) for m in MODELS for d, x in MARKED]
     N = 10_000 if 10_000 in sizes else sizes[0]
     points = [(p, {"N": N}) for p in marked]
     for model in MODELS:
         points += [(_params(model, *MARKED[0], nu_X, K), {"N": n}) for n in sizes]
     theory = [_spectrum((p, o["N"])) for p, o in points]
-    at_marks = [_state(p) for p in marked]
+    at_marks = [leading_mode(p) for p in marked]
     runs = shared.simulate_all(
         points, progress, duration=duration, transient="0.3s", seed=seed, storage=storage
     )

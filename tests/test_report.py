@@ -194,6 +194,8 @@ def network_response(cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-
             "fano_1ms": seen(fano),
             "fano_1ms_sem": seen(error * fano),
             "mu": seen(mu),
+            "mode_growth": (("model", "scaling", "nu_X_simulated"), np.full((2, 2, 3), -20.0)),
+            "mode_frequency": (("model", "scaling", "nu_X_simulated"), np.full((2, 2, 3), 80.0)),
         },
         {"model": ["conductance", "current"], "scaling": ["sqrt", "log"], "K": K}
         | {"nu_X": inputs, "nu_X_simulated": inputs},
@@ -476,6 +478,15 @@ def judged():
             Claim(f"1.{i}", "1", "x | y", "network", "n", "c", "scaling", lambda _, o=outcome: o)
         )
     return judge(made, {"scaling": None}, lambda figure: f"cbnet figure {figure} --quick")
+
+
+def test_what_is_not_supported_has_a_reason():
+    claim = CLAIMS["1.5"]
+    assert claim.because
+    for cv, given in ((0.3, True), (0.8, False)):
+        (one,) = judge([claim], {claim.figure: network_response(cv=cv)}, lambda figure: figure)
+        assert (claim.because in one.outcome.note) == given
+        assert "K = 4000" in one.outcome.note
 
 
 def test_the_page_holds_everything_itself(judged):
