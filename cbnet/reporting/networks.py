@@ -232,6 +232,8 @@ CLAIMS = (
         "at least 0.1, theory and simulation",
         "drift_diffusion",
         currents.both_carry,
+        "averaged from reset to threshold diffusion carries B²p/2 at the reset over ν (θ − V_r), "
+        "and hardly any neuron is there; what counts is the way to threshold (next row)",
     ),
     _claim(
         "4.3",
