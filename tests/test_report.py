@@ -246,9 +246,13 @@ def heterogeneity(conductance=0.3, current=0.1, error=0.01, cv=0.4, loses=2.0, s
 
 
 def synaptic_time_constants(
-    filtered=0.1, instant=10.0, current=10.0, tau=-0.5, a=-0.5, there=1.5, error=0.01
+    filtered=0.1, instant=10.0, current=10.0, tau=-0.5, a=-0.5, there=1.5, left=0.3, error=0.01
 ):
-    """Rates at the largest input over those at the smallest, and powers of the critical input."""
+    """Rates at the largest input over those at the smallest, and powers of the critical input.
+
+    `left`: of the sd of the conductance neuron's voltage; the current neuron keeps 0.9.
+    """
+    sd = np.broadcast_to(np.array([[1.0, left], [1.0, 0.9]])[..., None], (2, 2, 2))
     last = np.array([[instant, filtered], [instant, current]])
     rate = np.stack([np.ones_like(last), last], -1)
     taus, efficacies = np.array([1.0, 2.0, 4.0]), np.array([0.005, 0.01])
@@ -260,6 +264,9 @@ def synaptic_time_constants(
             "rate_theory": (lines, rate),
             "rate": ((*lines[:2], "r_E_simulated"), rate),
             "rate_sem": ((*lines[:2], "r_E_simulated"), error * rate),
+            "V_sd_theory": (lines, sd),
+            "V_sd": ((*lines[:2], "r_E_simulated"), sd),
+            "V_sd_sem": ((*lines[:2], "r_E_simulated"), error * sd),
             "r_E_critical": (grid, critical),
             "tau_eff_critical": (grid, np.broadcast_to(there * taus, critical.shape)),
         },
@@ -279,6 +286,7 @@ def network_time_constants(low=0.8, high=0.3, ratio=0.5, error=0.01):
             "cv_E_sem": (dims, np.full((2, 2, 2), error)),
             "cv_E_theory": (("model", "tau_S", "nu_X"), np.broadcast_to(cv, (2, 2, 2))),
             "V_sd": (dims, np.repeat(sd[..., None], 2, -1)),
+            "V_sd_theory": (("model", "tau_S", "nu_X"), np.repeat(sd[..., None], 2, -1)),
             "V_sd_sem": (dims, np.full((2, 2, 2), error)),
         },
         {"model": ["conductance", "current"], "tau_S": [0.0, 5.0], "nu_X": [20.0, 90.0]}
@@ -377,8 +385,9 @@ WORLDS = {
     "6.4": (synaptic_time_constants, {}, {"tau": 0.5}, None),
     "6.5": (synaptic_time_constants, {}, {"a": 0.5}, None),
     "6.6": (synaptic_time_constants, {}, {"there": 0.5}, None),
-    "6.7": (network_time_constants, {}, {"high": 0.9}, {"error": 0.2}),
-    "6.8": (network_time_constants, {}, {"ratio": 1.5}, {"error": 0.5}),
+    "6.7": (synaptic_time_constants, {}, {"left": 1.5}, {"error": 0.5}),
+    "6.8": (network_time_constants, {}, {"high": 0.9}, {"error": 0.2}),
+    "6.9": (network_time_constants, {}, {"ratio": 1.5}, {"error": 0.5}),
     "7.1": (heterogeneity, {}, {"conductance": 0.1}, {"error": 5.0}),
     "7.2": (heterogeneity, {}, {"conductance": 0.1, "current": 0.3}, {"conductance": 5.0}),
     "8.1": (predictions, {}, {"last": 2.0}, {"error": 1.0}),
