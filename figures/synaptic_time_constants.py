@@ -183,12 +183,7 @@ def _shades(model, count):
 def _draw_critical(above, below, data):
     shades = _shades("conductance", data.sizes["a"])
     for position, a in enumerate(data.a.values):
-        style = {
-            "color": shades[position],
-            "marker": drawing.MARKERS[position],
-            "ls": drawing.STROKES[position],
-            "ms": 3.4,
-        }
+        style = {"color": shades[position], "ls": drawing.STROKES[position]}
         above.plot(data.tau_critical, data.r_E_critical.sel(a=a), label=f"$a$ = {a:g}", **style)
         below.plot(data.tau_critical, data.tau_eff_critical.sel(a=a), **style)
     tau = data.tau_critical.values
