@@ -40,6 +40,7 @@ TINY = {
         "K_exact_current": [1000],
         "arrivals": 2e4,
         "seconds": 0.0,
+        "seconds_judged": 0.0,
     },
     "network_response": {"K": [400], "inputs": [50.0], "inputs_simulated": [50.0], "N": 1000},
     "drift_diffusion": {"K": [300, 400], "N": 1000},
@@ -253,7 +254,7 @@ def _doubled(item):
     return {"x": np.array([2.0 * item[0], np.nan]), "y": item[0] > 1}
 
 
-ASKED, INTERRUPTED = [], [None]
+ASKED, INTERRUPTED, SIMULATE_ALL = [], [None], shared.simulate_all
 
 
 def test_an_interrupted_figure_goes_on_where_it_was(tmp_path, monkeypatch):
@@ -277,6 +278,7 @@ def test_an_interrupted_figure_goes_on_where_it_was(tmp_path, monkeypatch):
         values = [float(run.parameters.nu_X) for run in runs]
         return xr.Dataset({"x": ("i", [f["x"][0] for f in found]), "nu": ("j", values)})
 
+    monkeypatch.setattr(shared, "simulate_all", SIMULATE_ALL)  # which other tests replace
     monkeypatch.setattr(shared.workshop, "run_jobs", run_jobs)
     monkeypatch.setattr(one, "compute", compute)
     monkeypatch.setattr(one, "draw", lambda data: _empty_figure())
