@@ -10,7 +10,7 @@ from cbnet import plotting
 from cbnet.errors import CbnetError, CbnetWarning
 from cbnet.theory import scaling as laws
 
-from . import drawing, shared
+from . import drawing, shared, time_steps
 from .drawing import key
 from .shared import exact, gathered, hertz, milliseconds, respond
 
@@ -18,7 +18,6 @@ TITLE = "Approximations of the noise beside the exact answer"
 SETS = {"strong inhibition": (12, 1.8), "reference": (20, 0.8)}  # g, r_I/r_E
 WHITE = ("diffusion", "effective")
 FILTERED = ("colored", "diffusion", "fast", "adiabatic", "rescaled", "rice")
-STEP_INPUT = (135.0, 85.0)  # Hz: the reference network at ν_X = 50 Hz
 FILTERED_SET = {"g": 20, "a": 0.005}
 SETTINGS = {
     "quick": {
@@ -139,7 +138,7 @@ def compute(
         seed=seed,
         feedforward=True,
     )
-    steps = _steps(progress, N, duration, seed)
+    steps = time_steps.compute(progress, N, duration, seed)
     many = (len(inputs_filtered), len(tau_S))
     c = [
         [laws.exponent(_params(s, 0.001), ratio, noise) for ratio in ratios]
@@ -198,41 +197,6 @@ def compute(
     parameters = {name: _params(name, 0.005) for name in SETS}
     parameters["filtered"] = cbnet.load("conductance").replace(**FILTERED_SET)
     return shared.dataset(TITLE, parameters, settings, variables)
-
-
-def _steps(progress, N, duration, seed):
-    """Rate of one neuron with a time step, by the order of arrivals, over the exact one."""
-    order, dt = ("random", "brian2"), (0.1, 0.05)
-    params = shared.base("conductance").replace(r_E=hertz(STEP_INPUT[0]), r_I=hertz(STEP_INPUT[1]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CbnetWarning)  # too long a step: that is the point
-        runs = shared.simulate_all(
-            [(params, {"arrivals": o, "dt": milliseconds(x)}) for o in order for x in dt],
-            progress,
-            N=N,
-            duration=duration,
-            transient="0.1s",
-            seed=seed,
-            feedforward=True,
-        )
-    right = float(respond((params, *STEP_INPUT, "shot"))["rate"])
-    shape, dims = (len(order), len(dt)), ("arrivals", "dt")
-    return {
-        "arrivals": ("arrivals", list(order)),
-        "dt": ("dt", dt, "ms", "time step"),
-        "step_ratio": (
-            dims,
-            np.reshape([float(r.rate_E) / right for r in runs], shape),
-            "1",
-            "rate with a time step over the exact rate",
-        ),
-        "step_ratio_sem": (
-            dims,
-            np.reshape([float(r.rate_E_sem) / right for r in runs], shape),
-            "1",
-            "its standard error",
-        ),
-    }
 
 
 def draw(data):
