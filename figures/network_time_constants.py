@@ -37,13 +37,14 @@ SETTINGS = {
 MINUTES = {"quick": 2, "full": 40}
 CAPTION = (
     "Networks of conductance and of current synapses of time constant τ_S, a = 0.0015 at K = 1000 "
-    "(other K: 1/√K). (a, e) Excitatory rate, (b, f) CV of intervals and (c, g) standard deviation "
-    "of the voltage against the rate of each external input. (d) Share of the input's fluctuations "
-    "that is left, sd with synaptic time constants over sd without. (h) Fano factor of the "
-    "population's count in 1 ms. Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) "
-    "for an asynchronous state, markers: simulation with two standard errors; (d) and (h) are "
-    "simulated. Markers with a cross: Fano factor above 100 (grey line in h), where the population "
-    "fires together and the theory does not apply. Markers are shifted sideways a little."
+    "(other K: 1/√K). Firing is irregular up to an input beyond which it turns regular. (a, e) "
+    "Excitatory rate, (b, f) CV of intervals and (c, g) standard deviation of the voltage against "
+    "the rate of each external input. (d) Share of the input's fluctuations that is left, sd with "
+    "synaptic time constants over sd without. (h) Fano factor of the population's count in 1 ms. "
+    "Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) for an asynchronous state, "
+    "markers: simulation with two standard errors; (d) and (h) are simulated. Markers with a cross: "
+    "Fano factor above 100 (grey line in h), where the population fires together and the theory "
+    "does not apply. Markers are shifted sideways a little."
 )
 
 

@@ -164,11 +164,17 @@ def scaling(kept=5.0, cv=0.9, log_cv=0.9, sqrt_rate=0.01, error=0.02, slope=1.0,
     )
 
 
-def network_response(cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-0.2, mu=-57.0):
-    """Two in-degrees, three inputs; `lost`: an input at which no CV was measured."""
+def network_response(
+    cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-0.2, mu=-57.0, away=2.0
+):
+    """Two in-degrees, three inputs; `lost`: an input at which no CV was measured.
+
+    `away`: rate at the larger in-degree over that at the smaller one.
+    """
     inputs, K = [20.0, 45.0, 80.0], np.array([400.0, 4000.0])
     shape = (2, 2, 2, 3)
     dims = ("model", "scaling", "K")
+    rate = np.broadcast_to(rate * np.array([1, away])[:, None], shape)
     sd = np.broadcast_to((2 * (K / 400) ** power)[None, None, :, None], shape)
     cvs = np.full(shape, cv)
     if lost is not None:
@@ -187,6 +193,8 @@ def network_response(cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-
             "V_sd_theory": theory(sd),
             "mu_theory": ((*dims, "nu_X"), np.full(shape, mu)),
             "rate_E": seen(rate),
+            "rate_E_sem": seen(error * rate),
+            "balance_line": ("nu_X", [15.0, 34.0, 60.0]),
             "cv_E": seen(cvs),
             "cv_E_sem": seen(np.where(np.isfinite(cvs), error, np.nan)),
             "V_sd": seen(sd),
@@ -410,6 +418,7 @@ WORLDS = {
     "b.12": (stability, {}, {"fano": 1.0}, {"error": 0.5}),
     "b.13": (approximations, {}, {"step": 1.0}, {"error": 0.2}),
     "b.14": (approximations, {}, {"ordered": 0.8}, {"error": 0.2}),
+    "b.15": (network_response, {}, {"away": 0.5}, {"error": 0.5}),
 }
 
 
