@@ -23,12 +23,13 @@ SETTINGS = {
     "quick": {
         "a": [0.0025, 0.004, 0.006, 0.01, 0.015, 0.025],
         "inputs": [5, 8, 13, 20, 32, 50, 80],
-        "a_exact": [0.005, 0.01, 0.02],
-        "inputs_exact": [10.0, 50.0],
+        "a_exact": [0.007, 0.01, 0.02],
+        "inputs_exact": [20.0, 50.0],
         "tau_S": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
         "inputs_filtered": [20.0, 100.0],
         "ratios": [0.2, 0.4, 0.6, 0.7, 0.8, 1.0, 1.3, 1.8, 2.4],
-        "arrivals": 1.2e7,
+        "spikes": 5000,
+        "arrivals": 1e8,
         "N": 400,
         "duration": "2s",
         "seed": 9,
@@ -36,12 +37,13 @@ SETTINGS = {
     "full": {
         "a": [0.002, 0.0025, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.0125, 0.015, 0.02, 0.025],
         "inputs": [4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 63, 80, 100],
-        "a_exact": [0.003, 0.005, 0.01, 0.02],
-        "inputs_exact": [5.0, 10.0, 20.0, 50.0, 100.0],
+        "a_exact": [0.007, 0.008, 0.01, 0.015, 0.02],
+        "inputs_exact": [20.0, 35.0, 50.0, 100.0],
         "tau_S": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0],
         "inputs_filtered": [20.0, 100.0],
         "ratios": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.3, 1.8, 2.4, 3.0],
-        "arrivals": 2e9,
+        "spikes": 100_000,
+        "arrivals": 1e9,
         "N": 1000,
         "duration": "60s",
         "seed": 9,
@@ -76,6 +78,13 @@ def _filtered(item):
             return {"rate": np.nan}
 
 
+def _long_enough(params, r_E, r_I, response, spikes, arrivals):
+    """How long to simulate for so many spikes, or for so many arrivals if that is less."""
+    values = params.resolve("E")
+    per_second = values["K"] * (r_E + values["gamma"] * r_I)
+    return {"arrivals": min(arrivals, per_second * spikes / float(response["rate"]))}
+
+
 def compute(
     progress,
     *,
@@ -86,6 +95,7 @@ def compute(
     tau_S,
     inputs_filtered,
     ratios,
+    spikes,
     arrivals,
     N,
     duration,
@@ -109,13 +119,14 @@ def compute(
     rates = shared.each(respond, grid, progress, "rates over efficacy and input")
     rates = gathered(rates, "rate", (len(noises), len(a), len(inputs)))
     cases = [(s, x, r) for s in SETS for x in a_exact for r in inputs_exact]
-    how = {"arrivals": arrivals, "seed": seed}
-    seen = shared.each(
-        exact, [(_params(s, x), r, SETS[s][1] * r, how) for s, x, r in cases], progress, "exact"
-    )
     items = [(_params(s, x), r, SETS[s][1] * r, noise) for noise in noises for s, x, r in cases]
     shape = (len(SETS), len(a_exact), len(inputs_exact))
-    theory = shared.each(respond, items, progress, "the same by theory")
+    theory = shared.each(respond, items, progress, "rates to simulate")
+    items = [
+        (params, r_E, r_I, {"seed": seed, **_long_enough(params, r_E, r_I, one, spikes, arrivals)})
+        for (params, r_E, r_I, _), one in zip(items[: len(cases)], theory, strict=False)
+    ]
+    seen = shared.each(exact, items, progress, "exact simulations")
     filtered = [
         shared.base("conductance").replace(
             **FILTERED_SET, tau_S=milliseconds(t), r_E=hertz(r), r_I=hertz(0.8 * r)

@@ -75,6 +75,7 @@ TINY = {
         "tau_S": [1.0],
         "inputs_filtered": [20.0, 100.0],
         "ratios": [0.4, 1.8],
+        "spikes": 500,
         "arrivals": 2e4,
         "N": 100,
     },
