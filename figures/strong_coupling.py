@@ -133,6 +133,8 @@ def draw(data):
             axes.xaxis.set_major_locator(LogLocator(numticks=8))
             axes.xaxis.set_minor_formatter(NullFormatter())
         grid[1, 0].set_ylim(-110, -45)
+        text = r"falls on as $-\sqrt{K}$"
+        grid[1, 0].text(3e3, -106, text, size=6.5, color=colour("current"))
         grid[1, 1].set(yscale="log", ylim=(0.03, 12))
         grid[1, 2].set(yscale="log")
         grid[2, 0].set(yscale="log", ylim=(1e-4, 2e3))
