@@ -155,9 +155,7 @@ def _end_pool():
 
 def _end_with_parent():
     """Leave interrupts to the process that started this one, and end when it does, be it killed."""
-    signal.signal(
-        signal.SIGINT, lambda *_: None
-    )  # SIG_IGN, which Brian2 would call, is no function
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: Brian2 calls the one before
 
     def wait():
         parent_process().join()
