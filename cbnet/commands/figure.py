@@ -83,12 +83,13 @@ def made(names, mode, where, fresh, quiet):
 def _expected(making, names, mode, where, fresh):
     """How long the figures will take, those left out that are there already."""
     missing = names if fresh else making.unfinished(names, mode, where)
+    if not missing:
+        return f"{mode}: computed already, drawing"
     minutes = making.minutes(missing, mode)
     length = f"{minutes / 60:.0f} hours" if minutes > 120 else f"{minutes:.2g} minutes"
     there = len(names) - len(missing)
-    return f"{mode}: about {length} on two cores" + (
-        f" ({there} of {len(names)} figures are there already)" if there else ""
-    )
+    done = f"; {there} of {len(names)} figures are there already" if there else ""
+    return f"{mode}: about {length} on two cores{done}"
 
 
 class _Named:
