@@ -82,7 +82,8 @@ def _long_enough(params, r_E, r_I, response, spikes, arrivals):
     """How long to simulate for so many spikes, or for so many arrivals if that is less."""
     values = params.resolve("E")
     per_second = values["K"] * (r_E + values["gamma"] * r_I)
-    return {"arrivals": min(arrivals, per_second * spikes / float(response["rate"]))}
+    rate = float(gathered([response], "rate", ()))
+    return {"arrivals": min(arrivals, per_second * spikes / rate)}
 
 
 def compute(
