@@ -276,7 +276,7 @@ CLAIMS = (
         "network_time_constants",
         _filtered_sd,
         "in a network self-consistency draws the mean potential to threshold, so that resets make "
-        "most of the sd, whatever is filtered; one neuron at a fixed input shows the filter (6.7)",
+        "most of the sd that is left; one neuron at a fixed input shows the filter (6.7)",
     ),
     _claim(
         "7.1",
