@@ -49,7 +49,7 @@ SETTINGS = {
         "seed": 9,
     },
 }
-MINUTES = {"quick": 1.5, "full": 15}
+MINUTES = {"quick": 0.7, "full": 15}
 CAPTION = (
     "One neuron, K = 1000. (a) Rate by the diffusion approximation and (b) by noise frozen at one "
     "potential, over the rate with finite jumps, against efficacy and input (g = 12, r_I = 1.8 "

@@ -33,7 +33,7 @@ SETTINGS = {
         "seeds": [4, 5, 6],
     },
 }
-MINUTES = {"quick": 1.5, "full": 220}
+MINUTES = {"quick": 1.2, "full": 220}
 CAPTION = (
     "Networks at ν_X = 30 Hz. (a) Mean excitatory, inhibitory and net input against K, as "
     "displacement of the voltage a millisecond, and the standard deviation in bins of 1 ms of (b) "

@@ -30,7 +30,7 @@ SETTINGS = {
         "seed": 3,
     },
 }
-MINUTES = {"quick": 2, "full": 1000}
+MINUTES = {"quick": 1.6, "full": 1000}
 RASTER = {"neurons": 40, "window": 0.2}  # excitatory ones; s
 _BRANCHES = 3
 CAPTION = (

@@ -34,7 +34,7 @@ SETTINGS = {
         "seed": 7,
     },
 }
-MINUTES = {"quick": 2, "full": 40}
+MINUTES = {"quick": 1.7, "full": 40}
 CAPTION = (
     "Networks of conductance and of current synapses of time constant τ_S, a = 0.0015 at K = 1000 "
     "(other K: 1/√K). Firing is irregular up to an input beyond which it turns regular. (a, e) "

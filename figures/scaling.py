@@ -49,7 +49,7 @@ SETTINGS = {
         "seed": 2,
     },
 }
-MINUTES = {"quick": 1.5, "full": 100}
+MINUTES = {"quick": 0.8, "full": 100}
 CAPTION = (
     "One neuron whose efficacy follows four laws from the value at which it fires at 5 Hz for r_E "
     "= 20 Hz and K = 1000: with conductance synapses at r_I = 0.8 r_E, and with current synapses "

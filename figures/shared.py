@@ -124,6 +124,8 @@ def each(function, items, progress, name):
     by_key = dict(zip(keys, items, strict=True))  # the same one may be asked for twice
     found = keeping.answers(name)
     missing = [one for one in by_key if one not in found]
+    if function is exact:  # the longest first, so that the last ones to finish are short
+        missing.sort(key=lambda one: -_arrivals(*by_key[one]))
     asked = [by_key[one] for one in missing]
     alone = len(missing) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2
     try:
@@ -228,6 +230,12 @@ def exact(item):
     )
     names = ("rate", "rate_sem", "cv", "cv_sem", "V_mean", "V_mean_sem", "V_sd", "V_sd_sem")
     return {name: float(found.in_units(name)) for name in names} | {"spikes": found.spikes}
+
+
+def _arrivals(params, r_E, r_I, options):
+    values = params.resolve("E")
+    per_second = values["K"] * (r_E + values["gamma"] * r_I)
+    return max(options["arrivals"], options.get("seconds", 0.0) * per_second)
 
 
 def gathered(answers, name, shape):

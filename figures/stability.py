@@ -38,7 +38,7 @@ SETTINGS = {
         "seed": 10,
     },
 }
-MINUTES = {"quick": 1, "full": 4}
+MINUTES = {"quick": 0.8, "full": 4}
 CAPTION = (
     "Asynchronous state of the network (K = 1000, a = 0.0015, ν_X = 30 Hz, delays uniform from 0.1 "
     "ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against the "

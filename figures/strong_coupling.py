@@ -33,7 +33,7 @@ SETTINGS = {
         "seed": 1,
     },
 }
-MINUTES = {"quick": 1.5, "full": 50}
+MINUTES = {"quick": 1.2, "full": 50}
 CAPTION = (
     "One neuron under Poisson input, efficacies falling as 1/√K. (a, b) Voltage of a neuron with "
     "conductance synapses, and with current synapses whose inhibition is tuned so that the mean "
