@@ -10,7 +10,7 @@ from cbnet import plotting
 from cbnet.errors import CbnetError, CbnetWarning
 from cbnet.theory import scaling as laws
 
-from . import drawing, shared
+from . import drawing, shared, time_steps
 from .drawing import key
 from .shared import exact, gathered, hertz, milliseconds, respond
 
@@ -18,18 +18,18 @@ TITLE = "Approximations of the noise beside the exact answer"
 SETS = {"strong inhibition": (12, 1.8), "reference": (20, 0.8)}  # g, r_I/r_E
 WHITE = ("diffusion", "effective")
 FILTERED = ("colored", "diffusion", "fast", "adiabatic", "rescaled", "rice")
-STEP_INPUT = (135.0, 85.0)  # Hz: the reference network at ν_X = 50 Hz
 FILTERED_SET = {"g": 20, "a": 0.005}
 SETTINGS = {
     "quick": {
         "a": [0.0025, 0.004, 0.006, 0.01, 0.015, 0.025],
         "inputs": [5, 8, 13, 20, 32, 50, 80],
-        "a_exact": [0.005, 0.01, 0.02],
-        "inputs_exact": [10.0, 50.0],
+        "a_exact": [0.007, 0.01, 0.02],
+        "inputs_exact": [20.0, 50.0],
         "tau_S": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
         "inputs_filtered": [20.0, 100.0],
         "ratios": [0.2, 0.4, 0.6, 0.7, 0.8, 1.0, 1.3, 1.8, 2.4],
-        "arrivals": 1.2e7,
+        "spikes": 5000,
+        "arrivals": 1e8,
         "N": 400,
         "duration": "2s",
         "seed": 9,
@@ -37,18 +37,19 @@ SETTINGS = {
     "full": {
         "a": [0.002, 0.0025, 0.003, 0.004, 0.005, 0.006, 0.008, 0.01, 0.0125, 0.015, 0.02, 0.025],
         "inputs": [4, 5, 6, 8, 10, 13, 16, 20, 25, 32, 40, 50, 63, 80, 100],
-        "a_exact": [0.003, 0.005, 0.01, 0.02],
-        "inputs_exact": [5.0, 10.0, 20.0, 50.0, 100.0],
+        "a_exact": [0.007, 0.008, 0.01, 0.015, 0.02],
+        "inputs_exact": [20.0, 35.0, 50.0, 100.0],
         "tau_S": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0],
         "inputs_filtered": [20.0, 100.0],
         "ratios": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.3, 1.8, 2.4, 3.0],
-        "arrivals": 2e9,
+        "spikes": 100_000,
+        "arrivals": 1e9,
         "N": 1000,
         "duration": "60s",
         "seed": 9,
     },
 }
-MINUTES = {"quick": 1.5, "full": 120}
+MINUTES = {"quick": 0.7, "full": 15}
 CAPTION = (
     "One neuron, K = 1000. (a) Rate by the diffusion approximation and (b) by noise frozen at one "
     "potential, over the rate with finite jumps, against efficacy and input (g = 12, r_I = 1.8 "
@@ -77,6 +78,14 @@ def _filtered(item):
             return {"rate": np.nan}
 
 
+def _long_enough(params, r_E, r_I, response, spikes, arrivals):
+    """How long to simulate for so many spikes, or for so many arrivals if that is less."""
+    values = params.resolve("E")
+    per_second = values["K"] * (r_E + values["gamma"] * r_I)
+    rate = float(gathered([response], "rate", ()))
+    return {"arrivals": min(arrivals, per_second * spikes / rate)}
+
+
 def compute(
     progress,
     *,
@@ -87,6 +96,7 @@ def compute(
     tau_S,
     inputs_filtered,
     ratios,
+    spikes,
     arrivals,
     N,
     duration,
@@ -110,13 +120,14 @@ def compute(
     rates = shared.each(respond, grid, progress, "rates over efficacy and input")
     rates = gathered(rates, "rate", (len(noises), len(a), len(inputs)))
     cases = [(s, x, r) for s in SETS for x in a_exact for r in inputs_exact]
-    how = {"arrivals": arrivals, "seed": seed}
-    seen = shared.each(
-        exact, [(_params(s, x), r, SETS[s][1] * r, how) for s, x, r in cases], progress, "exact"
-    )
     items = [(_params(s, x), r, SETS[s][1] * r, noise) for noise in noises for s, x, r in cases]
     shape = (len(SETS), len(a_exact), len(inputs_exact))
-    theory = shared.each(respond, items, progress, "the same by theory")
+    theory = shared.each(respond, items, progress, "rates to simulate")
+    items = [
+        (params, r_E, r_I, {"seed": seed, **_long_enough(params, r_E, r_I, one, spikes, arrivals)})
+        for (params, r_E, r_I, _), one in zip(items[: len(cases)], theory, strict=False)
+    ]
+    seen = shared.each(exact, items, progress, "exact simulations")
     filtered = [
         shared.base("conductance").replace(
             **FILTERED_SET, tau_S=milliseconds(t), r_E=hertz(r), r_I=hertz(0.8 * r)
@@ -139,7 +150,7 @@ def compute(
         seed=seed,
         feedforward=True,
     )
-    steps = _steps(progress, N, duration, seed)
+    steps = time_steps.compute(progress, N, duration, seed)
     many = (len(inputs_filtered), len(tau_S))
     c = [
         [laws.exponent(_params(s, 0.001), ratio, noise) for ratio in ratios]
@@ -198,41 +209,6 @@ def compute(
     parameters = {name: _params(name, 0.005) for name in SETS}
     parameters["filtered"] = cbnet.load("conductance").replace(**FILTERED_SET)
     return shared.dataset(TITLE, parameters, settings, variables)
-
-
-def _steps(progress, N, duration, seed):
-    """Rate of one neuron with a time step, by the order of arrivals, over the exact one."""
-    order, dt = ("random", "brian2"), (0.1, 0.05)
-    params = shared.base("conductance").replace(r_E=hertz(STEP_INPUT[0]), r_I=hertz(STEP_INPUT[1]))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", CbnetWarning)  # too long a step: that is the point
-        runs = shared.simulate_all(
-            [(params, {"arrivals": o, "dt": milliseconds(x)}) for o in order for x in dt],
-            progress,
-            N=N,
-            duration=duration,
-            transient="0.1s",
-            seed=seed,
-            feedforward=True,
-        )
-    right = float(respond((params, *STEP_INPUT, "shot"))["rate"])
-    shape, dims = (len(order), len(dt)), ("arrivals", "dt")
-    return {
-        "arrivals": ("arrivals", list(order)),
-        "dt": ("dt", dt, "ms", "time step"),
-        "step_ratio": (
-            dims,
-            np.reshape([float(r.rate_E) / right for r in runs], shape),
-            "1",
-            "rate with a time step over the exact rate",
-        ),
-        "step_ratio_sem": (
-            dims,
-            np.reshape([float(r.rate_E_sem) / right for r in runs], shape),
-            "1",
-            "its standard error",
-        ),
-    }
 
 
 def draw(data):

@@ -33,7 +33,7 @@ SETTINGS = {
         "seeds": [4, 5, 6],
     },
 }
-MINUTES = {"quick": 1.5, "full": 500}
+MINUTES = {"quick": 1.2, "full": 220}
 CAPTION = (
     "Networks at ν_X = 30 Hz. (a) Mean excitatory, inhibitory and net input against K, as "
     "displacement of the voltage a millisecond, and the standard deviation in bins of 1 ms of (b) "
@@ -48,7 +48,8 @@ CAPTION = (
     "smallest K, per neuron and divided by the rate; simulated: averaged over a twelfth of a "
     "decade. Lines: theory (white noise; linear response for j and l), markers: simulation with "
     "two standard errors (f, g: from simulated densities, errors over networks of other seeds; h, "
-    "l: errors not known); (k) simulation only."
+    "l: errors not known); (k) simulation only; crossed where the population fires together (Fano "
+    "factor above 100), which no theory of an asynchronous state describes."
 )
 SILENT = 1e-3  # Hz
 _SEGMENT = 256  # ms of a piece of the spectrum
@@ -259,14 +260,14 @@ def draw(data):
                     line, seen = 1 - line, 1 - seen
                 error = data[f"{name}_sem_simulation"].sel(case=case)
                 axes.plot(data.K, line, **style)
-                drawing.points(axes, data.K, seen, error, *marks)
+                _points(axes, data, case, seen, error, marks)
             h.plot(data.voltage, data.density_theory.sel(case=case, K=last), **style)
             some = data.density_simulation.sel(case=case, K=last)[index * 2 :: 6]
             drawing.points(h, some.voltage, some, 0 * some, *marks, ms=2.4, mew=0.6)
             _draw_one(i, data, "cv", style, marks, case=case)
             _draw_one(j, data, "fano", style, marks, case=case)
             value, error = (data[f"correlation{s}_simulation"].sel(case=case) for s in ("", "_sem"))
-            drawing.points(k, data.K, value, error, *marks)
+            _points(k, data, case, value, error, marks)
             m.plot(data.frequency, data.spectrum_theory.sel(case=case, K=first), **style)
             seen = drawing.smoothed(
                 data.frequency, data.spectrum_simulation.sel(case=case, K=first)
@@ -310,8 +311,9 @@ def draw(data):
             key(plotting.SCALING_NAMES["sqrt"], "0.2", 0, True),
             key(plotting.SCALING_NAMES["log"], "0.2", 1, True),
             *drawing.theory_and_simulation("diffusion"),
+            drawing.together_key(),
         ]
-        drawing.legend(figure, handles, 3)
+        drawing.legend(figure, handles, 4)
     return figure
 
 
@@ -337,10 +339,15 @@ def _draw_ratio(axes, data, style, marks, case):
         )
     )
     axes.plot(data.K, theory, **style)
-    drawing.points(axes, data.K, seen, error, *marks)
+    _points(axes, data, case, seen, error, marks)
 
 
 def _draw_one(axes, data, name, style, marks, **at):
     axes.plot(data.K, data[f"{name}_theory"].sel(at), **style)
     value, error = (data[f"{name}{s}_simulation"].sel(at) for s in ("", "_sem"))
+    _points(axes, data, at["case"], value, error, marks)
+
+
+def _points(axes, data, case, value, error, marks):
     drawing.points(axes, data.K, value, error, *marks)
+    drawing.cross_together(axes, data.K, value, data.fano_simulation.sel(case=case))

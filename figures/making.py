@@ -13,7 +13,7 @@ from cbnet import plotting
 from cbnet.errors import ParameterError
 from cbnet.parameters import nearest
 
-from . import MODES, NAMES, module
+from . import MODES, NAMES, keeping, module
 
 
 def chosen(name):
@@ -58,24 +58,31 @@ def make(name, mode, out, progress, fresh=False):
     if mode not in MODES:
         raise ParameterError(f"mode: got {mode!r}; expected one of {', '.join(MODES)}")
     one, path = module(name), Path(out) / f"{name}.nc"
-    identity = {"figure": name, "mode": mode, "made_from": _made_from(one.SETTINGS[mode])}
+    identity = _identity(name, mode)
     data = None if fresh else _finished(path, identity)
     if data is None:
         started = time.perf_counter()
-        data = one.compute(progress, **one.SETTINGS[mode])
-        data.attrs |= {
-            **identity,
-            "seconds": round(time.perf_counter() - started, 1),
-            "caption": one.CAPTION,
-        }
-        _save(data, path)
+        with keeping.until_finished(path.with_name(f"{name}.unfinished")):
+            data = one.compute(progress, **one.SETTINGS[mode])
+            data.attrs |= {
+                **identity,
+                "seconds": round(time.perf_counter() - started, 1),
+                "caption": one.CAPTION,
+            }
+            _save(data, path)
         data = _load(path)
     data.attrs["caption"] = one.CAPTION  # of the picture, which may be another than it was
     return data, [path, *_draw(one, data, path)]
 
 
-def _made_from(settings):
-    return json.dumps([cbnet.__version__, settings], sort_keys=True)
+def unfinished(names, mode, out):
+    """Those of the figures that :func:`make` would compute."""
+    return tuple(n for n in names if _finished(Path(out) / f"{n}.nc", _identity(n, mode)) is None)
+
+
+def _identity(name, mode):
+    made_from = json.dumps([cbnet.__version__, module(name).SETTINGS[mode]], sort_keys=True)
+    return {"figure": name, "mode": mode, "made_from": made_from}
 
 
 def _finished(path, identity):

@@ -15,18 +15,18 @@ MODELS = ("conductance", "current")
 SETTINGS = {
     "quick": {
         "tau_S": [0.0, 2.0, 5.0],
-        "inputs": [15, 30, 60, 90],
-        "inputs_simulated": [20.0, 50.0, 90.0],
+        "inputs": [15, 20, 30, 50, 80, 130, 200, 280, 400],
+        "inputs_simulated": [20.0, 50.0, 130.0, 400.0],
         "K": 1000,
-        "N": 10_000,
+        "N": 6250,
         "duration": "0.5s",
         "storage": "stored",
         "seed": 7,
     },
     "full": {
         "tau_S": [0.0, 1.0, 2.0, 5.0, 10.0],
-        "inputs": [12, 15, 20, 25, 30, 40, 50, 60, 75, 90, 110],
-        "inputs_simulated": [15.0, 30.0, 50.0, 70.0, 90.0, 110.0],
+        "inputs": [12, 15, 20, 25, 30, 40, 50, 65, 80, 100, 130, 160, 200, 240, 280, 330, 400],
+        "inputs_simulated": [20.0, 30.0, 50.0, 80.0, 130.0, 200.0, 280.0, 400.0],
         "K": 4000,
         "N": None,
         "duration": "4s",
@@ -34,16 +34,17 @@ SETTINGS = {
         "seed": 7,
     },
 }
-MINUTES = {"quick": 2, "full": 400}
+MINUTES = {"quick": 1.7, "full": 40}
 CAPTION = (
     "Networks of conductance and of current synapses of time constant τ_S, a = 0.0015 at K = 1000 "
-    "(other K: 1/√K). (a, e) Excitatory rate, (b, f) CV of intervals and (c, g) standard deviation "
-    "of the voltage against the rate of each external input. (d) Share of the input's fluctuations "
-    "that is left, sd with synaptic time constants over sd without. (h) Fano factor of the "
-    "population's count in 1 ms. Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) "
-    "for an asynchronous state, markers: simulation with two standard errors; (d) and (h) are "
-    "simulated. Markers with a cross: Fano factor above 100 (grey line in h), where the population "
-    "fires together and the theory does not apply. Markers are shifted sideways a little."
+    "(other K: 1/√K). Firing is irregular up to an input beyond which it turns regular. (a, e) "
+    "Excitatory rate, (b, f) CV of intervals and (c, g) standard deviation of the voltage against "
+    "the rate of each external input. (d) Share of the input's fluctuations that is left, sd with "
+    "synaptic time constants over sd without. (h) Fano factor of the population's count in 1 ms. "
+    "Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) for an asynchronous state, "
+    "markers: simulation with two standard errors; (d) and (h) are simulated. Crossed: "
+    "Fano factor above 100 (grey line in h), where the population fires together and the theory "
+    "does not apply. Markers are shifted sideways a little."
 )
 
 
@@ -86,7 +87,7 @@ def compute(progress, *, tau_S, inputs, inputs_simulated, K, N, duration, storag
         progress,
         N=size,
         duration=duration,
-        transient="0.3s",
+        transient="0.2s",
         seed=seed,
         storage=storage,
     )
@@ -144,16 +145,18 @@ def draw(data):
                 if position:
                     ratio = data.V_sd.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
                     error = data.V_sd_sem.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
-                    x = data.nu_X_simulated + 1.5 * (position - 1)
+                    x = _beside(data, position)
                     drawing.points(grid[0, 3], x, ratio, error, *marks)
                     drawing.cross_together(grid[0, 3], x, ratio, fano)
                 error = data.fano_1ms_sem.sel(at)
-                x = data.nu_X_simulated + 1.5 * (position - 1) + (model == "current")
+                x = _beside(data, position + (model == "current") / 2)
                 drawing.points(grid[1, 3], x, fano, error, *marks)
         grid[0, 3].set(ylabel=r"sd of voltage / sd at $\tau_S$ = 0", ylim=(0, None))
         grid[1, 3].set(ylabel="Fano factor, 1 ms", yscale="log")
         for axes in grid.flat:
-            axes.set_xlabel(r"$\nu_X$ (Hz)")
+            axes.set(xscale="log", xlabel=r"$\nu_X$ (Hz)")
+            axes.set_xticks([20, 50, 100, 200, 400], ["20", "50", "100", "200", "400"])
+            axes.minorticks_off()
         drawing.letter(grid.flat)
         grid[1, 3].axhline(drawing.TOGETHER, color="0.6", lw=0.6, zorder=0)
         drawing.legend(figure, [*drawing.time_constant_keys(data), drawing.together_key()], 4)
@@ -165,6 +168,11 @@ def _draw_one(axes, data, name, model, position, shade):
     stroke = drawing.STROKES[position % len(drawing.STROKES)]
     axes.plot(data.nu_X, data[f"{name}_theory"].sel(at), color=shade, ls=stroke)
     value, error = data[name].sel(at), data[f"{name}_sem"].sel(at)
-    x = data.nu_X_simulated + 1.2 * (position - 1)
+    x = _beside(data, position)
     drawing.points(axes, x, value, error, shade, position, model == "conductance")
     drawing.cross_together(axes, x, value, data.fano_1ms.sel(at))
+
+
+def _beside(data, position):
+    """Inputs at which markers do not hide each other."""
+    return data.nu_X_simulated * 1.05 ** (position - 1)

@@ -1,9 +1,12 @@
 """What the figures compute with: simulations, theory, labelled data."""
 
+import functools
 import json
 import os
+import signal
+import threading
 from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, parent_process
 
 import numpy as np
 import xarray as xr
@@ -14,6 +17,8 @@ from cbnet.parameters import to_quantity
 from cbnet.results import versions
 from cbnet.simulation import workshop
 from cbnet.simulation.job import prepare
+
+from . import keeping
 
 _FEWEST_FOR_A_POOL = 8
 
@@ -87,8 +92,20 @@ def simulate_all(points, progress, **common):
     -------
     list of Simulation
     """
-    jobs = [prepare(params, **{**common, **options}) for params, options in points]
-    return workshop.run_jobs(jobs, os.cpu_count() or 1, progress) if jobs else []
+    points = [(params, {**common, **options}) for params, options in points]
+    keys = [keeping.key("simulate", point) for point in points]
+    by_key = dict(zip(keys, points, strict=True))  # the same one may be asked for twice
+    found = {one: keeping.simulation(one) for one in by_key}
+    missing = [one for one in by_key if found[one] is None]
+    jobs = [prepare(params, **options) for params, options in map(by_key.get, missing)]
+
+    def keep(place, result):
+        found[missing[place]] = result
+        keeping.keep_simulation(missing[place], result)
+
+    if jobs:
+        workshop.run_jobs(jobs, os.cpu_count() or 1, progress, finished=keep)
+    return [found[one] for one in keys]
 
 
 def network_size(K, least=4000):
@@ -103,21 +120,50 @@ def each(function, items, progress, name):
     `function` must be importable by its name, and so must what the items hold.
     """
     progress.stage(name)
-    found = []
-    if len(items) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2:
-        for done, item in enumerate(items):
-            found.append(function(item))
-            progress.update((done + 1) / len(items))
-        return found
-    with ProcessPoolExecutor(os.cpu_count(), get_context("spawn")) as pool:
-        try:
-            for done, answer in enumerate(pool.map(function, items)):
-                found.append(answer)
-                progress.update((done + 1) / len(items))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return found
+    keys = [keeping.key(function.__qualname__, item) for item in items]
+    by_key = dict(zip(keys, items, strict=True))  # the same one may be asked for twice
+    found = keeping.answers(name)
+    missing = [one for one in by_key if one not in found]
+    if function is exact:  # the longest first, so that the last ones to finish are short
+        missing.sort(key=lambda one: -_arrivals(*by_key[one]))
+    asked = [by_key[one] for one in missing]
+    alone = len(missing) < _FEWEST_FOR_A_POOL or (os.cpu_count() or 1) < 2
+    try:
+        work = map(function, asked) if alone else _pool().map(function, asked)
+        for done, (one, answer) in enumerate(zip(missing, work, strict=True), 1):
+            found[one] = answer
+            keeping.keep_answer(name, one, answer)
+            progress.update(done / len(missing))
+    except BaseException:
+        if not alone:
+            _end_pool()
+        raise
+    return [found[one] for one in keys]
+
+
+@functools.cache
+def _pool():
+    """Processes that all figures share: each takes seconds to import what it needs."""
+    return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_parent)
+
+
+def _end_pool():
+    """End its processes at once: what they compute may take minutes."""
+    for child in active_children():
+        child.terminate()
+    _pool().shutdown(cancel_futures=True)
+    _pool.cache_clear()
+
+
+def _end_with_parent():
+    """Leave interrupts to the process that started this one, and end when it does, be it killed."""
+    signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: Brian2 calls the one before
+
+    def wait():
+        parent_process().join()
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def respond(item):
@@ -150,6 +196,20 @@ def solve(item):
     }
 
 
+def leading_mode(params):
+    """Growth rate (1/s) and frequency (Hz) of a network's leading mode; NaN if there is none."""
+    try:
+        found = cbnet.stability(params)
+    except ConvergenceError as error:
+        best = complex(getattr(error, "best", np.nan) or np.nan)
+        return {"growth": best.real, "frequency": abs(best.imag) / 2 / np.pi, "rate": np.nan}
+    return {
+        "growth": float(found.growth_rate),
+        "frequency": float(found.frequency),
+        "rate": float(found.rate_E),
+    }
+
+
 def exact(item):
     """Numbers of one neuron simulated without a time step: params, r_E, r_I (Hz), options.
 
@@ -170,6 +230,12 @@ def exact(item):
     )
     names = ("rate", "rate_sem", "cv", "cv_sem", "V_mean", "V_mean_sem", "V_sd", "V_sd_sem")
     return {name: float(found.in_units(name)) for name in names} | {"spikes": found.spikes}
+
+
+def _arrivals(params, r_E, r_I, options):
+    values = params.resolve("E")
+    per_second = values["K"] * (r_E + values["gamma"] * r_I)
+    return max(options["arrivals"], options.get("seconds", 0.0) * per_second)
 
 
 def gathered(answers, name, shape):

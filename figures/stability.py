@@ -10,7 +10,7 @@ from cbnet.errors import ConvergenceError, ParameterError
 
 from . import drawing, shared
 from .drawing import colour, key
-from .shared import gathered, hertz, milliseconds
+from .shared import gathered, hertz, leading_mode, milliseconds
 
 TITLE = "Stability of the asynchronous state"
 MODELS = ("conductance", "current")
@@ -38,7 +38,7 @@ SETTINGS = {
         "seed": 10,
     },
 }
-MINUTES = {"quick": 1, "full": 60}
+MINUTES = {"quick": 0.8, "full": 4}
 CAPTION = (
     "Asynchronous state of the network (K = 1000, a = 0.0015, ν_X = 30 Hz, delays uniform from 0.1 "
     "ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against the "
@@ -55,20 +55,6 @@ _SEGMENT = 256
 
 def _params(model, delay, g, nu_X, K):
     return shared.base(model).replace(g=g, D_max=milliseconds(delay), nu_X=hertz(nu_X), K=K)
-
-
-def _state(item):
-    """Growth rate and frequency of the leading mode; NaN if there is none."""
-    try:
-        found = cbnet.stability(item)
-    except ConvergenceError as error:
-        best = complex(getattr(error, "best", np.nan) or np.nan)
-        return {"growth": best.real, "frequency": abs(best.imag) / 2 / np.pi, "rate": np.nan}
-    return {
-        "growth": float(found.growth_rate),
-        "frequency": float(found.frequency),
-        "rate": float(found.rate_E),
-    }
 
 
 def _spectrum(item):
@@ -94,14 +80,14 @@ def compute(progress, *, delays, g, nu_X, K, sizes, duration, storage, seed):
     """
     settings = {k: v for k, v in locals().items() if k != "progress"}
     items = [_params(m, d, x, nu_X, K) for m in MODELS for d in delays for x in g]
-    states = shared.each(_state, items, progress, "modes of the asynchronous state")
+    states = shared.each(leading_mode, items, progress, "modes of the asynchronous state")
     marked = [_params(m, d, x, nu_X, K) for m in MODELS for d, x in MARKED]
     N = 10_000 if 10_000 in sizes else sizes[0]
     points = [(p, {"N": N}) for p in marked]
     for model in MODELS:
         points += [(_params(model, *MARKED[0], nu_X, K), {"N": n}) for n in sizes]
     theory = [_spectrum((p, o["N"])) for p, o in points]
-    at_marks = [_state(p) for p in marked]
+    at_marks = [leading_mode(p) for p in marked]
     runs = shared.simulate_all(
         points, progress, duration=duration, transient="0.3s", seed=seed, storage=storage
     )
@@ -236,7 +222,7 @@ def _draw_sizes(axes, data):
         axes.plot(data.N, data.fano_theory.sel(model=model), color=colour(model))
         value, error = (data[f"fano{s}_simulation"].sel(model=model) for s in ("", "_sem"))
         drawing.points(axes, data.N, value, error, colour(model), 0, model == "conductance")
-    axes.set(xscale="log", yscale="log", xlabel="neurons", ylabel="Fano factor, 1 ms")
-    axes.set_xticks(data.N.values, [f"{n:g}" for n in data.N.values])
+    axes.set(xscale="log", yscale="log", xlabel="neurons (thousands)", ylabel="Fano factor, 1 ms")
+    axes.set_xticks(data.N.values, [f"{n / 1000:g}" for n in data.N.values])
     axes.minorticks_off()
     plotting.plain_decades(axes)

@@ -18,7 +18,7 @@ SETTINGS = {
         "potentials": 9,
         "arrivals": 5e6,
         "arrivals_silent": 1.6e8,
-        "seconds": 8.0,
+        "seconds": 4.0,
         "stepped": "4s",
         "seed": 1,
     },
@@ -33,7 +33,7 @@ SETTINGS = {
         "seed": 1,
     },
 }
-MINUTES = {"quick": 1.5, "full": 40}
+MINUTES = {"quick": 1.2, "full": 50}
 CAPTION = (
     "One neuron under Poisson input, efficacies falling as 1/√K. (a, b) Voltage of a neuron with "
     "conductance synapses, and with current synapses whose inhibition is tuned so that the mean "
@@ -133,6 +133,8 @@ def draw(data):
             axes.xaxis.set_major_locator(LogLocator(numticks=8))
             axes.xaxis.set_minor_formatter(NullFormatter())
         grid[1, 0].set_ylim(-110, -45)
+        text = r"falls on as $-\sqrt{K}$"
+        grid[1, 0].text(3e3, -106, text, size=6.5, color=colour("current"))
         grid[1, 1].set(yscale="log", ylim=(0.03, 12))
         grid[1, 2].set(yscale="log")
         grid[2, 0].set(yscale="log", ylim=(1e-4, 2e3))
@@ -203,9 +205,8 @@ def _draw_against_K(axes, data, name):
                     _draw_bounds(axes, data.K_exact.where(value == 0), error, colour(model))
                 value = value.where(value > 0)
             marker = 1 if above else 2 if "untuned" in condition else 0
-            drawing.points(
-                axes, data.K_exact, value, error, colour(model), marker, model == "conductance"
-            )
+            K = data.K_exact * (1.3 if above else 1)  # beside the arrows
+            drawing.points(axes, K, value, error, colour(model), marker, model == "conductance")
 
 
 def _draw_bounds(axes, K, bound, shade):

@@ -80,14 +80,18 @@ def _work(how, names):
 
 
 def against_potential(mu, K_exact, progress, how):
-    """Rate and CV of each model against its mean potential (mV), as :func:`against_K`."""
+    """Rate and CV of each model against its mean potential (mV), as :func:`against_K`.
+
+    Those that :func:`put_steps` will simulate are left out.
+    """
     items, kept = [], []
     for model in MODELS:
         for K in K_exact:
             params = _params(K)[model]
+            in_steps = model == "current" and K >= IN_STEPS and not isinstance(how, str)
             for at in mu:
                 r_I = _at_potential(model, params, at)
-                kept.append(np.isfinite(r_I))
+                kept.append(np.isfinite(r_I) and not in_steps)
                 if kept[-1]:
                     items.append((params, R_E, r_I, how))
     work, names = _work(how, ("rate", "cv"))
@@ -189,7 +193,7 @@ def irregularity(K_exact, duration, progress, seed):
 
 
 def put_steps(columns, mu, K_exact, duration, progress, seed):
-    """Current neurons of large K, whose exact simulations are too short for a CV, in steps."""
+    """Current neurons of large K, whose exact simulations would take too long, in steps."""
     model, places = MODELS.index("current"), []
     for k, K in enumerate(K_exact):
         if K >= IN_STEPS:

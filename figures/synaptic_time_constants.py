@@ -28,8 +28,8 @@ SETTINGS = {
     },
     "full": {
         "tau_S": [0.0, 0.5, 1.0, 2.0, 5.0, 10.0],
-        "inputs": [5, 7, 10, 13, 16, 20, 24, 28, 34, 40, 50, 60, 72, 85, 100, 120],
-        "inputs_simulated": [10.0, 20.0, 40.0, 60.0, 90.0, 120.0],
+        "inputs": [13, 14.5, 16, 18, 20, 24, 28, 34, 40, 50, 60, 72, 85, 100, 120],
+        "inputs_simulated": [15.0, 20.0, 40.0, 60.0, 90.0, 120.0],
         "a": [0.0015, 0.0025, 0.005, 0.01],
         "tau_critical": [0.25, 0.5, 1.0, 2.0, 4.0, 8.0],
         "N": 1000,
@@ -37,7 +37,7 @@ SETTINGS = {
         "seed": 6,
     },
 }
-MINUTES = {"quick": 1.5, "full": 60}
+MINUTES = {"quick": 1, "full": 4}
 CAPTION = (
     "One neuron under Poisson input through synapses of time constant τ_S, K = 1000, g = 20. "
     "Conductance synapses: a = 0.005, r_I = 0.8 r_E (mean below threshold); current synapses: a = "
@@ -183,12 +183,7 @@ def _shades(model, count):
 def _draw_critical(above, below, data):
     shades = _shades("conductance", data.sizes["a"])
     for position, a in enumerate(data.a.values):
-        style = {
-            "color": shades[position],
-            "marker": drawing.MARKERS[position],
-            "ls": drawing.STROKES[position],
-            "ms": 3.4,
-        }
+        style = {"color": shades[position], "ls": drawing.STROKES[position]}
         above.plot(data.tau_critical, data.r_E_critical.sel(a=a), label=f"$a$ = {a:g}", **style)
         below.plot(data.tau_critical, data.tau_eff_critical.sel(a=a), **style)
     tau = data.tau_critical.values

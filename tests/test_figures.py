@@ -1,7 +1,13 @@
 """Figures: finite, labelled data at tiny size; pictures from stored data alone; files."""
 
+import collections
+import contextlib
 import importlib.resources
 import json
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -34,6 +40,7 @@ TINY = {
         "K_exact_current": [1000],
         "arrivals": 2e4,
         "seconds": 0.0,
+        "seconds_judged": 0.0,
     },
     "network_response": {"K": [400], "inputs": [50.0], "inputs_simulated": [50.0], "N": 1000},
     "drift_diffusion": {"K": [300, 400], "N": 1000},
@@ -68,6 +75,7 @@ TINY = {
         "tau_S": [1.0],
         "inputs_filtered": [20.0, 100.0],
         "ratios": [0.4, 1.8],
+        "spikes": 500,
         "arrivals": 2e4,
         "N": 100,
     },
@@ -93,6 +101,7 @@ def _one(job):
         "current_mean_sem": np.full(3, 0.1),
         "current_sd": np.array([1.0, 1.0, 1.4]),
         "current_sd_sem": np.full(3, 0.1),
+        "spike_counts": rng.poisson(20.0 * job.duration, job.layout.N),
         "count_E_1ms": counts,
         "count_I_1ms": counts,
         "recorded": job.recorded,
@@ -238,6 +247,57 @@ def test_files_are_made_once(tmp_path, monkeypatch):
     assert len(calls) == 4
 
 
+def _doubled(item):
+    """What an interrupted figure asks for: a number, and parameters."""
+    ASKED.append(item[0])
+    if item[0] == INTERRUPTED[0]:
+        raise KeyboardInterrupt
+    return {"x": np.array([2.0 * item[0], np.nan]), "y": item[0] > 1}
+
+
+ASKED, INTERRUPTED, SIMULATE_ALL = [], [None], shared.simulate_all
+
+
+def test_an_interrupted_figure_goes_on_where_it_was(tmp_path, monkeypatch):
+    """Answers and simulations that were finished are not asked for again."""
+    name, simulated_at = "stability", []
+    one, params = figures.module(name), cbnet.load("conductance")
+
+    def run_jobs(jobs, processes, progress, finished):
+        for place, job in enumerate(jobs):
+            simulated_at.append(float(job.params.nu_X))
+            if simulated_at[-1] == INTERRUPTED[0]:
+                raise KeyboardInterrupt
+            finished(place, _one(job))
+
+    def compute(progress, **settings):
+        found = shared.each(
+            _doubled, [(x, params) for x in (1.0, 2.0, 3.0, 1.0)], progress, "answers"
+        )
+        points = [(params.replace(nu_X=f"{nu}Hz"), {"record": 2}) for nu in (20, 30, 40)]
+        runs = shared.simulate_all(points, progress, N=1500, duration="0.1s", seed=1)
+        values = [float(run.parameters.nu_X) for run in runs]
+        return xr.Dataset({"x": ("i", [f["x"][0] for f in found]), "nu": ("j", values)})
+
+    monkeypatch.setattr(shared, "simulate_all", SIMULATE_ALL)  # which other tests replace
+    monkeypatch.setattr(shared.workshop, "run_jobs", run_jobs)
+    monkeypatch.setattr(one, "compute", compute)
+    monkeypatch.setattr(one, "draw", lambda data: _empty_figure())
+    for INTERRUPTED[0] in (2.0, 30.0):
+        with pytest.raises(KeyboardInterrupt):
+            making.make(name, "full", tmp_path, Silent())
+    assert ASKED == [1.0, 2.0, 2.0, 3.0] and simulated_at == [20.0, 30.0]
+    kept = tmp_path / f"{name}.unfinished" / "answers.jsonl"
+    kept.write_text(kept.read_text()[:-3])  # killed while it was written
+    INTERRUPTED[0] = None
+    stored, _ = making.make(name, "full", tmp_path, Silent())
+    assert ASKED[4:] == [3.0] and simulated_at[2:] == [30.0, 40.0]
+    assert stored.x.values.tolist() == [2.0, 4.0, 6.0, 2.0]
+    assert stored.nu.values.tolist() == [20.0, 30.0, 40.0]
+    assert not kept.parent.exists()
+    assert making.unfinished([name, "scaling"], "full", tmp_path) == ("scaling",)
+
+
 def _empty_figure():
     from matplotlib.figure import Figure
 
@@ -291,3 +351,54 @@ def test_with_real_simulations(name):
     rate = "rate_simulation" if name == "drift_diffusion" else "rate"
     assert np.isfinite(data[rate].values).any()
     figures.module(name).draw(data)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", figures.NAMES)
+def test_full_settings_can_be_computed(name, monkeypatch):
+    """Slow: chooses time steps. Every network of the long figures is checked before hours pass."""
+
+    class EnoughError(Exception):
+        """All simulations are prepared."""
+
+    def each(function, items, progress, name):
+        if function.__name__.startswith(("_efficacy", "_kept_by")):
+            return [1e-3 + 1e-6 * place for place in range(len(items))]
+        return [collections.defaultdict(lambda: np.ones(1)) for _ in items]
+
+    def simulate_all(points, progress, **common):
+        for params, options in points:
+            prepare(params, **{**common, **options, "memory": 64e9})
+        raise EnoughError
+
+    monkeypatch.setattr(shared, "each", each)
+    monkeypatch.setattr(shared, "simulate_all", simulate_all)
+    with contextlib.suppress(EnoughError):
+        figures.module(name).compute(Silent(), **figures.module(name).SETTINGS["full"])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name, ending", [("stability", signal.SIGKILL), ("predictions", signal.SIGINT)]
+)
+def test_long_figures_resume(name, ending, tmp_path):
+    """Slow: begins a figure of full size, ends it, and begins again in the same folder."""
+    command = [sys.executable, "-m", "cbnet", "figure", name, "--full", "--out", tmp_path]
+    kept, known = tmp_path / f"{name}.unfinished", []
+    for _ in range(2):
+        with subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True) as process:
+            while process.poll() is None and len(_lines(kept)) < len(known) + 5:
+                time.sleep(0.1)
+            process.send_signal(ending)
+            _, messages = process.communicate(timeout=60)
+        found = _lines(kept)
+        assert len(found) >= len(known) + 5 and found[: len(known)] == known, messages
+        assert b"full: about" in messages
+        known = found
+    assert len({json.loads(line)[0] for line in known}) == len(known)  # none was asked for twice
+
+
+def _lines(folder):
+    return [
+        line for path in folder.glob("*.jsonl") for line in path.read_text().split("\n")[1:] if line
+    ]

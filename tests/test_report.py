@@ -164,11 +164,17 @@ def scaling(kept=5.0, cv=0.9, log_cv=0.9, sqrt_rate=0.01, error=0.02, slope=1.0,
     )
 
 
-def network_response(cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-0.2, mu=-57.0):
-    """Two in-degrees, three inputs; `lost`: an input at which no CV was measured."""
+def network_response(
+    cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-0.2, mu=-57.0, away=2.0
+):
+    """Two in-degrees, three inputs; `lost`: an input at which no CV was measured.
+
+    `away`: rate at the larger in-degree over that at the smaller one.
+    """
     inputs, K = [20.0, 45.0, 80.0], np.array([400.0, 4000.0])
     shape = (2, 2, 2, 3)
     dims = ("model", "scaling", "K")
+    rate = np.broadcast_to(rate * np.array([1, away])[:, None], shape)
     sd = np.broadcast_to((2 * (K / 400) ** power)[None, None, :, None], shape)
     cvs = np.full(shape, cv)
     if lost is not None:
@@ -187,6 +193,8 @@ def network_response(cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-
             "V_sd_theory": theory(sd),
             "mu_theory": ((*dims, "nu_X"), np.full(shape, mu)),
             "rate_E": seen(rate),
+            "rate_E_sem": seen(error * rate),
+            "balance_line": ("nu_X", [15.0, 34.0, 60.0]),
             "cv_E": seen(cvs),
             "cv_E_sem": seen(np.where(np.isfinite(cvs), error, np.nan)),
             "V_sd": seen(sd),
@@ -194,6 +202,8 @@ def network_response(cv=0.8, lost=None, rate=50.0, fano=8.0, error=0.01, power=-
             "fano_1ms": seen(fano),
             "fano_1ms_sem": seen(error * fano),
             "mu": seen(mu),
+            "mode_growth": (("model", "scaling", "nu_X_simulated"), np.full((2, 2, 3), -20.0)),
+            "mode_frequency": (("model", "scaling", "nu_X_simulated"), np.full((2, 2, 3), 80.0)),
         },
         {"model": ["conductance", "current"], "scaling": ["sqrt", "log"], "K": K}
         | {"nu_X": inputs, "nu_X_simulated": inputs},
@@ -244,9 +254,13 @@ def heterogeneity(conductance=0.3, current=0.1, error=0.01, cv=0.4, loses=2.0, s
 
 
 def synaptic_time_constants(
-    filtered=0.1, instant=10.0, current=10.0, tau=-0.5, a=-0.5, there=1.5, error=0.01
+    filtered=0.1, instant=10.0, current=10.0, tau=-0.5, a=-0.5, there=1.5, left=0.3, error=0.01
 ):
-    """Rates at the largest input over those at the smallest, and powers of the critical input."""
+    """Rates at the largest input over those at the smallest, and powers of the critical input.
+
+    `left`: of the sd of the conductance neuron's voltage; the current neuron keeps 0.9.
+    """
+    sd = np.broadcast_to(np.array([[1.0, left], [1.0, 0.9]])[..., None], (2, 2, 2))
     last = np.array([[instant, filtered], [instant, current]])
     rate = np.stack([np.ones_like(last), last], -1)
     taus, efficacies = np.array([1.0, 2.0, 4.0]), np.array([0.005, 0.01])
@@ -258,6 +272,9 @@ def synaptic_time_constants(
             "rate_theory": (lines, rate),
             "rate": ((*lines[:2], "r_E_simulated"), rate),
             "rate_sem": ((*lines[:2], "r_E_simulated"), error * rate),
+            "V_sd_theory": (lines, sd),
+            "V_sd": ((*lines[:2], "r_E_simulated"), sd),
+            "V_sd_sem": ((*lines[:2], "r_E_simulated"), error * sd),
             "r_E_critical": (grid, critical),
             "tau_eff_critical": (grid, np.broadcast_to(there * taus, critical.shape)),
         },
@@ -277,6 +294,7 @@ def network_time_constants(low=0.8, high=0.3, ratio=0.5, error=0.01):
             "cv_E_sem": (dims, np.full((2, 2, 2), error)),
             "cv_E_theory": (("model", "tau_S", "nu_X"), np.broadcast_to(cv, (2, 2, 2))),
             "V_sd": (dims, np.repeat(sd[..., None], 2, -1)),
+            "V_sd_theory": (("model", "tau_S", "nu_X"), np.repeat(sd[..., None], 2, -1)),
             "V_sd_sem": (dims, np.full((2, 2, 2), error)),
         },
         {"model": ["conductance", "current"], "tau_S": [0.0, 5.0], "nu_X": [20.0, 90.0]}
@@ -375,8 +393,9 @@ WORLDS = {
     "6.4": (synaptic_time_constants, {}, {"tau": 0.5}, None),
     "6.5": (synaptic_time_constants, {}, {"a": 0.5}, None),
     "6.6": (synaptic_time_constants, {}, {"there": 0.5}, None),
-    "6.7": (network_time_constants, {}, {"high": 0.9}, {"error": 0.2}),
-    "6.8": (network_time_constants, {}, {"ratio": 1.5}, {"error": 0.5}),
+    "6.7": (synaptic_time_constants, {}, {"left": 1.5}, {"error": 0.5}),
+    "6.8": (network_time_constants, {}, {"high": 0.9}, {"error": 0.2}),
+    "6.9": (network_time_constants, {}, {"ratio": 1.5}, {"error": 0.5}),
     "7.1": (heterogeneity, {}, {"conductance": 0.1}, {"error": 5.0}),
     "7.2": (heterogeneity, {}, {"conductance": 0.1, "current": 0.3}, {"conductance": 5.0}),
     "8.1": (predictions, {}, {"last": 2.0}, {"error": 1.0}),
@@ -399,6 +418,7 @@ WORLDS = {
     "b.12": (stability, {}, {"fano": 1.0}, {"error": 0.5}),
     "b.13": (approximations, {}, {"step": 1.0}, {"error": 0.2}),
     "b.14": (approximations, {}, {"ordered": 0.8}, {"error": 0.2}),
+    "b.15": (network_response, {}, {"away": 0.5}, {"error": 0.5}),
 }
 
 
@@ -476,6 +496,15 @@ def judged():
             Claim(f"1.{i}", "1", "x | y", "network", "n", "c", "scaling", lambda _, o=outcome: o)
         )
     return judge(made, {"scaling": None}, lambda figure: f"cbnet figure {figure} --quick")
+
+
+def test_what_is_not_supported_has_a_reason():
+    claim = CLAIMS["1.5"]
+    assert claim.because
+    for cv, given in ((0.3, True), (0.8, False)):
+        (one,) = judge([claim], {claim.figure: network_response(cv=cv)}, lambda figure: figure)
+        assert (claim.because in one.outcome.note) == given
+        assert "K = 4000" in one.outcome.note
 
 
 def test_the_page_holds_everything_itself(judged):

@@ -23,8 +23,9 @@ Folder = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Folder of the files. What an earlier run with the same settings finished there is "
-        f"drawn again, not computed. A new folder {FOLDER} if not given.",
+        help="Folder of the files. What an earlier run with the same settings finished there, "
+        "interrupted or not, is not computed again. "
+        f"A new folder {FOLDER} if not given.",
         show_default=False,
     ),
 ]
@@ -72,13 +73,23 @@ def made(names, mode, where, fresh, quiet):
     """Names, data and files of figures, one after the other, with progress."""
     making = importlib.import_module("cbnet.figures.making")
     with progress.reporter(quiet) as reporter:
-        minutes = making.minutes(names, mode)
-        length = f"{minutes / 60:.0f} hours" if minutes > 120 else f"{minutes:.0f} minutes"
-        reporter.stage(f"{mode}: about {length} on two cores")
+        reporter.stage(_expected(making, names, mode, where, fresh))
         for number, name in enumerate(names, 1):
             prefix = f"{name} ({number}/{len(names)})" if len(names) > 1 else name
             named = _Named(reporter, prefix)
             yield name, *making.make(name, mode, where, named, fresh)
+
+
+def _expected(making, names, mode, where, fresh):
+    """How long the figures will take, those left out that are there already."""
+    missing = names if fresh else making.unfinished(names, mode, where)
+    if not missing:
+        return f"{mode}: computed already, drawing"
+    minutes = making.minutes(missing, mode)
+    length = f"{minutes / 60:.0f} hours" if minutes > 120 else f"{minutes:.2g} minutes"
+    there = len(names) - len(missing)
+    done = f"; {there} of {len(names)} figures are there already" if there else ""
+    return f"{mode}: about {length} on two cores{done}"
 
 
 class _Named:

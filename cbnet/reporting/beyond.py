@@ -5,7 +5,7 @@ import math
 import numpy as np
 
 from . import verdicts as v
-from .claims import BEYOND, NETWORK, ONE_NEURON, Claim, Outcome, number
+from .claims import BEYOND, NETWORK, ONE_NEURON, Claim, Outcome, difference, number
 from .verdicts import Number
 
 WITHIN = 0.05  # of a rate: an approximation that counts as right
@@ -132,6 +132,22 @@ def _stable(model):
         return Outcome(v.at_most(theory, 0), theory, None, "theory only")
 
     return decide
+
+
+def _leaves_the_balance(data):
+    """The rate over that of the balance line, at the largest K less that at the smallest."""
+    at = data.sel(model="conductance", scaling="log")
+    nu_X = float(at.nu_X_simulated[-1])
+    line = float(at.balance_line.sel(nu_X=nu_X))
+    theory = [number(x / line) for x in at.rate_E_theory.isel(branch=0).sel(nu_X=nu_X)]
+    seen, errors = (at[name].isel(nu_X_simulated=-1) / line for name in ("rate_E", "rate_E_sem"))
+    simulated = [number(*one) for one in zip(seen, errors, strict=True)]
+    ways = (theory, simulated)
+    found = [difference(way[-1], way[0]) for way in ways]
+    verdicts = [v.at_least(n, 0) for n in found] + [v.at_least(way[-1], 1) for way in ways]
+    note = f"ν_X = {nu_X:g} Hz, K = {float(at.K[0]):g} to {float(at.K[-1]):g}, where it is "
+    note += f"{simulated[-1].value:.2f}"
+    return Outcome(v.every(*verdicts), *found, note)
 
 
 def _step(arrivals, far):
@@ -279,5 +295,14 @@ CLAIMS = (
         "0.95 to 1.05 by 3 s.e.",
         "approximations",
         _step("random", far=False),
+    ),
+    _claim(
+        "b.15",
+        "a ∝ 1/log K takes a network of conductance synapses away from the balance line",
+        NETWORK,
+        "rate over that of the balance line, at the largest K less that at the smallest",
+        "above 0, and the ratio above 1 at the largest K, theory and simulation by 3 s.e.",
+        "network_response",
+        _leaves_the_balance,
     ),
 )

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .verdicts import UNDECIDED, Number
+from .verdicts import NOT_SUPPORTED, UNDECIDED, Number
 
 ONE_NEURON, NETWORK = "one neuron", "network"
 BEYOND = "beyond"
@@ -53,6 +53,8 @@ class Claim:
         Whose data decide.
     decide : callable
         ``dataset -> Outcome``; pure.
+    because : str
+        Why it need not hold: what a row says that is not supported.
     """
 
     key: str
@@ -63,6 +65,7 @@ class Claim:
     criterion: str
     figure: str
     decide: Callable
+    because: str = ""
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,9 @@ def judge(claims, data, command):
     for claim in claims:
         if claim.figure in data:
             outcome = claim.decide(data[claim.figure])
+            if outcome.verdict == NOT_SUPPORTED and claim.because:
+                note = "; ".join(filter(None, (outcome.note, claim.because)))
+                outcome = replace(outcome, note=note)
         else:
             outcome = Outcome(UNDECIDED, note="the figure was not computed")
         judged.append(Judged(claim, outcome, command(claim.figure)))

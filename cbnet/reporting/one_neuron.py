@@ -173,6 +173,25 @@ def _time_constant_there(data):
     return Outcome(verdict, high, None, f"from {low.value:.2f} to {high.value:.2f}; theory only")
 
 
+def _filtered_sd(data):
+    """What synaptic time constants leave of the sd of the voltage, current less conductance."""
+    longest, found = data.isel(tau_S=-1), []
+    without = data.isel(tau_S=0)
+    for name, suffix in (("V_sd_theory", None), ("V_sd", "V_sd_sem")):
+        left = {}
+        for model in ("conductance", "current"):
+            left[model] = v.ratio(
+                *(
+                    number(at[name][-1], at[suffix][-1] if suffix else None)
+                    for at in (longest.sel(model=model), without.sel(model=model))
+                )
+            )
+        found.append(difference(left["current"], left["conductance"]))
+    note = f"τ_S = {float(longest.tau_S):g} ms; conductance {left['conductance'].value:.2f}, "
+    note += f"current {left['current'].value:.2f}"
+    return Outcome(v.every(*(v.at_least(n, 0) for n in found)), *found, note)
+
+
 CLAIMS = (
     Claim(
         "1.1",
@@ -263,6 +282,8 @@ CLAIMS = (
         "at least 0.5, theory and simulation",
         "scaling",
         _irregular_at("log"),
+        "at K = 1e5 a ln K is still far from its limit (b.8): this efficacy falls too slowly, the "
+        "neuron fires near its highest rate, and the refractory time makes intervals regular",
     ),
     Claim(
         "3.4",
@@ -333,5 +354,17 @@ CLAIMS = (
         "between 1 and 2 for every a and τ_S",
         "synaptic_time_constants",
         _time_constant_there,
+        "both are of one order, but the longer τ_S and the stronger the synapse, the faster the "
+        "membrane has become by then",
+    ),
+    Claim(
+        "6.7",
+        "6",
+        "synapses filter the voltage of conductance neurons more than that of current neurons",
+        ONE_NEURON,
+        "sd of voltage with the longest τ_S over that without, current less conductance",
+        "above 0 at the largest input, theory and simulation by 3 s.e.",
+        "synaptic_time_constants",
+        _filtered_sd,
     ),
 )

@@ -27,7 +27,7 @@ class Silent:
         """How much of it."""
 
 
-def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None):
+def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None, finished=None):
     """Run simulations, each distinct program compiled once.
 
     Parameters
@@ -39,6 +39,9 @@ def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None):
         With methods ``stage(name)`` and ``update(fraction)``.
     meanwhile : callable, optional
         Work for this thread while programs are compiled.
+    finished : callable, optional
+        Called with the place of a job and its result as soon as there is one, in any order and
+        from any thread.
 
     Returns
     -------
@@ -54,13 +57,24 @@ def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None):
         if meanwhile:
             meanwhile()
         progress.stage("simulating without a compiler")
-        return [_run_interpreted(one, progress) for one in jobs]
+        return [
+            _handed_on(finished, place, _run_interpreted(one, progress))
+            for place, one in enumerate(jobs)
+        ]
     with (
         tempfile.TemporaryDirectory(prefix="cbnet-") as scratch,
         ThreadPoolExecutor(processes_at_once) as pool,
         processes.Cancellation(),  # leaves first: the pool waits for its children
     ):
-        return _Workshop(Path(scratch), pool, processes_at_once, progress).run(jobs, meanwhile)
+        return _Workshop(Path(scratch), pool, processes_at_once, progress).run(
+            jobs, meanwhile, finished
+        )
+
+
+def _handed_on(finished, place, result):
+    if finished:
+        finished(place, result)
+    return result
 
 
 class _Workshop:
@@ -71,7 +85,7 @@ class _Workshop:
         self.build_s = {}
         self.guard = threading.Lock()
 
-    def run(self, jobs, meanwhile=None):
+    def run(self, jobs, meanwhile=None, finished=None):
         first = {}
         for one in jobs:
             first.setdefault(structure.of_job(one).key, one)
@@ -96,7 +110,7 @@ class _Workshop:
                 fractions[i] = fraction
                 self.progress.update(float(fractions @ weights / weights.sum()))
 
-            return self._execute(jobs[i], report)
+            return _handed_on(finished, i, self._execute(jobs[i], report))
 
         done = self._map(execute, order)
         return [result for _, result in sorted(zip(order, done, strict=True), key=lambda x: x[0])]

@@ -1,0 +1,93 @@
+"""What an unfinished figure has computed: kept in a folder until the figure is finished.
+
+Hours may be lost when a long figure is interrupted. So every answer of :func:`shared.each` and
+every simulation of :func:`shared.simulate_all` is written as soon as it is there, under a hash of
+what was asked and of the code that answers, and found again when the same is asked in the same
+folder.
+"""
+
+import contextlib
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+
+from cbnet import results
+from cbnet.errors import ParameterError
+from cbnet.parameters import Parameters
+from cbnet.sweeps import identity
+
+_folder = None  # of the figure that is being made; without one nothing is kept
+
+
+@contextlib.contextmanager
+def until_finished(folder):
+    """Keep what is computed inside in a folder, which is removed in the end unless it fails."""
+    global _folder
+    _folder = Path(folder)
+    try:
+        yield
+    finally:
+        _folder = None
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def key(name, item):
+    """A hash of what is asked, and of the code that answers."""
+    made = [identity.made(kind) for kind in ("theory", "simulation")]
+    text = json.dumps([name, item, made], sort_keys=True, default=_plain)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def answers(name):
+    """Known answers by their key."""
+    path, found = _path(f"{name}.jsonl"), {}
+    for line in path.read_text("utf-8").splitlines() if path and path.is_file() else ():
+        with contextlib.suppress(ValueError):  # cut where the run was interrupted
+            one, answer = json.loads(line)
+            found[one] = _arrays(answer)
+    return found
+
+
+def keep_answer(name, one, answer):
+    """Keep an answer under its key."""
+    path = _path(f"{name}.jsonl")
+    if path:
+        path.parent.mkdir(exist_ok=True)
+        with path.open("a", encoding="utf-8") as file:
+            file.write("\n" + json.dumps([one, answer], default=_plain))
+
+
+def simulation(one):
+    """The simulation of a key if it is known, else None."""
+    path = _path(f"{one[:32]}.nc")
+    if path and path.is_file():
+        with contextlib.suppress(ParameterError):  # not a file that was finished
+            return results.load(path)
+    return None
+
+
+def keep_simulation(one, result):
+    """Keep a simulation under its key."""
+    path = _path(f"{one[:32]}.nc")
+    if path:
+        path.parent.mkdir(exist_ok=True)
+        result.save(path, overwrite=True)
+
+
+def _path(name):
+    return _folder and _folder / name
+
+
+def _plain(value):
+    """What JSON does not know: parameters by their fingerprint, arrays and quantities as lists."""
+    return value.fingerprint if isinstance(value, Parameters) else np.asarray(value).tolist()
+
+
+def _arrays(answer):
+    """An answer as it was given: lists were arrays."""
+    if isinstance(answer, dict):
+        return {name: _arrays(value) for name, value in answer.items()}
+    return np.array(answer) if isinstance(answer, list) else answer
