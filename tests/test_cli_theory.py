@@ -164,7 +164,7 @@ def test_outside_of_its_range_a_formula_warns_once_on_standard_error():
     (warning,) = err.splitlines()
     assert warning == (
         "cbnet: warning: noise: got 'rescaled' outside of its range; it is good for mu at least "
-        "three sd above the threshold: use 'colored'"
+        "three sd above the threshold, and V_r at least one below: use 'colored'"
     )
 
 
