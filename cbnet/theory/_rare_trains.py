@@ -51,15 +51,18 @@ def negligible(membrane, most):
 
 
 def most_often(membrane):
-    """A bound on the rate (Hz) of a neuron that rests below the threshold.
+    """A bound on the rate (Hz) of a neuron whose leak holds it below the threshold.
 
     n arrivals that raise v must come within eight time constants of the membrane and the synapse,
-    n being the distance to the threshold in their largest jumps.
+    n being the distance from the leak's resting potential to the threshold in their largest jumps.
+    Arrivals that lower v only make it more. Infinite where the leak does not pull v back all the
+    way.
     """
-    mu, tau = membrane.rest()
-    if not mu < membrane.threshold:
-        return np.inf
+    alone = without(membrane, (True, True))
+    mu, tau = alone.rest()
     v = np.linspace(mu, membrane.threshold, _POTENTIALS)
+    if not (mu < membrane.threshold and np.all(alone.drift(v[1:]) < 0)):
+        return np.inf
     highest = [float(np.max(h(v))) for h in membrane.jumps]
     R = sum(R for R, h in zip(membrane.rates, highest, strict=True) if h > 0)
     if R == 0:
