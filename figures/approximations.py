@@ -141,16 +141,9 @@ def compute(
         progress,
         "filtered synapses",
     )
-    runs = shared.simulate_all(
-        [(p, {}) for p in filtered],
-        progress,
-        N=N,
-        duration=duration,
-        transient="0.1s",
-        seed=seed,
-        feedforward=True,
-    )
-    steps = time_steps.compute(progress, N, duration, seed)
+    alone = {"N": N, "duration": duration, "transient": "0.1s", "seed": seed, "feedforward": True}
+    runs = shared.simulate_all([(p, {}) for p in filtered], progress, **alone)
+    steps = time_steps.compute(progress, alone)
     many = (len(inputs_filtered), len(tau_S))
     c = [
         [laws.exponent(_params(s, 0.001), ratio, noise) for ratio in ratios]

@@ -12,8 +12,11 @@ from .shared import hertz, milliseconds, respond
 INPUT = (135.0, 85.0)  # Hz: the reference network at ν_X = 50 Hz
 
 
-def compute(progress, N, duration, seed):
-    """Rate of one neuron with a time step, by the order of arrivals, over the exact one."""
+def compute(progress, options):
+    """Rate of one neuron with a time step, by the order of arrivals, over the exact one.
+
+    `options` are those of the simulations.
+    """
     order, dt = ("random", "brian2"), (0.1, 0.05)
     params = shared.base("conductance").replace(r_E=hertz(INPUT[0]), r_I=hertz(INPUT[1]))
     with warnings.catch_warnings():
@@ -21,11 +24,7 @@ def compute(progress, N, duration, seed):
         runs = shared.simulate_all(
             [(params, {"arrivals": o, "dt": milliseconds(x)}) for o in order for x in dt],
             progress,
-            N=N,
-            duration=duration,
-            transient="0.1s",
-            seed=seed,
-            feedforward=True,
+            **options,
         )
     right = float(respond((params, *INPUT, "shot"))["rate"])
     shape, dims = (len(order), len(dt)), ("arrivals", "dt")

@@ -18,7 +18,7 @@ WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
 def program(source, folder, *flags, name="driver"):
     """Compile a text against cbnet's headers; the path of what it makes."""
-    if not shutil.which(COMPILER):
+    if not shutil.which(COMPILER):  # optional: without one cbnet simulates in numpy
         pytest.skip(f"no C++ compiler: {COMPILER} is not on the path")
     (folder / "driver.cpp").write_text(source)
     subprocess.run(

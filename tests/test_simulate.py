@@ -30,7 +30,7 @@ def params():
 @pytest.fixture(scope="module")
 def compiled(params):
     """Three runs of one compiled program, with seeds 1, 1 and 2."""
-    if building.compiler_missing():
+    if building.compiler_missing():  # optional: without one cbnet simulates in numpy
         pytest.skip(f"{building.compiler_missing()} not found")
     return run_jobs([prepare(params, seed=seed, **OPTIONS) for seed in (1, 1, 2)], 1)
 

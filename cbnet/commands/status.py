@@ -65,7 +65,9 @@ def _state(found):
         return "running"
     if found["missing"]:
         return "stopped; run it again to go on"
-    return "done" + " but for what failed" * bool(found["failed"] or found["refused"])
+    left = {"failed": "failed", "refused": "was refused"}
+    left = " or ".join(words for name, words in left.items() if found[name])
+    return f"done but for what {left}" if left else "done"
 
 
 def list_failures(found, stream):
