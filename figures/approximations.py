@@ -19,6 +19,7 @@ SETS = {"strong inhibition": (12, 1.8), "reference": (20, 0.8)}  # g, r_I/r_E
 WHITE = ("diffusion", "effective")
 FILTERED = ("colored", "diffusion", "fast", "adiabatic", "rescaled", "rice")
 FILTERED_SET = {"g": 20, "a": 0.005}
+_SLOWEST = 1 / 60  # Hz: for the spikes of slower neurons a simulation does not wait
 SETTINGS = {
     "quick": {
         "a": [0.0025, 0.004, 0.006, 0.01, 0.015, 0.025],
@@ -26,12 +27,13 @@ SETTINGS = {
         "a_exact": [0.007, 0.01, 0.02],
         "inputs_exact": [20.0, 50.0],
         "tau_S": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0],
-        "inputs_filtered": [20.0, 100.0],
+        "inputs_filtered": [20.0, 50.0, 100.0],
         "ratios": [0.2, 0.4, 0.6, 0.7, 0.8, 1.0, 1.3, 1.8, 2.4],
         "spikes": 5000,
         "arrivals": 1e8,
         "N": 400,
         "duration": "2s",
+        "longest": "300s",
         "seed": 9,
     },
     "full": {
@@ -40,12 +42,13 @@ SETTINGS = {
         "a_exact": [0.007, 0.008, 0.01, 0.015, 0.02],
         "inputs_exact": [20.0, 35.0, 50.0, 100.0],
         "tau_S": [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0],
-        "inputs_filtered": [20.0, 100.0],
+        "inputs_filtered": [20.0, 50.0, 100.0],
         "ratios": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.3, 1.8, 2.4, 3.0],
         "spikes": 100_000,
         "arrivals": 1e9,
         "N": 1000,
         "duration": "60s",
+        "longest": "1000s",
         "seed": 9,
     },
 }
@@ -54,12 +57,13 @@ CAPTION = (
     "One neuron, K = 1000. (a) Rate by the diffusion approximation and (b) by noise frozen at one "
     "potential, over the rate with finite jumps, against efficacy and input (g = 12, r_I = 1.8 "
     "r_E; white: right; contours at factors of two; hatched: below 1e-4 Hz). (c) Exactly simulated "
-    "rate over that of each theory, two standard errors. (d) The exponents C of the rate ν ~ "
-    "exp(−C/a) for large K, white noise against finite jumps (solid: g = 12, dashed: g = 20): "
-    "their difference grows with inhibition and does not vanish as K grows. (e, f) Finite synaptic "
-    "time constants (g = 20, a = 0.005, r_I = 0.8 r_E; r_E = 20 and 100 Hz): rates of each theory "
-    "over the simulated rate; the band is two standard errors of the simulation. Approximations "
-    "are drawn in and outside of the range that their documentation gives."
+    "rate over that of each theory, two standard errors. (d) Rate of the reference neuron "
+    "simulated with time steps over its exact rate, by the order of the arrivals within a step. "
+    "(e) The exponents C of the rate ν ~ exp(−C/a) for large K, white noise against finite jumps "
+    "(solid: g = 12, dashed: g = 20): their difference grows with inhibition and does not vanish "
+    "as K grows. (f-h) Finite synaptic time constants (g = 20, a = 0.005, r_I = 0.8 r_E): rates of "
+    "each theory over the simulated rate; the band is two standard errors of the simulation. "
+    "Approximations are drawn in and outside of the range that their documentation gives."
 )
 
 
@@ -86,6 +90,19 @@ def _long_enough(params, r_E, r_I, response, spikes, arrivals):
     return {"arrivals": min(arrivals, per_second * spikes / rate)}
 
 
+def _known(params, spikes, N, rate, shortest, longest):
+    """How long to simulate for so many spikes of N neurons, if they come often enough."""
+    duration = params.model.entry("tau_L", "duration")
+    shortest, longest = (duration.parse(bound, "duration") for bound in (shortest, longest))
+    wanted = spikes / (N * rate) if rate > _SLOWEST else shortest
+    return shared.to_quantity(np.clip(wanted, shortest, longest), "s")
+
+
+def _rate_sem(run):
+    """Standard error of the rate of independent neurons: over them, as they have no more to say."""
+    return run.spike_counts.std(ddof=1) / np.sqrt(run.N) / float(run.duration)
+
+
 def compute(
     progress,
     *,
@@ -100,6 +117,7 @@ def compute(
     arrivals,
     N,
     duration,
+    longest,
     seed,
 ):
     """Rates by every theory and by simulation.
@@ -142,7 +160,15 @@ def compute(
         "filtered synapses",
     )
     alone = {"N": N, "duration": duration, "transient": "0.1s", "seed": seed, "feedforward": True}
-    runs = shared.simulate_all([(p, {}) for p in filtered], progress, **alone)
+    rates_filtered = gathered(answers[: len(filtered)], "rate", (-1,))
+    runs = shared.simulate_all(
+        [
+            (p, {"duration": _known(p, spikes, N, rate, duration, longest)})
+            for p, rate in zip(filtered, rates_filtered, strict=True)
+        ],
+        progress,
+        **alone,
+    )
     steps = time_steps.compute(progress, alone)
     many = (len(inputs_filtered), len(tau_S))
     c = [
@@ -185,7 +211,7 @@ def compute(
         ),
         "filtered_rate_sem": (
             ("r_E_filtered", "tau_S"),
-            np.reshape([float(r.rate_E_sem) for r in runs], many),
+            np.reshape([_rate_sem(r) for r in runs], many),
             "Hz",
             "its standard error",
         ),
@@ -212,13 +238,14 @@ def draw(data):
     matplotlib.figure.Figure
     """
     with plotting.style():
-        figure, grid = drawing.canvas(2, 3, row_height=5, legend=1.6)
+        figure, grid = drawing.canvas(2, 4, row_height=4.8, legend=1.6)
         for axes, noise in zip(grid[0, :2], WHITE, strict=True):
             image = _draw_map(axes, data, noise)
         bar = figure.colorbar(image, ax=grid[0, 1], label="rate / exact rate")
         bar.set_ticks(_TICKS, labels=[f"{tick:g}" for tick in _TICKS])
         bar.ax.minorticks_off()
         _draw_exact(grid[0, 2], data)
+        _draw_steps(grid[0, 3], data)
         _draw_exponents(grid[1, 0], data)
         for axes, r_E in zip(grid[1, 1:], data.r_E_filtered.values, strict=False):
             _draw_filtered(axes, data, r_E)
@@ -235,6 +262,7 @@ def draw(data):
 _TICKS = [0.05, 0.2, 0.5, 1, 2, 5, 20]
 _EXPONENT_LABELS = {"strong inhibition": (1.75, 6e-3), "reference": (0.85, 2e-2)}
 _RARE = 1e-4  # Hz
+_ORDERS = {"random": "random order", "brian2": "Brian2's order"}
 _SHADES = {
     "finite jumps": "#d55e00",
     "diffusion": "#0173b2",
@@ -295,6 +323,18 @@ def _draw_exact(axes, data):
     axes.set(xscale="log", yscale="log", xlabel="simulated rate (Hz)")
     axes.set(ylabel="simulated rate / theory", ylim=(0.2, 2))
     plotting.plain_decades(axes)
+
+
+def _draw_steps(axes, data):
+    for position, (arrivals, name) in enumerate(_ORDERS.items()):
+        at = data.sel(arrivals=arrivals)
+        shade, x = ("#d55e00", "0.5")[position], data.dt * 1.04 ** (2 * position - 1)
+        drawing.points(axes, x, at.step_ratio, at.step_ratio_sem, shade, position)
+        axes.text(0.021, at.step_ratio[-1] + (0.04, -0.08)[position], name, color=shade, size=7)
+    axes.axhline(1, color="0.6", lw=0.8, zorder=0)
+    axes.set(xscale="log", xlabel="time step (ms)", ylabel="rate / exact rate", ylim=(0.4, 1.2))
+    axes.set_xticks([0.02, 0.05, 0.1], ["0.02", "0.05", "0.1"])
+    axes.minorticks_off()
 
 
 def _draw_exponents(axes, data):

@@ -15,41 +15,31 @@ from .shared import hertz
 TITLE = "Rates in networks with unequal in-degrees"
 MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
 SHOWN = 0.1  # CV_K of the distributions that are drawn
+_SPREADS = [0.0, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4]
 SETTINGS = {
     "quick": {
         "K": [1000, 2500, 10_000, 100_000],
-        "CV_K": [0.0, 0.006, 0.0125, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4],
-        "K_simulated": [1000, 2500],
-        "CV_K_simulated": [0.0, 0.025, 0.05, 0.1, 0.15, 0.3],
+        "CV_K": _SPREADS,
+        "simulated": [
+            {"K": K, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.15, 0.3], "duration": "0.8s"}
+            for K in (1000, 2500)
+        ],
         "nu_X": 50.0,
         "N": 10_000,
-        "duration": "0.8s",
         "storage": "stored",
         "seed": 5,
     },
     "full": {
         "K": [1000, 10_000, 100_000],
-        "CV_K": [
-            0.0,
-            0.003,
-            0.006,
-            0.0125,
-            0.025,
-            0.05,
-            0.075,
-            0.1,
-            0.15,
-            0.2,
-            0.25,
-            0.3,
-            0.35,
-            0.4,
-        ],
-        "K_simulated": [1000, 4000, 10_000],
-        "CV_K_simulated": [0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4],
+        "CV_K": sorted([*_SPREADS, 0.075, 0.25, 0.35]),
+        "simulated": [
+            {"K": K, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4], "duration": "10s"}
+            for K in (1000, 10_000)
+        ]
+        # 3e10 synapses, computed again at each of 2e7 spikes
+        + [{"K": 100_000, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.2], "duration": "0.3s"}],
         "nu_X": 50.0,
         "N": None,
-        "duration": "10s",
         "storage": "auto",
         "seed": 5,
     },
@@ -142,8 +132,10 @@ _MEANINGS = {
 }
 
 
-def compute(progress, *, K, CV_K, K_simulated, CV_K_simulated, nu_X, N, duration, storage, seed):
+def compute(progress, *, K, CV_K, simulated, nu_X, N, storage, seed):
     """Distributions by theory and by simulation.
+
+    A simulation that is not among `simulated` is NaN in what is returned.
 
     Returns
     -------
@@ -151,19 +143,32 @@ def compute(progress, *, K, CV_K, K_simulated, CV_K_simulated, nu_X, N, duration
     """
     settings = {k: v for k, v in locals().items() if k != "progress"}
     cases = [(m, s) for m in MODELS for s in SCALINGS]
-    seconds = shared.base("current").model.entry("tau_L", "duration").parse(duration, "duration")
-    items = [(_point(m, s, k, nu_X), c, seconds) for m, s in cases for k in K for c in CV_K]
+    K_simulated = [one["K"] for one in simulated]
+    CV_K_simulated = sorted({c for one in simulated for c in one["CV_K"]})
+    duration = shared.base("current").model.entry("tau_L", "duration")
+    seconds = np.array([duration.parse(one["duration"], "duration") for one in simulated])
+    as_long = {k: seconds[np.argmin(np.abs(np.log(np.divide(K_simulated, k))))] for k in K}
+    items = [(_point(m, s, k, nu_X), c, as_long[k]) for m, s in cases for k in K for c in CV_K]
     found = shared.each(_theory, items, progress, "distributions of rates")
-    points = []
-    for model, scaling in cases:
-        for k in K_simulated:
-            params = _point(model, scaling, k, nu_X)
-            size = N or shared.network_size(k)
-            points += [(_law(params, c), {"N": size}) for c in CV_K_simulated]
-    runs = shared.simulate_all(
-        points, progress, duration=duration, transient="0.3s", seed=seed, storage=storage
-    )
-    measured = [_measured(run) for run in runs]
+    wanted = [(m, s, one, c) for m, s in cases for one in simulated for c in one["CV_K"]]
+    points = [
+        (
+            _law(_point(model, scaling, one["K"], nu_X), c),
+            {"N": N or shared.network_size(one["K"]), "duration": one["duration"]},
+        )
+        for model, scaling, one, c in wanted
+    ]
+    runs = shared.simulate_all(points, progress, transient="0.3s", seed=seed, storage=storage)
+    known = {
+        (model, scaling, one["K"], c): _measured(run)
+        for (model, scaling, one, c), run in zip(wanted, runs, strict=True)
+    }
+    measured = [
+        known.get((m, s, k, c), _UNKNOWN)
+        for m, s in cases
+        for k in K_simulated
+        for c in CV_K_simulated
+    ]
     shape = (len(MODELS), len(SCALINGS), len(K), len(CV_K))
     many = (len(MODELS), len(SCALINGS), len(K_simulated), len(CV_K_simulated))
     dims = ("model", "scaling", "K", "CV_K")
@@ -175,6 +180,7 @@ def compute(progress, *, K, CV_K, K_simulated, CV_K_simulated, nu_X, N, duration
         "CV_K": ("CV_K", CV_K, "1", "coefficient of variation of in-degrees"),
         "K_simulated": ("K_simulated", K_simulated, "1", "in-degree, simulations"),
         "CV_K_simulated": ("CV_K_simulated", CV_K_simulated, "1", "the same, simulations"),
+        "seconds": ("K_simulated", seconds, "s", "time measured in simulations"),
         "nu": ("nu", _RATES, "Hz", "rate of a neuron"),
     }
     for name in _MEASURES:
@@ -191,9 +197,13 @@ def compute(progress, *, K, CV_K, K_simulated, CV_K_simulated, nu_X, N, duration
     values = np.reshape([one["density"] for one in measured], (*many, -1))
     variables["density"] = ((*seen, "nu"), values, "1", "density of log10 of the rate")
     parameters = {model: shared.base(model).replace(nu_X=hertz(nu_X)) for model in MODELS}
-    data = shared.dataset(TITLE, parameters, settings, variables)
-    data.attrs["measured_seconds"] = seconds
-    return data
+    return shared.dataset(TITLE, parameters, settings, variables)
+
+
+_UNKNOWN = {
+    **dict.fromkeys([n + s for n in _MEASURES for s in ("", "_sem")], np.nan),
+    "density": np.full(_RATES.size, np.nan),
+}
 
 
 def _measured(run):
@@ -311,7 +321,7 @@ def _draw_distributions(axes, data, model, scaling):
         axes.plot(data.nu, line, color=colour(model), ls=drawing.STROKES[position], lw=1)
     seen = data.density.sel(at).isel(K_simulated=-1)
     seen = seen.sel(CV_K_simulated=_nearest(data.CV_K_simulated.values, SHOWN))
-    seen = seen.where(seen.nu > 5 / data.attrs["measured_seconds"])[::2]
+    seen = seen.where(seen.nu > 5 / data.seconds[-1])[::2]
     filled = model == "conductance"
     drawing.points(axes, seen.nu, seen, 0 * seen, colour(model), 0, filled, ms=2.6)
     axes.set(xscale="log", xlabel="rate of a neuron (Hz)")

@@ -13,10 +13,11 @@ MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
 SETTINGS = {
     "quick": {
         "K": [400, 1600, 4000],
-        "inputs": [11, 14, 20, 30, 45, 80],
+        "inputs": [11, 12, 14, 17, 20, 22, 25, 30, 37, 45, 60, 80],
         "inputs_simulated": [20.0, 45.0, 80.0],
         "N": 10_000,
         "duration": "0.3s",
+        "broad": {"K": 4000, "N": 50_000, "duration": "0.5s", "transient": "0.5s"},
         "storage": "stored",
         "seed": 3,
     },
@@ -26,22 +27,26 @@ SETTINGS = {
         "inputs_simulated": [10.0, 20.0, 30.0, 50.0, 80.0],
         "N": None,
         "duration": "2s",
+        "broad": {"K": 4000, "N": 50_000, "duration": "5s", "transient": "1s"},
         "storage": "auto",
         "seed": 3,
     },
 }
 MINUTES = {"quick": 1.6, "full": 1000}
+BROAD = "100ms"  # the longest of delays that leave no rhythm to a loop; elsewhere it is 10 ms
 RASTER = {"neurons": 40, "window": 0.2}  # excitatory ones; s
 _BRANCHES = 3
+_DIAMOND = drawing.MARKERS.index("D")
 CAPTION = (
     "Networks of conductance and of current synapses, efficacy falling as 1/√K or as 1/log K from "
     "a = 0.0015 at K = 1000. (a-d) Excitatory rate and (e-h) CV of intervals against the rate of "
     "each external input; dash patterns and markers distinguish in-degrees, the grey line is the "
     "balance line. All self-consistent states of the theory (finite jumps) are drawn, unstable "
     "ones thin. (i, j) Spikes of 40 excitatory neurons of each network at the middle in-degree and "
-    "input under 1/√K. Markers: simulations with two standard errors; crossed where the population "
-    "fires together (Fano factor in 1 ms above 100), which no theory of an asynchronous state "
-    "describes."
+    "input under 1/√K. Diamonds (b, f): networks of current synapses whose delays are uniform up "
+    "to 100 instead of 10 ms, K = 4000, N = 50 000. Markers: simulations with two standard errors; "
+    "crossed where the population fires together (Fano factor in 1 ms above 100), which no theory "
+    "of an asynchronous state describes."
 )
 
 
@@ -49,7 +54,7 @@ def _point(model, scaling, K, nu_X):
     return shared.base(model).scaled(scaling, int(K)).replace(nu_X=hertz(nu_X))
 
 
-def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed):
+def compute(progress, *, K, inputs, inputs_simulated, N, duration, broad, storage, seed):
     """Fixed points and simulations.
 
     Returns
@@ -73,7 +78,17 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed
             # as many external spikes at each input, so that rare intervals are measured as well
             longer = seconds * max(inputs_simulated) / rate
             points.append((params, {**options, "duration": shared.to_quantity(longer, "s")}))
-    runs = shared.simulate_all(points, progress, transient="0.2s", seed=seed, storage=storage)
+    broad_points = [
+        (
+            _point("current", "sqrt", broad["K"], rate).replace(D_max=BROAD),
+            {name: value for name, value in broad.items() if name != "K"},
+        )
+        for rate in inputs_simulated
+    ]
+    runs = shared.simulate_all(
+        points + broad_points, progress, transient="0.2s", seed=seed, storage=storage
+    )
+    runs, broad_runs = runs[: len(points)], runs[len(points) :]
     shape = (len(MODELS), len(SCALINGS), len(K))
     dims = ("model", "scaling", "K")
     variables = {
@@ -115,6 +130,10 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, storage, seed
         for suffix in ("", "_sem"):
             values = np.reshape([float(r.in_units(name + suffix)) for r in runs], many)
             variables[name + suffix] = (simulated, values, unit, f"{name}, simulation")
+            values = [float(r.in_units(name + suffix)) for r in broad_runs]
+            meaning = f"{name}, simulation, current synapses with delays up to {BROAD}"
+            variables[f"broad_{name}{suffix}"] = ("nu_X_simulated", values, unit, meaning)
+    variables |= _broad_theory(progress, broad_points)
     rate_I = np.reshape([float(r.in_units("rate_I")) for r in runs], many)
     variables["rate_I"] = (simulated, rate_I, "Hz", "inhibitory rate, simulation")
     mu = [
@@ -136,13 +155,29 @@ def _modes(progress, K, inputs):
     items = [_point(m, s, K, rate) for m in MODELS for s in SCALINGS for rate in inputs]
     found = shared.each(leading_mode, items, progress, "modes at the largest in-degree")
     shape, dims = (len(MODELS), len(SCALINGS), -1), ("model", "scaling", "nu_X_simulated")
+    return _of_modes("mode", found, dims, shape, "the leading mode at the largest K")
+
+
+def _of_modes(prefix, found, dims, shape, meaning):
     return {
-        f"mode_{name}": (dims, shared.gathered(found, name, shape), unit, f"{meaning}, theory")
-        for name, unit, meaning in (
-            ("growth", "1/s", "growth rate of the leading mode at the largest K"),
-            ("frequency", "Hz", "its frequency"),
+        f"{prefix}_{name}": (dims, shared.gathered(found, name, shape), unit, f"{what}, theory")
+        for name, unit, what in (
+            ("growth", "1/s", f"growth rate of {meaning}"),
+            ("frequency", "Hz", f"frequency of {meaning}"),
         )
     }
+
+
+def _broad_theory(progress, points):
+    """Irregularity and leading modes of the networks with broad delays."""
+    params = [params for params, _ in points]
+    modes = shared.each(leading_mode, params, progress, "modes with broad delays")
+    states = shared.each(solve, [(p, None) for p in params], progress, "their fixed points")
+    cv = [float(one["cv_E"][0]) for one in states]
+    meaning = f"current synapses with delays up to {BROAD}"
+    found = {"broad_cv_E_theory": ("nu_X_simulated", cv, "1", f"cv_E, {meaning}, theory")}
+    mode = f"the leading mode, {meaning}"
+    return found | _of_modes("broad_mode", modes, "nu_X_simulated", (-1,), mode)
 
 
 def _raster(model, run):
@@ -192,6 +227,7 @@ def draw(data):
             *(key(f"$K$ = {k:g}", "0.2", i, True) for i, k in enumerate(data.K.values)),
             *drawing.theory_and_simulation("finite jumps"),
             drawing.together_key(),
+            key("b, f: delays up to 100 ms", colour("current"), _DIAMOND, True, False),
         ]
         drawing.legend(figure, handles, 3)
     return figure
@@ -215,5 +251,10 @@ def _draw_pair(column, data, model, scaling):
             options = {"filled": model == "conductance"}
             drawing.points(axes, x, value, error, shade, position, **options)
             drawing.cross_together(axes, x, value, data.fano_1ms.sel(at))
+    if (model, scaling) == ("current", "sqrt"):
+        for axes, name in ((rate, "rate_E"), (cv, "cv_E")):
+            value, error = data[f"broad_{name}"], data[f"broad_{name}_sem"]
+            drawing.points(axes, data.nu_X_simulated, value, error, shade, _DIAMOND, filled=False)
+            drawing.cross_together(axes, data.nu_X_simulated, value, data.broad_fano_1ms)
     rate.set_title(f"{model}, {plotting.SCALING_NAMES[scaling]}", loc="left", size=7.5)
     cv.set_xlabel(r"$\nu_X$ (Hz)")

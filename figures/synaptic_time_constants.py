@@ -2,8 +2,8 @@
 
 import numpy as np
 from matplotlib.ticker import FormatStrFormatter, LogLocator
-from scipy.optimize import minimize_scalar
 
+import cbnet
 from cbnet import plotting
 
 from . import drawing, shared
@@ -14,7 +14,7 @@ TITLE = "One neuron with synaptic time constants"
 MODELS = ("conductance", "current")
 VALUES = {"conductance": {"a": 0.005}, "current": {"a": 0.0015}}
 RATIO, HELD = 0.8, -60.0  # r_I/r_E of the conductance neuron; mean (mV) of the current neuron
-_LOWEST, _HIGHEST = 4.0, 400.0  # Hz, where the turn-over is looked for
+_RANGE = ("4Hz", "400Hz")  # in which the turn-over is looked for
 SETTINGS = {
     "quick": {
         "tau_S": [0.0, 1.0, 2.0, 5.0],
@@ -66,19 +66,15 @@ def _inhibition(model, params, r_E):
 
 
 def _turn_over(item):
-    """Input rate of the highest firing rate, and the effective time constant there."""
+    """Input of the highest rate, with the effective time constant there; NaN if there is none."""
     a, tau_S = item
-    params = _params("conductance", tau_S, a)
-
-    def minus_log_rate(x):
-        r_E = float(np.exp(x))
-        return -np.log(max(float(respond((params, r_E, RATIO * r_E, None))["rate"]), 1e-30))
-
-    ends = np.log((_LOWEST, _HIGHEST))
-    found = minimize_scalar(minus_log_rate, bounds=ends, method="bounded", options={"xatol": 0.05})
-    r_E = float(np.exp(found.x))
-    _, tau = shared.mean_potential(params, r_E, RATIO * r_E)
-    return {"r_E": r_E, "tau_eff": float(tau), "rate": float(np.exp(-found.fun))}
+    params, (low, high) = _params("conductance", tau_S, a), _RANGE
+    found = cbnet.critical_input(params, RATIO, low=low, high=high)
+    turns = np.isfinite(float(found.input))
+    names = {"r_E": "input", "r_E_error": "error", "tau_eff": "tau_eff", "rate": "rate"}
+    return {
+        name: float(found.in_units(source)) if turns else np.nan for name, source in names.items()
+    }
 
 
 def compute(progress, *, tau_S, inputs, inputs_simulated, a, tau_critical, N, duration, seed):
@@ -124,10 +120,8 @@ def compute(progress, *, tau_S, inputs, inputs_simulated, a, tau_critical, N, du
             values = np.reshape([float(r.in_units(source + suffix)) for r in runs], many)
             variables[name + suffix] = (marks, values, unit, f"{name}, simulation")
     grid, turned = ("a", "tau_critical"), (len(a), len(tau_critical))
-    for name, unit in (("r_E", "Hz"), ("tau_eff", "ms"), ("rate", "Hz")):
+    for name, unit in (("r_E", "Hz"), ("r_E_error", "Hz"), ("tau_eff", "ms"), ("rate", "Hz")):
         values = gathered(turns, name, turned)
-        if name == "r_E":  # at the end of the range: no turn-over inside
-            values = np.where(values > 0.9 * _HIGHEST, np.nan, values)
         variables[f"{name}_critical"] = (grid, values, unit, f"{name} at the turn-over")
     parameters = {model: _params(model, 0.0) for model in MODELS}
     return shared.dataset(TITLE, parameters, settings, variables)
@@ -194,6 +188,7 @@ def _draw_critical(above, below, data):
         axes.minorticks_off()
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
-    above.set(ylabel="input of highest rate (Hz)", ylim=(None, 3 * above.get_ylim()[1]))
+    room = 3.0 ** (data.sizes["a"] - 2)  # for the legend
+    above.set(ylabel="input of highest rate (Hz)", ylim=(None, room * above.get_ylim()[1]))
     above.legend(handlelength=2.4, borderpad=0.1, loc="upper right")
     below.set_ylabel(r"$\tau_{\mathrm{eff}}$ there (ms)")

@@ -17,7 +17,7 @@ def compute(progress, options):
 
     `options` are those of the simulations.
     """
-    order, dt = ("random", "brian2"), (0.1, 0.05)
+    order, dt = ("random", "brian2"), (0.1, 0.05, 0.02)
     params = shared.base("conductance").replace(r_E=hertz(INPUT[0]), r_I=hertz(INPUT[1]))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", CbnetWarning)  # too long a step: that is the point

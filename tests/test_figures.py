@@ -42,13 +42,21 @@ TINY = {
         "seconds": 0.0,
         "seconds_judged": 0.0,
     },
-    "network_response": {"K": [400], "inputs": [50.0], "inputs_simulated": [50.0], "N": 1000},
+    "network_response": {
+        "K": [400],
+        "inputs": [50.0],
+        "inputs_simulated": [50.0],
+        "N": 1000,
+        "broad": {"K": 400, "N": 1000, "duration": "0.2s", "transient": "0.1s"},
+    },
     "drift_diffusion": {"K": [300, 400], "N": 1000},
     "heterogeneity": {
         "K": [1000],
         "CV_K": [0.0, 0.1],
-        "K_simulated": [400],
-        "CV_K_simulated": [0.0, 0.1],
+        "simulated": [
+            {"K": 400, "CV_K": [0.0, 0.1], "duration": "0.4s"},
+            {"K": 500, "CV_K": [0.0, 0.1], "duration": "0.2s"},
+        ],
         "N": 1000,
     },
     "synaptic_time_constants": {
@@ -73,7 +81,7 @@ TINY = {
         "a_exact": [0.01],
         "inputs_exact": [50.0],
         "tau_S": [1.0],
-        "inputs_filtered": [20.0, 100.0],
+        "inputs_filtered": [20.0, 50.0, 100.0],
         "ratios": [0.4, 1.8],
         "spikes": 500,
         "arrivals": 2e4,
@@ -148,7 +156,7 @@ MAY_BE_UNDEFINED = {
     "network_response": {"rate_E", "cv_E", "V_sd", "stable"},
     "drift_diffusion": {"opposed", "current", "density", "spectrum", "fano", "drift", "cv", "V_sd"},
     "heterogeneity": {"density", "rate_cv", "distance", "cv"},
-    "synaptic_time_constants": {"cv", "r_E"},
+    "synaptic_time_constants": {"cv", "r_E", "tau_eff_critical", "rate_critical"},
     "predictions": {"rate", "cv", "V", "tau_eff", "gain", "exponent"},
     "approximations": {"filtered"},
     "stability": {"spectrum", "fano"},
@@ -196,6 +204,23 @@ def test_pictures_are_drawn_from_stored_data_alone(name, computed, tmp_path, mon
             assert drawn, axes.get_ylabel()
             assert axes.get_xlabel() or axes.get_shared_x_axes().get_siblings(axes)[1:]
     assert image.imread(tmp_path / "figure.png").std() > 0.01
+
+
+def test_unequal_in_degrees_that_were_not_simulated(monkeypatch):
+    """The largest networks are simulated at fewer CV_K; theory knows how long each was seen."""
+    monkeypatch.setattr(shared, "simulate_all", simulated)
+    monkeypatch.setattr(shared, "_FEWEST_FOR_A_POOL", 10**9)
+    one = figures.module("heterogeneity")
+    partly = [
+        {"K": 400, "CV_K": [0.0, 0.1, 0.2], "duration": "0.4s"},
+        {"K": 700, "CV_K": [0.1], "duration": "0.2s"},
+    ]
+    settings = {**one.SETTINGS["quick"], "K": [400, 700], "CV_K": [0.1], "N": 1000}
+    data = one.compute(Silent(), **settings | {"simulated": partly})
+    known = np.isfinite(data.quiet).all(("model", "scaling"))
+    assert known.values.tolist() == [[True, True, True], [False, True, False]]
+    assert data.seconds.values.tolist() == [0.4, 0.2]
+    one.draw(data)
 
 
 @pytest.mark.parametrize("name", figures.NAMES)

@@ -14,7 +14,7 @@ WAYS = [
     for law, storages in (
         ("fixed", ("stored", "bitmap", "procedural")),
         ("bernoulli", ("stored", "bitmap", "procedural")),
-        ("gaussian", ("stored", "bitmap")),
+        ("gaussian", ("stored", "bitmap", "procedural")),
         ("explicit", ("stored",)),
     )
     for storage in storages

@@ -202,6 +202,15 @@ def network_response(
             "fano_1ms": seen(fano),
             "fano_1ms_sem": seen(error * fano),
             "mu": seen(mu),
+            "broad_cv_E_theory": ("nu_X_simulated", np.full(3, cv)),
+            "broad_cv_E": ("nu_X_simulated", cvs[1, 0, -1]),
+            "broad_cv_E_sem": (
+                "nu_X_simulated",
+                np.where(np.isfinite(cvs[1, 0, -1]), error, np.nan),
+            ),
+            "broad_fano_1ms": ("nu_X_simulated", np.full(3, fano)),
+            "broad_fano_1ms_sem": ("nu_X_simulated", np.full(3, error * fano)),
+            "broad_mode_growth": ("nu_X_simulated", np.full(3, -1.0)),
             "mode_growth": (("model", "scaling", "nu_X_simulated"), np.full((2, 2, 3), -20.0)),
             "mode_frequency": (("model", "scaling", "nu_X_simulated"), np.full((2, 2, 3), 80.0)),
         },
@@ -250,7 +259,8 @@ def heterogeneity(conductance=0.3, current=0.1, error=0.01, cv=0.4, loses=2.0, s
     found |= {f"{name}_sem": (dims, 0 * silent + error / 10) for name in ("quiet", "rate_cv", "cv")}
     coordinates = {"model": list(shares), "scaling": ["sqrt", "log"], "K": [1e3, 1e5]}
     coordinates |= {"K_simulated": [1e3, 1e4], "CV_K": x, "CV_K_simulated": x}
-    return xr.Dataset(found, coordinates, {"measured_seconds": 1.0})
+    found["seconds"] = ("K_simulated", [1.0, 1.0])
+    return xr.Dataset(found, coordinates)
 
 
 def synaptic_time_constants(
@@ -315,11 +325,13 @@ def predictions(last=0.5, theory=None, error=0.001, exponents=(3.0, 1.0)):
     return xr.Dataset(found, {"case": cases, "nu_X": x, "nu_X_simulated": x})
 
 
-def approximations(ratio=1.0, error=0.005, step=0.7, ordered=1.0, far=2.0, exponent=1.2):
+def approximations(
+    ratio=1.0, error=0.005, step=0.7, ordered=1.0, far=2.0, exponent=1.2, slowest=1.0
+):
     """`ratio`: the right theories are off by; `far`: the wrong ones; `step`: Brian2's order."""
     shape = ("set", "a_exact", "r_E_exact")
     rate = np.full((1, 2, 2), 10.0)
-    filtered = np.array([[10.0, 1.0]])
+    filtered = np.array([[10.0, slowest]])
     return xr.Dataset(
         {
             "rate_exact": (shape, rate),
@@ -369,6 +381,8 @@ WORLDS = {
     "1.4": (drift_diffusion, {}, {"net": 0.6}, {"error": 1.0}),
     "1.5": (network_response, {}, {"cv": 0.3}, {"lost": 0}),
     "1.6": (network_response, {}, {"fano": 300.0}, {"error": 2.0}),
+    "1.7": (network_response, {}, {"cv": 0.3}, {"lost": 0}),
+    "1.8": (network_response, {}, {"fano": 300.0}, {"error": 2.0}),
     "2.1": (strong_coupling, {}, {"simulated": -0.35}, {"error": 2.0}),
     "2.2": (strong_coupling, {}, {"rate": 1.0}, {"waited": 1.5}),
     "2.3": (strong_coupling, {}, {"cv_above": 0.6}, {"error": 0.5}),
@@ -536,3 +550,17 @@ def test_json_has_plain_numbers(judged):
     rows = report.to_dict(judged, [])["claims"]
     assert rows[0]["simulation"] == [1.2, 0.1]
     assert page.shown(None) == "–" and page.shown(NOTHING) == "not measured"
+
+
+def test_neurons_that_hardly_ever_fire_do_not_leave_filtered_synapses_open():
+    """Nor do they hide an error: one that theory or simulation has fire counts."""
+    claim = CLAIMS["b.5"]
+    outcome = claim.decide(approximations(slowest=1e-3))
+    assert outcome.verdict == v.SUPPORTED
+    assert "1 that fire less than once a minute left out" in outcome.note
+    data = approximations(slowest=1e-3)
+    data.filtered_theory[0, 0, 1] = 1.0  # says theory
+    assert claim.decide(data).verdict == v.NOT_SUPPORTED
+    data = approximations(slowest=1.0)
+    data.filtered_theory[0, 0, 1] = 1e-3
+    assert claim.decide(data).verdict == v.NOT_SUPPORTED

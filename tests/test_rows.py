@@ -79,6 +79,7 @@ WAYS = [
     ("bernoulli", "procedural"),
     ("gaussian", "stored"),
     ("gaussian", "bitmap"),
+    ("gaussian", "procedural"),
 ]
 # sources, targets, where the sources begin among the targets
 OVERLAPS = {
@@ -150,8 +151,11 @@ def test_binomial_in_degrees(library, storage, offset):
     assert ((out - p.mean()) ** 2).mean() == pytest.approx(p.var(), rel=5 * np.sqrt(2 / sources))
 
 
-@pytest.mark.parametrize("storage", ["stored", "bitmap"])
-@pytest.mark.parametrize("cv", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize(
+    ("storage", "cv"),
+    [(storage, cv) for storage in ("stored", "bitmap") for cv in (0.02, 0.1, 0.5)]
+    + [("procedural", cv) for cv in (0.085, 0.1, 0.3)],  # from 1/√K √(1 − K/N) on
+)
 def test_gaussian_in_degrees(library, storage, cv):
     sources, targets, k = 300, 3000, 100
     found = graph(library, "gaussian", storage, sources, targets, in_degree=k, cv=cv, seed=3)
@@ -278,7 +282,32 @@ def test_properties_of_second_order(library, law, storage, overlap):
     assert max(map(abs, z.values())) < 5, z
 
 
-@ways
+@pytest.mark.parametrize("offset", [None, 0, 300])
+def test_gaussian_in_degrees_computed(library, offset):
+    """Clipped like those that are kept; mean and variance where they are not, of many graphs."""
+    sources, targets, k = 400, 2000, 40
+    wide = graph(library, "gaussian", "procedural", sources, targets, offset, cv=20.0).matrix()
+    possible = possible_sources(sources, targets, offset)
+    degrees = wide.sum(axis=0)
+    none, all_of_them = stats.norm.cdf(0, 30, 600), stats.norm.sf(possible.mean(), 30, 600)
+    assert np.mean(degrees == 0) == pytest.approx(none, abs=4 * np.sqrt(none / targets))
+    some = np.mean(degrees == possible)
+    assert some == pytest.approx(all_of_them, abs=4 * np.sqrt(all_of_them / targets))
+    given = {"in_degree": k, "cv": 0.25}
+    degrees = np.concatenate(
+        [
+            graph(library, "gaussian", "procedural", sources, targets, offset, seed=s, **given)
+            .matrix()
+            .sum(axis=0)
+            for s in range(20)
+        ]
+    )
+    n = degrees.size
+    assert abs(degrees.mean() - k) < 4 * 10 / np.sqrt(n)
+    assert degrees.var() == pytest.approx(100, rel=4 * np.sqrt(2 / n))
+
+
+@pytest.mark.parametrize(("law", "storage"), WAYS[:-1], ids=map("-".join, WAYS[:-1]))
 def test_common_sources(library, law, storage):
     """Mean and variance of the number that two neurons share, from the law itself."""
     sources, targets, k = 200, 400, 20

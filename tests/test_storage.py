@@ -54,14 +54,19 @@ def test_too_large_says_what_would_fit(params):
     assert "storage 'procedural' takes" in text
     text = refused(r"^N: got 100000", params, 100_000, memory=10**7)
     assert "take a smaller N or K" in text
-    gaussian = params.replace(law="gaussian", CV_K=0.1)
-    text = refused(r"^N: got 100000", gaussian, 100_000, memory=GB // 5)
-    assert "law='bernoulli' or 'fixed'" in text
+    narrow = params.replace(law="gaussian", CV_K=0.02)
+    text = refused(r"^N: got 100000", narrow, 100_000, memory=GB // 5)
+    assert "CV_K=0.063 or more, or another law" in text
 
 
 def test_what_has_no_procedural_form(params):
-    gaussian = params.replace(law="gaussian", CV_K=0.1)
-    refused(r"^storage: got 'procedural'; law 'gaussian'", gaussian, 10_000, "procedural")
+    narrow = params.replace(law="gaussian", CV_K=0.02)
+    text = refused(r"^storage: got 'procedural'; CV_K 0.02 is below", narrow, 10_000, "procedural")
+    least = float(text.partition("expected CV_K=")[2].split()[0])
+    spread = np.sqrt((1 - 250 / 2000) / 250)  # of inhibition
+    assert spread <= least < 1.02 * spread
+    for CV_K in (least, 0.4):
+        assert chosen(narrow.replace(CV_K=CV_K), 10_000, "procedural") == "procedural"
     refused(r"^storage: got 'procedural'; in-degree 1000 does", params, 10_100, "procedural")
     assert chosen(params, 10_000, "procedural") == "procedural"
     assert chosen(params.replace(law="bernoulli"), 10_100, "procedural") == "procedural"
@@ -80,9 +85,11 @@ def test_more_synapses_than_can_be_numbered_in_a_block():
     assert storage.choose(params, layout(params, 250_000), DT, memory=1000 * GB) == "procedural"
     refused(r"^storage: got 'stored'; .*more than 2\^32", params, 250_000, "stored", 1000 * GB)
     gaussian = params.replace(law="gaussian", CV_K=0.1)
-    text = refused(r"^N: got 250000 with 3.12e\+10 synapses;", gaussian, 250_000, "auto", 1000 * GB)
+    assert storage.choose(gaussian, layout(gaussian, 250_000), DT) == "procedural"
+    narrow = gaussian.replace(CV_K=0.001)
+    text = refused(r"^N: got 250000 with 3.12e\+10 synapses;", narrow, 250_000, "auto", 1000 * GB)
     assert "more than 2^32" in text
-    assert "law 'gaussian' has no procedural form" in text
+    assert "CV_K 0.001 is below" in text
 
 
 def test_type_of_the_counts(params):

@@ -34,7 +34,7 @@ def tolerance(scaling):
         note = (
             f"theory: silent below 0.01 Hz, K = {float(line.K):g}, conductance {shown[0]}, current "
             f"{shown[1]} (straight between the CV_K computed); simulation: no spike in "
-            f"{data.attrs['measured_seconds']:g} s, K = {float(seen.K_simulated):g}, where theory "
+            f"{float(seen.seconds):g} s, K = {float(seen.K_simulated):g}, where theory "
             f"expects {alike.value:.2f}"
         )
         return Outcome(verdict, theory, simulated, note)

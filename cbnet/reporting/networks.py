@@ -37,6 +37,22 @@ def _least_irregular(model, scaling):
     return decide
 
 
+def _broad_irregular(data):
+    """Current synapses with broad delays: no rhythm of the loop that neurons could follow."""
+    simulated = numbers(data.broad_cv_E, data.broad_cv_E_sem)
+    theory = numbers(data.broad_cv_E_theory, 0 * data.broad_cv_E_theory)
+    verdict = v.every(*(v.at_least(n, IRREGULAR) for n in (*theory, *simulated)))
+    return Outcome(verdict, _least(theory), _least(simulated), "smallest over inputs")
+
+
+def _broad_asynchronous(data):
+    simulated = largest(numbers(data.broad_fano_1ms, data.broad_fano_1ms_sem))
+    growth = float(data.broad_mode_growth.max())
+    what = "unstable, grows" if growth > 0 else "stable, decays"
+    note = f"largest over inputs; simulation only; linear theory: {what} at {abs(growth):.2g}/s"
+    return Outcome(v.at_most(simulated, ASYNCHRONOUS), None, simulated, note)
+
+
 def _firing(rates, found):
     """The numbers at inputs at which the network is not silent."""
     return [n for n, rate in zip(found, np.ravel(rates), strict=True) if rate >= SILENT]
@@ -167,6 +183,24 @@ CLAIMS = (
         _asynchronous("current", "sqrt"),
         "with these delays (uniform, 0.1 to 10 ms) and equal in-degrees the gain of the recurrent "
         "loop grows with K until inhibition drives an oscillation; conductances damp it (3.6)",
+    ),
+    _claim(
+        "1.7",
+        "... irregular where delays are broad (uniform up to 100 ms, K = 4000)",
+        "CV of intervals",
+        EVERYWHERE,
+        "network_response",
+        _broad_irregular,
+    ),
+    _claim(
+        "1.8",
+        "... and asynchronous there",
+        "Fano factor of the population in 1 ms",
+        "at most 30 at every input",
+        "network_response",
+        _broad_asynchronous,
+        "delays that broad leave the loop no rhythm (its growth rate is near 0), but its gain "
+        "amplifies what fluctuates by chance: Fano factors are a hundred instead of thousands",
     ),
     _claim(
         "2.4",

@@ -50,6 +50,9 @@ class Projection(Kernel):
     The graph is drawn in the first step, so that a compiled program can be given another in-degree,
     delay or seed. ``"fixed"`` kept in procedural storage deals the sources into groups and gives a
     target one of each (``cpp/rows.h``): the in-degree must divide the number of sources.
+    ``"gaussian"`` kept so connects every pair independently, with a probability of each target's
+    own: in-degrees are binomial about a Gaussian mean, of the coefficient of variation that is
+    asked, which must not be below that of a random graph.
     """
 
     def __init__(

@@ -163,14 +163,35 @@ def _refusal(storage, params, layout, dt):
             return "expected fewer than 2^30 neurons"
         if targets < _FEWEST:
             return f"expected at least {_FEWEST} neurons"
-        if law not in ("fixed", "bernoulli"):
-            return f"law {law!r} has no procedural form; expected law='bernoulli' or 'fixed'"
+        if law == "explicit":
+            return "law 'explicit' has no procedural form; expected another law"
+        if law == "gaussian" and values["CV_K"] < (least := _least_spread(params, layout)):
+            return (
+                f"CV_K {values['CV_K']:g} is below that of a random graph; expected "
+                f"CV_K={least:.2g} or more, or another law"
+            )
         if law == "fixed" and sources % degree:
             return (
                 f"in-degree {degree} does not divide the {sources} neurons it comes from, which "
                 "law='fixed' needs here; expected an N and K that do, or law='bernoulli'"
             )
     return ""
+
+
+def _least_spread(params, layout):
+    """The largest CV that in-degrees have if every pair is connected with the same probability."""
+    variances = [
+        max(0.0, 1 - degree / sources) / degree
+        for sources, _, degree, _ in _each(params, layout)
+        if degree
+    ]
+    return _upwards(np.sqrt(max(variances, default=0.0)))
+
+
+def _upwards(value):
+    """Two digits of it, such that they may be taken where at least this is needed."""
+    step = 10 ** (np.floor(np.log10(value)) - 1) if value > 0 else 1.0
+    return float(np.ceil(value / step) * step)
 
 
 def _bytes(storage, params, layout, dt):
@@ -185,7 +206,7 @@ def _bytes(storage, params, layout, dt):
         elif storage == "bitmap":
             total += sources * targets // 8
         else:
-            total += delays + 24 * sources + 4 * targets
+            total += delays + 24 * sources + 4 * targets * (1 + (values["law"] == "gaussian"))
     return int(total)
 
 

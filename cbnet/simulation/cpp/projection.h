@@ -39,6 +39,8 @@ public:
         std::unique_ptr<BySource> rows;
         if (plan.law == "bernoulli")
             rows = std::make_unique<Bernoulli>(plan.sizes, plan.in_degree, graph_seed);
+        else if (plan.storage == "procedural" && plan.law == "gaussian")
+            rows = std::make_unique<Gaussian>(plan.sizes, plan.in_degree, plan.cv, graph_seed);
         else if (plan.storage == "procedural")
             rows = std::make_unique<OneOfEachGroup>(plan.sizes, plan.in_degree, graph_seed);
         const auto columns = [&] {

@@ -17,6 +17,13 @@ inline uint64_t mix(uint64_t z) {
     return z ^ (z >> 31);
 }
 
+// The same of half the length, for vectors (found by C. Wellons' search for hashes of low bias).
+inline uint32_t scatter(uint32_t x) {
+    x = (x ^ (x >> 16)) * 0x7feb352du;
+    x = (x ^ (x >> 15)) * 0x846ca68bu;
+    return x ^ (x >> 16);
+}
+
 // One seed from another and a number, such as that of a neuron.
 inline uint64_t subseed(uint64_t seed, uint64_t number) {
     return mix(seed + (number + 1) * 0x9e3779b97f4a7c15ull);

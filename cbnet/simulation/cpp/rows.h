@@ -28,6 +28,9 @@ struct Sizes {
         const int64_t same = static_cast<int64_t>(target) - offset;
         return 0 <= same && same < sources ? same : -1;
     }
+
+    // How many sources a target could have: nobody is its own.
+    uint32_t possible(uint32_t target) const { return sources - (self_of_target(target) >= 0); }
 };
 
 // Graphs that are drawn target by target: an in-degree of its own for every neuron, and that many
@@ -42,7 +45,7 @@ public:
     template <class Visit> void sources_of(uint32_t target, Visit &&visit) {
         Stream stream(subseed(seed, target));
         const int64_t self = sizes.self_of_target(target);
-        const uint32_t possible = sizes.sources - (self >= 0);
+        const uint32_t possible = sizes.possible(target);
         const uint32_t wanted = in_degree(stream, possible);
         chosen.clear();
         // R. W. Floyd's sampling: one draw for each source, however many of all are wanted.
@@ -94,7 +97,7 @@ public:
     virtual void targets_of(uint32_t source, uint32_t first, uint32_t count,
                             uint32_t *out) const = 0;
 
-    uint32_t width() const { return Permutation::domain(sizes.targets) + 1; }
+    uint32_t width() const { return nobody() + NOBODIES; }
 
     // Targets of every source.
     virtual std::vector<uint32_t> out_degrees() const = 0;
@@ -102,6 +105,11 @@ public:
     virtual size_t bytes() const { return place_count.capacity() * sizeof(uint32_t); }
 
 protected:
+    // Numbers from nobody() on lead to nobody: several, because to add to one and the same count
+    // again and again is to wait for it.
+    static constexpr uint32_t NOBODIES = 16;
+    uint32_t nobody() const { return Permutation::domain(sizes.targets); }
+
     BySource(Sizes sizes, uint64_t seed)
         : sizes(sizes), seed(seed), place_count(sizes.sources) {}
 
@@ -112,14 +120,13 @@ protected:
 
 // Every pair of different neurons is connected with the same probability, independently: a source
 // has a binomial number of targets, which come first in a permutation of its own.
-class Bernoulli final : public BySource {
+class Bernoulli : public BySource {
 public:
     // `mean` is the mean in-degree.
-    Bernoulli(Sizes sizes, uint32_t mean, uint64_t seed) : BySource(sizes, seed) {
-        double pairs = 0;
-        for (uint32_t source = 0; source < sizes.sources; source++)
-            pairs += others(source);
-        const double probability = static_cast<double>(mean) * sizes.targets / pairs;
+    Bernoulli(Sizes sizes, uint32_t mean, uint64_t seed)
+        : Bernoulli(sizes, probability(sizes, mean), seed) {}
+
+    Bernoulli(Sizes sizes, double probability, uint64_t seed) : BySource(sizes, seed) {
         for (uint32_t source = 0; source < sizes.sources; source++) {
             Stream stream(subseed(~seed, source));
             place_count[source] = static_cast<uint32_t>(
@@ -149,12 +156,85 @@ public:
     }
 
 private:
+    static double probability(Sizes sizes, uint32_t mean) {
+        double pairs = 0;
+        for (uint32_t target = 0; target < sizes.targets; target++)
+            pairs += sizes.possible(target);
+        return static_cast<double>(mean) * sizes.targets / pairs;
+    }
+
     uint32_t others(uint32_t source) const {
         return sizes.targets - (sizes.self_of_source(source) >= 0);
     }
 
     Permutation permutation(uint32_t source) const {
         return Permutation(subseed(seed, source), others(source));
+    }
+};
+
+// Unequal in-degrees: every target is chosen with a probability of its own. Each source has the row
+// of a graph in which all are chosen as often as the target of most sources is, and of that a place
+// counts or leads to nobody, as a hash of source and target tells.
+//
+// Given its probability, an in-degree is binomial. The means of these binomials are Gaussian, and
+// scatter by so much less that in-degrees as a whole have the coefficient of variation `cv`, which
+// must be that of a random graph or more.
+class Gaussian final : public Bernoulli {
+public:
+    Gaussian(Sizes sizes, uint32_t mean, double cv, uint64_t seed)
+        : Gaussian(sizes, chances(sizes, mean, cv, subseed(seed, 0)), subseed(seed, 1)) {}
+
+    void targets_of(uint32_t source, uint32_t first, uint32_t count,
+                    uint32_t *__restrict out) const override {
+        Bernoulli::targets_of(source, first, count, out);
+        const uint64_t drawn = subseed(key, source);
+        const uint32_t factor = static_cast<uint32_t>(drawn) | 1, offset = drawn >> 32;
+        const uint32_t nobody = this->nobody();
+        for (uint32_t j = 0; j < count; j++) {
+            const bool counts = scatter(out[j] * factor + offset) < share[out[j]];
+            out[j] = counts ? out[j] : nobody + j % NOBODIES;
+        }
+    }
+
+    std::vector<uint32_t> out_degrees() const override {
+        std::vector<uint32_t> degrees(sizes.sources, 0), row;
+        for (uint32_t source = 0; source < sizes.sources; source++) {
+            row.resize(places(source));
+            targets_of(source, 0, places(source), row.data());
+            for (const uint32_t target : row)
+                degrees[source] += target < sizes.targets;
+        }
+        return degrees;
+    }
+
+    size_t bytes() const override {
+        return Bernoulli::bytes() + sizeof(uint32_t) * share.capacity();
+    }
+
+private:
+    std::vector<uint32_t> share;  // of the places that lead to a target, those that count, of 2^32
+    uint64_t key;
+
+    Gaussian(Sizes sizes, const std::vector<double> &chance, uint64_t seed)
+        : Bernoulli(sizes, *std::max_element(chance.begin(), chance.end()), subseed(seed, 0)),
+          share(width(), 0), key(subseed(seed, 1)) {
+        const double most = *std::max_element(chance.begin(), chance.end());
+        for (uint32_t target = 0; target < sizes.targets; target++)
+            share[target] = static_cast<uint32_t>(
+                std::min(std::ldexp(chance[target] / most, 32), 0x1p32 - 1));
+    }
+
+    // The probability with which each target takes a source.
+    static std::vector<double> chances(Sizes sizes, uint32_t mean, double cv, uint64_t seed) {
+        std::vector<double> chance(sizes.targets);
+        for (uint32_t target = 0; target < sizes.targets; target++) {
+            const double n = sizes.possible(target), degree = std::min<double>(mean, n);
+            const double variance = cv * cv * degree * degree - degree * (1 - degree / n);
+            const double sd = std::sqrt(std::max(0.0, variance / (1 - 1 / n)));
+            Stream stream(subseed(seed, target));
+            chance[target] = std::clamp((degree + sd * stream.normal()) / n, 0.0, 1.0);
+        }
+        return chance;
     }
 };
 
