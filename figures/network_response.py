@@ -17,7 +17,7 @@ SETTINGS = {
         "inputs_simulated": [20.0, 45.0, 80.0],
         "N": 10_000,
         "duration": "0.3s",
-        "broad": {"K": 4000, "N": 50_000, "duration": "0.5s", "transient": "0.5s"},
+        "broad": {"K": 1600, "N": 10_000, "duration": "0.5s", "transient": "1s"},
         "storage": "stored",
         "seed": 3,
     },
@@ -27,7 +27,7 @@ SETTINGS = {
         "inputs_simulated": [10.0, 20.0, 30.0, 50.0, 80.0],
         "N": None,
         "duration": "2s",
-        "broad": {"K": 4000, "N": 50_000, "duration": "5s", "transient": "1s"},
+        "broad": {"K": 1600, "N": 40_000, "duration": "5s", "transient": "2s"},
         "storage": "auto",
         "seed": 3,
     },
@@ -44,7 +44,7 @@ CAPTION = (
     "balance line. All self-consistent states of the theory (finite jumps) are drawn, unstable "
     "ones thin. (i, j) Spikes of 40 excitatory neurons of each network at the middle in-degree and "
     "input under 1/√K. Diamonds (b, f): networks of current synapses whose delays are uniform up "
-    "to 100 instead of 10 ms, K = 4000, N = 50 000. Markers: simulations with two standard errors; "
+    "to 100 instead of 10 ms, K = 1600. Markers: simulations with two standard errors; "
     "crossed where the population fires together (Fano factor in 1 ms above 100), which no theory "
     "of an asynchronous state describes."
 )
@@ -227,9 +227,9 @@ def draw(data):
             *(key(f"$K$ = {k:g}", "0.2", i, True) for i, k in enumerate(data.K.values)),
             *drawing.theory_and_simulation("finite jumps"),
             drawing.together_key(),
-            key("b, f: delays up to 100 ms", colour("current"), _DIAMOND, True, False),
+            key("b, f: delays up to 100 ms", colour("current"), _DIAMOND, True, False, lw=0),
         ]
-        drawing.legend(figure, handles, 3)
+        drawing.legend(figure, handles, 4)
     return figure
 
 

@@ -17,6 +17,7 @@ from cbnet.parameters import to_quantity
 from cbnet.results import versions
 from cbnet.simulation import workshop
 from cbnet.simulation.job import prepare
+from cbnet.sweeps.worker import ONE_THREAD
 
 from . import keeping
 
@@ -144,6 +145,7 @@ def each(function, items, progress, name):
 @functools.cache
 def _pool():
     """Processes that all figures share: each takes seconds to import what it needs."""
+    os.environ.update(ONE_THREAD)
     return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_parent)
 
 

@@ -208,6 +208,7 @@ def network_response(
                 "nu_X_simulated",
                 np.where(np.isfinite(cvs[1, 0, -1]), error, np.nan),
             ),
+            "broad_rate_E": ("nu_X_simulated", np.full(3, 20.0)),
             "broad_fano_1ms": ("nu_X_simulated", np.full(3, fano)),
             "broad_fano_1ms_sem": ("nu_X_simulated", np.full(3, error * fano)),
             "broad_mode_growth": ("nu_X_simulated", np.full(3, -1.0)),

@@ -18,7 +18,11 @@ from pathlib import Path
 
 from ..errors import CbnetError
 
-_THREADS = ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+# Environment of processes that are as many as the cores: linear algebra in threads would only wait
+# for one another.
+ONE_THREAD = {
+    f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+}
 
 
 class Worker:
@@ -34,8 +38,7 @@ class Worker:
         self.scratch = tempfile.mkdtemp(prefix="cbnet-worker-")
         root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-        one = {f"{name}_NUM_THREADS": "1" for name in _THREADS}
-        env = {**os.environ, **one, "PYTHONPATH": path, "TMPDIR": self.scratch}
+        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": path, "TMPDIR": self.scratch}
         ours, theirs = socket.socketpair()
         held, watched = socket.socketpair()
         with theirs, watched:
