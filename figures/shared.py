@@ -12,12 +12,12 @@ import numpy as np
 import xarray as xr
 
 import cbnet
+from cbnet import threads
 from cbnet.errors import ConvergenceError
 from cbnet.parameters import to_quantity
 from cbnet.results import versions
 from cbnet.simulation import workshop
 from cbnet.simulation.job import prepare
-from cbnet.sweeps.worker import ONE_THREAD
 
 from . import keeping
 
@@ -145,7 +145,7 @@ def each(function, items, progress, name):
 @functools.cache
 def _pool():
     """Processes that all figures share: each takes seconds to import what it needs."""
-    os.environ.update(ONE_THREAD)
+    threads.one_by_default()
     return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_parent)
 
 

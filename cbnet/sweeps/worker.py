@@ -17,12 +17,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ..errors import CbnetError
-
-# Environment of processes that are as many as the cores: linear algebra in threads would only wait
-# for one another.
-ONE_THREAD = {
-    f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
-}
+from ..threads import ONE_THREAD
 
 
 class Worker:
