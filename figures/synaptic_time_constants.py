@@ -15,6 +15,7 @@ MODELS = ("conductance", "current")
 VALUES = {"conductance": {"a": 0.005}, "current": {"a": 0.0015}}
 RATIO, HELD = 0.8, -60.0  # r_I/r_E of the conductance neuron; mean (mV) of the current neuron
 _RANGE = ("4Hz", "400Hz")  # in which the turn-over is looked for
+_AROUND = np.array([0.65, 0.8, 1.0, 1.25, 1.55])  # inputs simulated there, over that of theory
 SETTINGS = {
     "quick": {
         "tau_S": [0.0, 1.0, 2.0, 5.0],
@@ -22,6 +23,8 @@ SETTINGS = {
         "inputs_simulated": [20.0, 60.0, 120.0],
         "a": [0.0025, 0.005, 0.01],
         "tau_critical": [0.5, 1.0, 2.0, 4.0],
+        "spikes_critical": 4000,
+        "longest_critical": 20.0,
         "N": 400,
         "duration": "1s",
         "seed": 6,
@@ -32,6 +35,8 @@ SETTINGS = {
         "inputs_simulated": [15.0, 20.0, 40.0, 60.0, 90.0, 120.0],
         "a": [0.0015, 0.0025, 0.005, 0.01],
         "tau_critical": [0.25, 0.5, 1.0, 2.0, 4.0, 8.0],
+        "spikes_critical": 20_000,
+        "longest_critical": 100.0,
         "N": 1000,
         "duration": "20s",
         "seed": 6,
@@ -46,9 +51,10 @@ CAPTION = (
     "each excitatory input. With conductances the effective time constant falls with the input; "
     "once it is no longer than that of the synapses, voltage fluctuations are filtered and more "
     "input means less firing. (d) The input with the highest rate against τ_S, for several "
-    "efficacies. (h) The effective time constant there (grey: one to two synaptic time constants). "
-    "Lines: theory of filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of "
-    "unconnected neurons with two standard errors."
+    "efficacies (simulation: of a parabola through the logarithms of five rates). (h) The "
+    "effective time constant there (grey: one to two synaptic time constants). Lines: theory of "
+    "filtered finite jumps (τ_S = 0: finite jumps), markers: simulations of unconnected neurons "
+    "with two standard errors."
 )
 
 
@@ -77,7 +83,60 @@ def _turn_over(item):
     }
 
 
-def compute(progress, *, tau_S, inputs, inputs_simulated, a, tau_critical, N, duration, seed):
+def _around(turns, places, spikes, longest, N):
+    """Networks to simulate around turn-overs, and how many for each: none if it took too long."""
+    points, counts = [], []
+    for turn, (a, tau) in zip(turns, places, strict=True):
+        seconds = spikes / (N * turn["rate"])  # NaN without a turn-over
+        inputs = _AROUND * turn["r_E"] if seconds <= longest else ()
+        params = _params("conductance", tau, a)
+        points += [
+            (
+                params.replace(r_E=hertz(r), r_I=hertz(RATIO * r)),
+                {"duration": shared.to_quantity(seconds, "s")},
+            )
+            for r in inputs
+        ]
+        counts.append(len(inputs))
+    return points, counts
+
+
+def _vertex(turn, params, runs):
+    """Where a parabola through the logarithms of simulated rates is highest, with its error."""
+    unknown = dict.fromkeys(("r_E", "r_E_sem", "tau_eff", "tau_eff_sem"), np.nan)
+    rates = np.array([[float(r.rate_E), float(r.rate_E_sem)] for r in runs])
+    if not len(runs) or not (rates > 0).all():
+        return unknown
+    x, errors = np.log(_AROUND), rates[:, 1] / rates[:, 0]
+    (c, b, _), cov = np.polyfit(x, np.log(rates[:, 0]), 2, w=1 / errors, cov="unscaled")
+    if not c < 0:
+        return unknown
+    at = -b / (2 * c)
+    sem = np.sqrt(cov[1, 1] + 4 * at**2 * cov[0, 0] + 4 * at * cov[0, 1]) / abs(2 * c)
+    r_E = turn["r_E"] * np.exp(at + np.array([0.0, sem]))
+    tau = shared.mean_potential(params, r_E, RATIO * r_E)[1]
+    return {
+        "r_E": r_E[0],
+        "r_E_sem": r_E[0] * sem,
+        "tau_eff": tau[0],
+        "tau_eff_sem": abs(tau[1] - tau[0]),
+    }
+
+
+def compute(
+    progress,
+    *,
+    tau_S,
+    inputs,
+    inputs_simulated,
+    a,
+    tau_critical,
+    spikes_critical,
+    longest_critical,
+    N,
+    duration,
+    seed,
+):
     """Responses for each synaptic time constant, and the input at which they turn over.
 
     Returns
@@ -94,12 +153,18 @@ def compute(progress, *, tau_S, inputs, inputs_simulated, a, tau_critical, N, du
                 r_I = _inhibition(model, params, r)
                 points.append((params.replace(r_E=hertz(r), r_I=hertz(r_I)), {}))
     found = shared.each(respond, items, progress, "responses with filtered synapses")
-    turns = shared.each(
-        _turn_over, [(x, tau) for x in a for tau in tau_critical], progress, "turn-over"
-    )
-    runs = shared.simulate_all(
-        points, progress, N=N, duration=duration, transient="0.2s", seed=seed, feedforward=True
-    )
+    places = [(x, tau) for x in a for tau in tau_critical]
+    turns = shared.each(_turn_over, places, progress, "turn-over")
+    around, counts = _around(turns, places, spikes_critical, longest_critical, N)
+    alone = {"N": N, "duration": duration, "transient": "0.2s", "seed": seed, "feedforward": True}
+    runs = shared.simulate_all(points + around, progress, **alone)
+    seen = [
+        _vertex(turn, _params("conductance", tau, x), some)
+        for turn, (x, tau), some in zip(
+            turns, places, _split(runs[len(points) :], counts), strict=True
+        )
+    ]
+    runs = runs[: len(points)]
     shape = (len(MODELS), len(tau_S))
     lines, marks = ("model", "tau_S", "r_E"), ("model", "tau_S", "r_E_simulated")
     variables = {
@@ -123,8 +188,19 @@ def compute(progress, *, tau_S, inputs, inputs_simulated, a, tau_critical, N, du
     for name, unit in (("r_E", "Hz"), ("r_E_error", "Hz"), ("tau_eff", "ms"), ("rate", "Hz")):
         values = gathered(turns, name, turned)
         variables[f"{name}_critical"] = (grid, values, unit, f"{name} at the turn-over")
+    for name, unit in (("r_E", "Hz"), ("tau_eff", "ms")):
+        for suffix in ("", "_sem"):
+            values = gathered(seen, name + suffix, turned)
+            meaning = f"{name} at the turn-over, simulation"
+            variables[f"{name}_critical_seen{suffix}"] = (grid, values, unit, meaning)
     parameters = {model: _params(model, 0.0) for model in MODELS}
     return shared.dataset(TITLE, parameters, settings, variables)
+
+
+def _split(values, counts):
+    """Lists of these lengths."""
+    ends = np.cumsum(counts)
+    return [values[end - count : end] for end, count in zip(ends, counts, strict=True)]
 
 
 def draw(data):
@@ -178,8 +254,10 @@ def _draw_critical(above, below, data):
     shades = _shades("conductance", data.sizes["a"])
     for position, a in enumerate(data.a.values):
         style = {"color": shades[position], "ls": drawing.STROKES[position]}
-        above.plot(data.tau_critical, data.r_E_critical.sel(a=a), label=f"$a$ = {a:g}", **style)
-        below.plot(data.tau_critical, data.tau_eff_critical.sel(a=a), **style)
+        for axes, name in ((above, "r_E_critical"), (below, "tau_eff_critical")):
+            axes.plot(data.tau_critical, data[name].sel(a=a), label=f"$a$ = {a:g}", **style)
+            seen, sem = (data[f"{name}_seen{suffix}"].sel(a=a) for suffix in ("", "_sem"))
+            drawing.points(axes, data.tau_critical, seen, sem, shades[position], position)
     tau = data.tau_critical.values
     below.fill_between(tau, tau, 2 * tau, color="0.85", lw=0, zorder=0)
     for axes in (above, below):

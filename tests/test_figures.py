@@ -65,6 +65,7 @@ TINY = {
         "inputs_simulated": [20.0, 60.0],
         "a": [0.005],
         "tau_critical": [2.0],
+        "spikes_critical": 200,
         "N": 100,
     },
     "network_time_constants": {

@@ -287,6 +287,10 @@ def synaptic_time_constants(
             "V_sd": ((*lines[:2], "r_E_simulated"), sd),
             "V_sd_sem": ((*lines[:2], "r_E_simulated"), error * sd),
             "r_E_critical": (grid, critical),
+            "r_E_critical_seen": (grid, critical),
+            "r_E_critical_seen_sem": (grid, 3 * error * critical),
+            "tau_eff_critical_seen": (grid, np.broadcast_to(there * taus, critical.shape)),
+            "tau_eff_critical_seen_sem": (grid, np.broadcast_to(error * taus, critical.shape)),
             "tau_eff_critical": (grid, np.broadcast_to(there * taus, critical.shape)),
         },
         {"model": ["conductance", "current"], "tau_S": [0.0, 2.0], "r_E": [20.0, 100.0]}
@@ -315,13 +319,16 @@ def network_time_constants(low=0.8, high=0.3, ratio=0.5, error=0.01):
 
 def predictions(last=0.5, theory=None, error=0.001, exponents=(3.0, 1.0)):
     """Every measure goes from 1 to `last` as the input grows."""
-    x = [20.0, 80.0]
+    x = [20.0, 40.0, 80.0]
     lines, marks = ("case", "nu_X"), ("case", "nu_X_simulated")
-    found = {"exponent": (lines, [exponents, exponents])}
+    found = {"exponent": (lines, [[exponents[0], 2.0, exponents[1]]] * 2)}
+    rate = np.array([[1, 2.0 ** exponents[0], 2.0 ** sum(exponents)]] * 2)
+    found |= {"rate_theory": (lines, rate), "rate": (marks, rate)}
+    found["rate_sem"] = (marks, error * rate)
     for name in ("V_sd", "cv", "tau_eff"):
-        found[f"{name}_theory"] = (lines, [[1.0, last if theory is None else theory]] * 2)
-        found[name] = (marks, [[1.0, last]] * 2)
-        found[f"{name}_sem"] = (marks, [[error, error]] * 2)
+        found[f"{name}_theory"] = (lines, [[1.0, 0.8, last if theory is None else theory]] * 2)
+        found[name] = (marks, [[1.0, 0.8, last]] * 2)
+        found[f"{name}_sem"] = (marks, [[error, error, error]] * 2)
     cases = [networks.REFERENCE, "current, K = 1000"]
     return xr.Dataset(found, {"case": cases, "nu_X": x, "nu_X_simulated": x})
 
@@ -405,9 +412,9 @@ WORLDS = {
     "6.1": (synaptic_time_constants, {}, {"filtered": 3.0}, {"error": 2.0}),
     "6.2": (synaptic_time_constants, {}, {"instant": 0.3}, {"error": 2.0}),
     "6.3": (synaptic_time_constants, {}, {"current": 0.3}, {"error": 2.0}),
-    "6.4": (synaptic_time_constants, {}, {"tau": 0.5}, None),
-    "6.5": (synaptic_time_constants, {}, {"a": 0.5}, None),
-    "6.6": (synaptic_time_constants, {}, {"there": 0.5}, None),
+    "6.4": (synaptic_time_constants, {}, {"tau": 0.5}, {"error": 0.2}),
+    "6.5": (synaptic_time_constants, {}, {"a": 0.5}, {"error": 0.2}),
+    "6.6": (synaptic_time_constants, {}, {"there": 0.5}, {"error": 0.5}),
     "6.7": (synaptic_time_constants, {}, {"left": 1.5}, {"error": 0.5}),
     "6.8": (network_time_constants, {}, {"high": 0.9}, {"error": 0.2}),
     "6.9": (network_time_constants, {}, {"ratio": 1.5}, {"error": 0.5}),
@@ -418,7 +425,7 @@ WORLDS = {
     "8.3": (predictions, {}, {"last": 2.0, "theory": 0.5}, {"error": 1.0}),
     "8.4": (predictions, {}, {"last": 2.0, "theory": 0.5}, {"error": 1.0}),
     "8.5": (predictions, {}, {"last": 2.0}, {"error": 1.0}),
-    "8.6": (predictions, {}, {"exponents": (1.0, 2.0)}, None),
+    "8.6": (predictions, {}, {"exponents": (1.0, 2.0)}, {"error": 0.5}),
     "b.1": (approximations, {}, {"ratio": 1.3}, {"error": 0.1}),
     "b.2": (approximations, {}, {"far": 1.0}, {"error": 1.0}),
     "b.3": (approximations, {}, {"far": 1.0}, {"error": 1.0}),

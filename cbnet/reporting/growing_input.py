@@ -36,8 +36,19 @@ def trend(case, name, sign):
 
 
 def supralinear(data):
-    line = data.exponent.sel(case="conductance, K = 1000")
-    values = line.values[np.isfinite(line.values)]
-    theory = Number(float(values[0] - values[-1]))
-    note = f"local exponent from {values[0]:.2f} to {values[-1]:.2f}; theory only"
-    return Outcome(v.at_least(theory, 0), theory, None, note)
+    """Local exponent between the smallest two inputs less that between the largest two."""
+    at = data.sel(case="conductance, K = 1000")
+    x = np.log(at.nu_X_simulated.values)
+    if len(x) < 3:
+        return Outcome(v.UNDECIDED)
+    share = np.zeros(len(x))  # of each logarithm of a rate in the difference
+    share[:2] += np.array([-1, 1]) / (x[1] - x[0])
+    share[-2:] -= np.array([-1, 1]) / (x[-1] - x[-2])
+    line = np.interp(x, np.log(at.nu_X.values), np.log(at.rate_theory.values))
+    theory = Number(float(share @ line))
+    seen, errors = np.log(at.rate.values), (at.rate_sem / at.rate).values
+    simulated = Number(float(share @ seen), float(np.sqrt(share**2 @ errors**2)))
+    verdict = v.every(v.at_least(theory, 0), v.at_least(simulated, 0))
+    values = at.exponent.values[np.isfinite(at.exponent.values)]
+    note = f"theory over all inputs: from {values[0]:.2f} to {values[-1]:.2f}"
+    return Outcome(verdict, theory, simulated, note)

@@ -352,7 +352,7 @@ CLAIMS = (
     ),
     _claim(
         "8.3",
-        "voltage fluctuations change with the input as theory predicts, conductance",
+        "voltage fluctuations change with the input in the direction of theory, conductance",
         f"sd of voltage: {LOG_RATIO}",
         "simulation goes where theory goes, by 3 s.e.",
         "predictions",
@@ -377,8 +377,8 @@ CLAIMS = (
     _claim(
         "8.6",
         "the response is supralinear at low input, and less so as input grows",
-        "local exponent at the smallest input less that at the largest",
-        "above 0",
+        "local exponent between the smallest two inputs less that between the largest two",
+        "above 0, theory and simulation by 3 s.e.",
         "predictions",
         growing_input.supralinear,
     ),
