@@ -24,3 +24,18 @@ def cache_of_this_session(tmp_path_factory):
             os.environ.pop(name, None)
         else:
             os.environ[name] = value
+
+
+@pytest.fixture
+def empty_folder(tmp_path, monkeypatch):
+    """A folder of its own, where a test can see what was left, and a pipe of 80 columns.
+
+    Some machines that run tests ask for colours or for another width in the environment.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
+    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
+    return tmp_path

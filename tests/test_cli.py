@@ -1,23 +1,14 @@
 """The command line: what it accepts, what it refuses and how, what it prints and leaves."""
 
-import contextlib
-import io
 import json
 import os
 import re
-import shlex
-import signal
-import subprocess
-import sys
-import time
-import warnings
 from pathlib import Path
 
 import pytest
 
-from cbnet import cli
-from cbnet.commands import options, output, progress, tables
-from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError, SimulationError
+from cbnet.commands import options, tables
+from tests.command_line import ROOT, refused, run
 
 COMMANDS = (
     "compare",
@@ -35,7 +26,6 @@ COMMANDS = (
     "cite",
     "doctor",
 )
-ROOT = Path(__file__).resolve().parent.parent
 
 # Exponential integrate-and-fire; at the cut-off the spike is inevitable.
 EIF = """
@@ -63,50 +53,8 @@ def cache(tmp_path_factory):
 
 
 @pytest.fixture(autouse=True)
-def empty_folder(tmp_path, monkeypatch, cache):
-    """Every test runs in a folder of its own, where it can see what was left, without a terminal.
-
-    Some machines that run tests ask for colours or for another width in the environment.
-    """
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
+def own_cache(empty_folder, monkeypatch, cache):
     monkeypatch.setenv("CBNET_CACHE", str(cache))
-    for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
-    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
-    return tmp_path
-
-
-def run(line):
-    """Exit code, standard output and standard error of a command line."""
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = cli.main(shlex.split(line))
-    return code, out.getvalue(), err.getvalue()
-
-
-def refused(line):
-    """The one line with which a wrong request is refused, leaving nothing behind."""
-    before = sorted(Path().rglob("*"))
-    code, out, err = run(line)
-    assert code == 2, (out, err)
-    assert out == ""
-    assert sorted(Path().rglob("*")) == before
-    *progressed, message = err.splitlines()
-    assert message.startswith("cbnet: error: ")
-    assert not any("error" in line for line in progressed)
-    return message.removeprefix("cbnet: error: ")
-
-
-def in_process_of_its_own(*arguments, **more):
-    environment = {**os.environ, **more.pop("env", {})}
-    environment["PYTHONPATH"] = os.pathsep.join(
-        filter(None, [str(ROOT), environment.get("PYTHONPATH")])
-    )
-    return subprocess.run(
-        [sys.executable, *arguments], capture_output=True, text=True, env=environment, **more
-    )
 
 
 @pytest.mark.parametrize(
@@ -219,13 +167,6 @@ def test_a_folder_that_cannot_be_written_is_refused(command):
 def test_a_wrong_request_leaves_no_folder():
     assert "--noise" in refused("network current --noise pink --out new/folder")
     assert "got 'rice'" in refused("compare --noise rice --out new")
-
-
-def test_a_folder_with_something_in_it_stays(empty_folder):
-    with contextlib.suppress(KeyError), output.folder(empty_folder / "a" / "b") as where:
-        (where / "kept").touch()
-        raise KeyError
-    assert (empty_folder / "a" / "b" / "kept").exists()
 
 
 def test_settings_are_applied_together():
@@ -510,129 +451,6 @@ def test_a_comparison_of_theories_needs_no_simulation():
     assert first.startswith("model,scaling,K,a,N,nu_X_Hz") and len(rows) == 2
 
 
-@pytest.fixture
-def failing(monkeypatch):
-    """Makes ``cbnet cite`` fail in a given way."""
-
-    def fail_with(error):
-        def references():
-            raise error
-
-        monkeypatch.setattr("cbnet.commands.cite.references", references)
-
-    return fail_with
-
-
-@pytest.mark.parametrize(
-    ("error", "code", "message"),
-    [
-        (ParameterError("N: got 3;\n expected 4"), 2, "cbnet: error: -N: got 3; expected 4\n"),
-        (ConvergenceError("rate: got 1e-3"), 1, "cbnet: error: rate: got 1e-3\n"),
-        (SimulationError("failed:\ng++ says"), 1, "cbnet: error: failed:\ng++ says\n"),
-        (KeyboardInterrupt(), 130, "cbnet: interrupted: "),
-        (ZeroDivisionError("no"), 1, "cbnet: error: ZeroDivisionError: no (add --debug to see"),
-        (OSError(28, "No space left on device"), 1, "cbnet: error: OSError: [Errno 28] No space"),
-    ],
-)
-def test_exit_codes(failing, error, code, message):
-    failing(error)
-    found = run("cite")
-    assert found[:2] == (code, "")
-    assert found[2].startswith(message)
-    assert "Traceback" not in found[2]
-
-
-def test_debug_adds_the_traceback(failing):
-    failing(ParameterError("N: got 3"))
-    code, out, err = run("cite --debug")
-    assert (code, out) == (2, "")
-    assert err.startswith("Traceback") and err.endswith("cbnet: error: -N: got 3\n")
-
-
-def test_a_warning_is_one_line(monkeypatch):
-    def references():
-        import brian2  # noqa: F401  (takes over warnings when it is imported first)
-
-        warnings.warn("dt: got\n 1 ms", CbnetWarning, stacklevel=1)
-        return ()
-
-    monkeypatch.setattr("cbnet.commands.cite.references", references)
-    assert run("cite")[2] == "cbnet: warning: dt: got 1 ms\n"
-    program = """if True:
-        import warnings
-        from cbnet import cli
-        from cbnet.commands import cite
-        from cbnet.errors import CbnetWarning
-        def references():
-            import brian2
-            warnings.warn("dt: got 1 ms", CbnetWarning)
-            return ()
-        cite.references = references
-        cli.main(["cite"])
-    """
-    done = in_process_of_its_own("-c", program)
-    assert done.stderr == "cbnet: warning: dt: got 1 ms\n"
-
-
-@pytest.mark.parametrize("line", ["--help", "params conductance", "params current --json", "cite"])
-def test_start_up_does_not_import_what_is_slow(line):
-    program = """if True:
-        import sys
-        from cbnet import cli
-        code = cli.main(sys.argv[1:])
-        slow = {"brian2", "matplotlib", "scipy", "numpy", "sympy", "xarray"} & set(sys.modules)
-        sys.exit(f"imported {slow}" if slow else code)
-    """
-    done = in_process_of_its_own("-c", program, *line.split())
-    assert done.returncode == 0, done.stderr
-
-
-def test_the_module_runs_and_prints_plain_text_into_a_pipe():
-    done = in_process_of_its_own("-m", "cbnet", "params", "conductance")
-    assert done.returncode == 0
-    assert "\x1b" not in done.stdout
-    assert max(map(len, done.stdout.splitlines())) <= 80
-    done = in_process_of_its_own("-m", "cbnet", "params", "conductance", "--set", "K=-1")
-    assert (done.returncode, done.stdout) == (2, "")
-    done = in_process_of_its_own(
-        "-m", "cbnet", "params", "conductance", env={"PYTHONIOENCODING": "ascii"}
-    )
-    assert done.returncode == 0 and "tau_L" in done.stdout
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_interrupting_stops_children_and_leaves_nothing(empty_folder, number):
-    """Waits for a compiler to be at work."""
-    scratch = empty_folder / "scratch"
-    scratch.mkdir()
-    line = "simulate conductance -N 1250 --set K=100 --out new"
-    cold = {"TMPDIR": str(scratch), "CBNET_CACHE": str(scratch / "cache")}
-    environment = {**os.environ, **cold, "PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "cbnet", *line.split()]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as running:
-        try:
-            assert running.stderr.readline() == "preparing 1 program\n"
-            programs = scratch / "cache" / "programs"
-            # until a child has begun to write; os.walk bears that folders vanish meanwhile
-            while not any(
-                ".draft-" in where and name.endswith(".cpp")
-                for where, _, names in os.walk(programs)
-                for name in names
-            ):
-                assert running.poll() is None
-                time.sleep(0.05)
-            running.send_signal(number)
-            rest = running.stderr.read()
-            code = running.wait()
-        finally:
-            running.kill()
-    assert code == 130
-    assert rest.startswith("cbnet: interrupted: ") and rest.count("\n") == 1
-    assert not list(scratch.glob("cbnet-*")) and not list(programs.glob("*.draft-*"))
-    assert os.listdir(empty_folder) == ["scratch"]
-
-
 def test_version():
     from cbnet import __version__
 
@@ -643,95 +461,6 @@ def test_without_a_command_it_shows_what_there_is():
     code, out, _ = run("")
     assert code == 0
     assert all(re.search(rf"\b{command}\b", out) for command in COMMANDS)
-
-
-def test_doctor_finds_a_working_compiler():
-    code, out, err = run("doctor --json")
-    found = json.loads(out)
-    checks = {check["name"]: check for check in found["checks"]}
-    assert (code == 0) == found["works"] == all(check["works"] for check in checks.values())
-    assert {"Python", "cbnet", "brian2", "numpy", "scipy"} <= set(checks)
-    assert {"make", "C++ compiler", "cores", "memory", "disk", "cache"} <= set(checks)
-
-
-def test_doctor_without_compilers_says_how_to_get_one(empty_folder):
-    (empty_folder / "bin").mkdir()
-    done = in_process_of_its_own("-m", "cbnet", "doctor", env={"PATH": str(empty_folder / "bin")})
-    assert done.returncode == 1
-    text = " ".join(done.stdout.split())
-    assert "does not work: make, C++ compiler" in text
-    assert "apt-get" in text and "conda" in text
-
-
-def test_doctor_finds_a_compiler_that_does_not_compile(empty_folder):
-    false = empty_folder / "false++"
-    false.write_text("#!/bin/sh\necho 'fatal error: no headers'; exit 1\n")
-    false.chmod(0o755)
-    done = in_process_of_its_own("-m", "cbnet", "doctor", "--json", env={"CXX": str(false)})
-    assert done.returncode == 1
-    checks = {check["name"]: check for check in json.loads(done.stdout)["checks"]}
-    assert "fatal error: no headers" in checks["C++ compiler"]["found"]
-
-
-class TestTables:
-    @pytest.mark.parametrize(
-        ("x", "sem", "text"),
-        [
-            (41.38765, 0.123, "41.39 ± 0.12"),
-            (41.38765, 12.0, "41 ± 12"),
-            (0.79712, 0.000456, "0.79712 ± 0.00046"),
-            (None, None, "–"),
-            (True, None, "yes"),
-            (12345678, None, "12 345 678"),
-            (1.5, 0, "1.5"),
-        ],
-    )
-    def test_values(self, x, sem, text):
-        assert tables.value(x, sem) == text
-
-    def test_silent_rates(self):
-        assert tables.rate(0.0) == "silent"
-        assert tables.rate(0.0, 0.005) == "silent (below 0.005 Hz)"
-        assert tables.rate(1e-3) == "0.001"
-
-    def test_noise_and_its_limits_are_told(self):
-        assert tables.describe_noise("diffusion") == "theory: diffusion approximation (white noise)"
-        assert "neglected" in tables.describe_noise("diffusion (limit tau_S -> 0)")
-
-
-class TestProgress:
-    def test_nothing_when_quiet(self, capsys):
-        with progress.reporter(quiet=True) as reporter:
-            reporter.stage("simulating")
-            reporter.update(0.5)
-        assert capsys.readouterr() == ("", "")
-
-    def test_lines_now_and_then(self, capsys, monkeypatch):
-        now = iter([0.0, 1.0, 4.9, 5.1, 5.1, 6.0])
-        monkeypatch.setattr(progress.time, "monotonic", lambda: next(now))
-        with progress.reporter(quiet=False) as reporter:
-            reporter.stage("simulating")
-            for fraction in (0.1, 0.2, 0.3, 0.4):
-                reporter.update(fraction)
-        assert capsys.readouterr() == ("", "simulating\nsimulating: 30%\n")
-
-    def test_a_bar_on_a_terminal(self, monkeypatch):
-        screen = io.StringIO()
-        screen.isatty = lambda: True
-        monkeypatch.setattr(sys, "stderr", screen)
-        monkeypatch.setenv("TERM", "xterm")
-        with progress.reporter(quiet=False) as reporter:
-            reporter.stage("compiling")
-            reporter.stage("simulating")
-            reporter.update(0.5)
-        assert "simulating" in screen.getvalue()
-
-
-def test_unused_names(empty_folder):
-    (empty_folder / "x.nc").touch()
-    (empty_folder / "x-2.nc").touch()
-    assert output.unused("x.nc") == Path("x-3.nc")
-    assert output.unused("y.nc") == Path("y.nc")
 
 
 def test_figures_are_asked_for_by_name_and_mode():
@@ -772,17 +501,3 @@ def test_figure_and_report_leave_their_files(empty_folder, monkeypatch):
     assert "cbnet figure scaling --quick" in re.sub("<[^>]+>", "", text)
     assert "![" in Path("two/report.md").read_text("utf-8")
     assert f"{len(claims)} undecided" in out
-
-
-def test_an_interrupt_that_a_shell_keeps_from_its_background_jobs_does_nothing():
-    script = """
-import os, signal, sys
-signal.signal(signal.SIGINT, signal.SIG_IGN)
-from cbnet.cli import main
-sys.argv = ["cbnet", "cite"]
-assert main() == 0
-import brian2
-os.kill(os.getpid(), signal.SIGINT)
-"""
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr

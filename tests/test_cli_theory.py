@@ -1,18 +1,17 @@
 """The command line of the theory: noise by name, accuracy, currents."""
 
-import contextlib
-import io
 import json
 import re
-import shlex
 
 import pytest
 
-from cbnet import cli
 from cbnet.commands import options, tables
 from cbnet.errors import CbnetWarning
 from cbnet.theory._methods import METHODS
 from cbnet.theory.colored_noise_limits import WITHIN
+from tests import command_line
+
+pytestmark = pytest.mark.usefixtures("empty_folder")
 
 KEYS = {"rate_Hz", "cv", "V_mean_mV", "V_sd_mV", "tau_eff_ms", "mu_mV", "noise", "error"}
 DRIVEN = "--set r_E=30Hz --set r_I=12Hz"
@@ -30,28 +29,14 @@ SETTINGS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def plain(tmp_path, monkeypatch):
-    """An empty folder, a pipe of 80 columns for a terminal."""
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("COLUMNS", "80")
-    for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TERMINAL_WIDTH"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
-    monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
-    return tmp_path
-
-
 def run(line):
     """Exit code, standard output, and what cbnet says on standard error.
 
     Brian2's parser may warn of packages that it uses.
     """
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = cli.main(shlex.split(line))
-    said = [line for line in err.getvalue().splitlines() if line.startswith("cbnet: ")]
-    return code, out.getvalue(), "\n".join(said)
+    code, out, err = command_line.run(line)
+    said = [line for line in err.splitlines() if line.startswith("cbnet: ")]
+    return code, out, "\n".join(said)
 
 
 def refused(line):
