@@ -530,8 +530,9 @@ def test_what_is_not_supported_has_a_reason():
 
 
 def test_the_page_holds_everything_itself(judged):
-    text = page.page(judged, [("A title", "A caption", b"picture")], "about")
-    assert not re.search(r'(src|href)="(?!data:)', text)
+    text = page.page(judged, [("scaling", "A title", "A caption", b"picture")], "about")
+    assert not re.search(r'(src|href)="(?!data:|#)', text)
+    assert set(re.findall(r'href="#(\w+)"', text)) == set(re.findall(r'id="(\w+)"', text))
     assert "data:image/png;base64,cGljdHVyZQ==" in text
     assert "a &lt;note&gt;" in text and "A caption" in text
     assert "1 supported, 1 not supported, 1 undecided at this size" in text

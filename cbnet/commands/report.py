@@ -71,7 +71,9 @@ def write(judged, pictures, mode, data, where):
     )
     texts = {
         "report.html": page.page(
-            judged, [(t, c, Path(png).read_bytes()) for t, c, png in pictures], about
+            judged,
+            [(Path(png).stem, t, c, Path(png).read_bytes()) for t, c, png in pictures],
+            about,
         ),
         "report.md": page.markdown(
             judged, [(t, c, Path(png).name) for t, c, png in pictures], about

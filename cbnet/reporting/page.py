@@ -15,9 +15,9 @@ INTRODUCTION = (
     "not a copy of one in the paper. Each row has one number, predicted by theory and measured in "
     "simulation (± one standard error; one without was computed, not measured), and a criterion "
     "that was fixed before the run. Where a criterion asks for several networks or neurons the "
-    "number is the one that decides. A claim that begins with dots continues the one above it. "
-    "'Undecided at this size' means that the simulation was too short or too small, or that theory "
-    "alone cannot decide."
+    "number is the one that decides. On the page a claim's key leads to its figure. A claim that "
+    "begins with dots continues the one above it. 'Undecided at this size' means that the "
+    "simulation was too short or too small, or that theory alone cannot decide."
 )
 HEADER = ("", "claim", "of", "number", "theory", "simulation", "verdict", "criterion", "command")
 _STYLE = """
@@ -136,7 +136,7 @@ def page(judged, figures, about):
     ----------
     judged : list of Judged
     figures : list of tuple
-        Title, caption and the bytes of a PNG of each.
+        Name, title, caption and the bytes of a PNG of each.
     about : str
         What was run, on what.
     """
@@ -155,10 +155,10 @@ def page(judged, figures, about):
         parts += [_html_row(one) for one in some]
         parts.append("</tbody></table>")
     parts.append("<h2>Figures</h2>")
-    for title, caption, picture in figures:
+    for name, title, caption, picture in figures:
         source = base64.b64encode(picture).decode("ascii")
         parts.append(
-            f'<figure><h3>{e(title)}</h3><div class="wide"><img alt="{e(title)}" '
+            f'<figure id="{e(name)}"><h3>{e(title)}</h3><div class="wide"><img alt="{e(title)}" '
             f'src="data:image/png;base64,{source}"></div>'
             f"<figcaption>{e(caption)}</figcaption></figure>"
         )
@@ -180,6 +180,6 @@ def _html_row(one):
         elif name in ("theory", "simulation"):
             kind = ' class="n"'
         elif name == "":
-            inside = f"<strong>{inside}</strong>"
+            inside = f'<a href="#{e(one.claim.figure)}"><strong>{inside}</strong></a>'
         cells.append(f'<td{kind} data-l="{e(name)}">{inside}</td>')
     return f"<tr>{''.join(cells)}</tr>"
