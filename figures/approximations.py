@@ -56,14 +56,15 @@ MINUTES = {"quick": 0.7, "full": 15}
 CAPTION = (
     "One neuron, K = 1000. (a) Rate by the diffusion approximation and (b) by noise frozen at one "
     "potential, over the rate with finite jumps, against efficacy and input (g = 12, r_I = 1.8 "
-    "r_E; white: right; contours at factors of two; hatched: below 1e-4 Hz). (c) Exactly simulated "
-    "rate over that of each theory, two standard errors. (d) Rate of the reference neuron "
-    "simulated with time steps over its exact rate, by the order of the arrivals within a step. "
-    "(e) The exponents C of the rate ν ~ exp(−C/a) for large K, white noise against finite jumps "
-    "(solid: g = 12, dashed: g = 20): their difference grows with inhibition and does not vanish "
-    "as K grows. (f-h) Finite synaptic time constants (g = 20, a = 0.005, r_I = 0.8 r_E): rates of "
-    "each theory over the simulated rate; the band is two standard errors of the simulation. "
-    "Approximations are drawn in and outside of the range that their documentation gives."
+    "r_E; white: right; contours at factors of 2 and 4; hatched: below 1e-4 Hz). (c) Exactly "
+    "simulated rate over that of each theory, two standard errors. (d) Rate of the reference "
+    "neuron simulated with time steps over its exact rate, by the order of the arrivals within a "
+    "step. (e) The exponents C of the rate ν ~ exp(−C/a) for large K, white noise against finite "
+    "jumps (solid: g = 12, dashed: g = 20): their difference grows with inhibition and does not "
+    "vanish as K grows. (f-h) Finite synaptic time constants (g = 20, a = 0.005, r_I = 0.8 r_E): "
+    "rates of each theory over the simulated rate; the band is two standard errors of the "
+    "simulation. Approximations (what each name means: `cbnet neuron --help`) are drawn in and "
+    "outside of the range that their documentation gives."
 )
 
 

@@ -20,7 +20,7 @@ STROKES = (
 )
 MARKERS = ("o", "s", "^", "D", "v", "P")
 STANDARD_ERRORS = 2  # that error bars show
-TOGETHER = 100  # Fano factor in 1 ms above which a population fires together
+TOGETHER = 30  # Fano factor in 1 ms above which the report does not call a population asynchronous
 
 
 def colour(model):

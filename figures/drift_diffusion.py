@@ -49,7 +49,7 @@ CAPTION = (
     "decade. Lines: theory (white noise; linear response for j and l), markers: simulation with "
     "two standard errors (f, g: from simulated densities, errors over networks of other seeds; h, "
     "l: errors not known); (k) simulation only; crossed where the population fires together (Fano "
-    "factor above 100), which no theory of an asynchronous state describes."
+    "factor above 30), which no theory of an asynchronous state describes."
 )
 SILENT = 1e-3  # Hz
 _SEGMENT = 256  # ms of a piece of the spectrum

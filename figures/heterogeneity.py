@@ -16,13 +16,14 @@ TITLE = "Rates in networks with unequal in-degrees"
 MODELS, SCALINGS = ("conductance", "current"), ("sqrt", "log")
 SHOWN = 0.1  # CV_K of the distributions that are drawn
 _SPREADS = [0.0, 0.001, 0.002, 0.004, 0.008, 0.015, 0.03, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4]
+_QUICK = {"duration": "0.8s", "transient": "0.3s"}
+_LONG = {"duration": "10s", "transient": "0.3s"}
 SETTINGS = {
     "quick": {
         "K": [1000, 2500, 10_000, 100_000],
         "CV_K": _SPREADS,
         "simulated": [
-            {"K": K, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.15, 0.3], "duration": "0.8s"}
-            for K in (1000, 2500)
+            {"K": K, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.15, 0.3], **_QUICK} for K in (1000, 2500)
         ],
         "nu_X": 50.0,
         "N": 10_000,
@@ -33,11 +34,11 @@ SETTINGS = {
         "K": [1000, 10_000, 100_000],
         "CV_K": sorted([*_SPREADS, 0.075, 0.25, 0.35]),
         "simulated": [
-            {"K": K, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4], "duration": "10s"}
+            {"K": K, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4], **_LONG}
             for K in (1000, 10_000)
         ]
         # 3e10 synapses, computed again at each of 2e7 spikes
-        + [{"K": 100_000, "CV_K": [0.0, 0.025, 0.05, 0.1, 0.2], "duration": "0.3s"}],
+        + [{"K": 100_000, "CV_K": [0.0, 0.05, 0.1, 0.2], "duration": "0.3s", "transient": "0.1s"}],
         "nu_X": 50.0,
         "N": None,
         "storage": "auto",
@@ -58,7 +59,9 @@ CAPTION = (
     "log-normal). Thick lines: theory at the largest simulated K, thin ones at the largest K "
     "(white noise, independent neurons). Under 1/√K against K: (k) CV of intervals with equal "
     "in-degrees (solid, circles) and with CV_K = 0.1 (dotted, triangles), (l) share of silent "
-    "neurons with CV_K = 0.1. Markers: simulation with two standard errors over neurons."
+    "neurons with CV_K = 0.1. Markers: simulation with two standard errors over neurons; crossed "
+    "where the population fires together (Fano factor in 1 ms above 30), which no theory of an "
+    "asynchronous state describes."
 )
 _EDGES = np.geomspace(0.02, 480, 34)  # Hz, of the bins of distributions
 _RATES = np.sqrt(_EDGES[1:] * _EDGES[:-1])
@@ -121,6 +124,7 @@ def _heights(rates):
 
 
 _MEASURES = ("rate", "rate_cv", "silent", "quiet", "saturated", "distance", "cv")
+_SIMULATED = ("rate", "rate_cv", "quiet", "saturated", "distance", "cv", "fano")
 _MEANINGS = {
     "rate": "mean rate",
     "rate_cv": "CV of rates over neurons",
@@ -129,6 +133,7 @@ _MEANINGS = {
     "saturated": "share of neurons above 0.8/tau_rp",
     "distance": "distance to a log-normal distribution",
     "cv": "CV of intervals",
+    "fano": "Fano factor of the population in 1 ms",
 }
 
 
@@ -154,11 +159,15 @@ def compute(progress, *, K, CV_K, simulated, nu_X, N, storage, seed):
     points = [
         (
             _law(_point(model, scaling, one["K"], nu_X), c),
-            {"N": N or shared.network_size(one["K"]), "duration": one["duration"]},
+            {
+                "N": N or shared.network_size(one["K"]),
+                "duration": one["duration"],
+                "transient": one["transient"],
+            },
         )
         for model, scaling, one, c in wanted
     ]
-    runs = shared.simulate_all(points, progress, transient="0.3s", seed=seed, storage=storage)
+    runs = shared.simulate_all(points, progress, seed=seed, storage=storage)
     known = {
         (model, scaling, one["K"], c): _measured(run)
         for (model, scaling, one, c), run in zip(wanted, runs, strict=True)
@@ -187,8 +196,8 @@ def compute(progress, *, K, CV_K, simulated, nu_X, N, storage, seed):
         unit = "Hz" if name == "rate" else "1"
         values = shared.gathered(found, name, shape)
         variables[f"{name}_theory"] = (dims, values, unit, f"{_MEANINGS[name]}, theory")
-        if name == "silent":
-            continue  # too rare a spike to be waited for
+    for name in _SIMULATED:
+        unit = "Hz" if name == "rate" else "1"
         for suffix in ("", "_sem"):
             values = shared.gathered(measured, name + suffix, many)
             variables[name + suffix] = (seen, values, unit, f"{_MEANINGS[name]}, simulation")
@@ -201,7 +210,7 @@ def compute(progress, *, K, CV_K, simulated, nu_X, N, storage, seed):
 
 
 _UNKNOWN = {
-    **dict.fromkeys([n + s for n in _MEASURES for s in ("", "_sem")], np.nan),
+    **dict.fromkeys([n + s for n in _SIMULATED for s in ("", "_sem")], np.nan),
     "density": np.full(_RATES.size, np.nan),
 }
 
@@ -236,6 +245,8 @@ def _measured(run):
         "distance_sem": 0.26 / np.sqrt(n),  # sd of Kolmogorov's statistic
         "cv": float(run.cv_E),
         "cv_sem": float(run.cv_E_sem),
+        "fano": float(run.fano_1ms),
+        "fano_sem": float(run.fano_1ms_sem),
         "density": _heights(rates),
     }
 
@@ -297,6 +308,7 @@ def draw(data):
             key("k: equal in-degrees", "0.2", 0, True),
             key(f"k, l: $CV_K$ = {SHOWN:g}", "0.2", 2, True),
             *drawing.theory_and_simulation("diffusion"),
+            drawing.together_key(),
         ]
         drawing.legend(figure, handles, 4)
     return figure
@@ -341,6 +353,7 @@ def _draw_against_spread(axes, data, name, model, position, scaling):
     value, error = (data[f"{name}{s}"].sel(at).isel(K_simulated=-1) for s in ("", "_sem"))
     x = data.CV_K_simulated + 0.004 * (position - 0.5)
     drawing.points(axes, x, value, error, shade, position, model == "conductance")
+    drawing.cross_together(axes, x, value, data.fano.sel(at).isel(K_simulated=-1))
 
 
 def _draw_against_K(axes, data, name, spreads):
@@ -356,4 +369,5 @@ def _draw_against_K(axes, data, name, spreads):
             value, error = seen[name], seen[f"{name}_sem"]
             filled = model == "conductance"
             drawing.points(axes, data.K_simulated, value, error, colour(model), position, filled)
+            drawing.cross_together(axes, data.K_simulated, value, seen.fano)
     axes.set(xscale="log", xlabel="in-degree $K$")

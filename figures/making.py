@@ -67,12 +67,31 @@ def make(name, mode, out, progress, fresh=False):
             data.attrs |= {
                 **identity,
                 "seconds": round(time.perf_counter() - started, 1),
-                "caption": one.CAPTION,
+                "caption": caption(one, mode),
             }
             _save(data, path)
         data = _load(path)
-    data.attrs["caption"] = one.CAPTION  # of the picture, which may be another than it was
+    data.attrs["caption"] = caption(one, mode)  # of the picture, which may be another than it was
     return data, [path, *_draw(one, data, path)]
+
+
+def caption(one, mode):
+    """The caption of a figure, with the settings that it was made with."""
+    settings = "; ".join(f"{name} {_shown(value)}" for name, value in one.SETTINGS[mode].items())
+    return f"{one.CAPTION} Settings of --{mode}: {settings}."
+
+
+def _shown(value):
+    """A setting in words."""
+    if value is None:
+        return "chosen by K"
+    if isinstance(value, dict):
+        return "(" + ", ".join(f"{name} {_shown(one)}" for name, one in value.items()) + ")"
+    if isinstance(value, list):
+        if len(value) > 9:
+            return f"{_shown(value[0])} to {_shown(value[-1])} ({len(value)} values)"
+        return ", ".join(map(_shown, value))
+    return str(value) if isinstance(value, str) else f"{value:g}"
 
 
 def unfinished(names, mode, out):

@@ -44,9 +44,9 @@ CAPTION = (
     "balance line. All self-consistent states of the theory (finite jumps) are drawn, unstable "
     "ones thin. (i, j) Spikes of 40 excitatory neurons of each network at the middle in-degree and "
     "input under 1/√K. Diamonds (b, f): networks of current synapses whose delays are uniform up "
-    "to 100 instead of 10 ms, K = 1600. Markers: simulations with two standard errors; "
-    "crossed where the population fires together (Fano factor in 1 ms above 100), which no theory "
-    "of an asynchronous state describes."
+    "to 100 instead of 10 ms, K = 1600. Markers: simulations with two standard errors; crossed "
+    "where the population fires together (Fano factor in 1 ms above 30), which no theory of an "
+    "asynchronous state describes."
 )
 
 
@@ -205,7 +205,7 @@ def draw(data):
         pairs = [(model, scaling) for scaling in SCALINGS for model in MODELS]
         for column, pair in zip(grid.T, pairs, strict=True):
             _draw_pair(column, data, *pair)
-        grid[0, 0].set(ylabel="excitatory rate (Hz)", ylim=(0, 260))
+        grid[0, 0].set(ylabel="excitatory rate (Hz)", ylim=(0, None))
         grid[1, 0].set(ylabel="CV of intervals", ylim=(0, None))
         rasters = below.subplots(1, 2)
         for axes, model in zip(rasters, MODELS, strict=True):
@@ -219,7 +219,9 @@ def draw(data):
                 color=colour(model),
             )
             axes.set(xlabel="time (ms)", ylabel="neuron", xlim=(0, RASTER["window"] * 1e3))
-            axes.set_title(f"{model} synapses, {plotting.SCALING_NAMES['sqrt']}", loc="left")
+            K, rate = (values[len(values) // 2] for values in (data.K, data.nu_X_simulated))
+            name = f"{model} synapses, {plotting.SCALING_NAMES['sqrt']}, $K$ = {float(K):g}"
+            axes.set_title(rf"{name}, $\nu_X$ = {float(rate):g} Hz", loc="left")
         drawing.letter([*grid.flat, *rasters])
         handles = [
             *drawing.model_keys(),

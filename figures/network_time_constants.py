@@ -42,9 +42,9 @@ CAPTION = (
     "the rate of each external input. (d) Share of the input's fluctuations that is left, sd with "
     "synaptic time constants over sd without. (h) Fano factor of the population's count in 1 ms. "
     "Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) for an asynchronous state, "
-    "markers: simulation with two standard errors; (d) and (h) are simulated. Crossed: "
-    "Fano factor above 100 (grey line in h), where the population fires together and the theory "
-    "does not apply. Markers are shifted sideways a little."
+    "markers: simulation with two standard errors; (d) and (h) are simulated. Crossed: Fano factor "
+    "above 30 (grey line in h), where the population fires together and the theory does not apply. "
+    "Markers are shifted sideways a little."
 )
 
 

@@ -22,7 +22,7 @@ SETTINGS = {
         "g": [13.0, 15.0, 20.0, 27.0, 36.0],
         "nu_X": 30.0,
         "K": 1000,
-        "sizes": [5000, 10_000],
+        "sizes": [5000, 10_000, 20_000],
         "duration": "1s",
         "storage": "stored",
         "seed": 10,
@@ -44,13 +44,15 @@ CAPTION = (
     "ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against the "
     "longest delay and the relative strength g of inhibition, conductance and current synapses; "
     "the black line is where the state loses stability, and letters mark the networks whose "
-    "spectra are shown. (e-g) Power spectrum of the excitatory population per neuron, divided by "
-    "the rate: linear theory (lines, where the state is stable) and simulation (markers, averaged "
-    "over a twelfth of a decade). (h) Fano factor of the population's count in 1 ms against the "
-    "number of neurons at point A, with two standard errors; the relative fluctuation it means "
-    "falls as 1/√N if it is flat. Theory: white noise."
+    "spectra are shown; colours of growth rates are linear between ±30/s, logarithmic beyond. "
+    "(e-g) Power spectrum of the excitatory population per neuron, divided by the rate: linear "
+    "theory (lines, where the state is stable) and simulation (markers, averaged over a twelfth of "
+    "a decade). (h) Fano factor of the population's count in 1 ms against the number of neurons at "
+    "point A, with two standard errors; the relative fluctuation it means falls as 1/√N if it is "
+    "flat. Theory: white noise."
 )
 _SEGMENT = 256
+_TICKS = [-1000, -100, 0, 100, 1000]  # linear between ±30, logarithmic beyond
 
 
 def _params(model, delay, g, nu_X, K):
@@ -190,7 +192,7 @@ def _draw_plane(figure, axes, data, model, name):
     bar = figure.colorbar(image, ax=axes, location="top", pad=0.02, aspect=18)
     bar.set_label(f"{model}: {label}", size=7)
     if name == "growth":
-        bar.set_ticks([-1000, 0, 1000], labels=["−1000", "0", "1000"])
+        bar.set_ticks(_TICKS, labels=[f"{tick:g}".replace("-", "−") for tick in _TICKS])
         bar.ax.minorticks_off()
 
 

@@ -54,8 +54,8 @@ TINY = {
         "K": [1000],
         "CV_K": [0.0, 0.1],
         "simulated": [
-            {"K": 400, "CV_K": [0.0, 0.1], "duration": "0.4s"},
-            {"K": 500, "CV_K": [0.0, 0.1], "duration": "0.2s"},
+            {"K": 400, "CV_K": [0.0, 0.1], "duration": "0.4s", "transient": "0.1s"},
+            {"K": 500, "CV_K": [0.0, 0.1], "duration": "0.2s", "transient": "0.1s"},
         ],
         "N": 1000,
     },
@@ -213,8 +213,8 @@ def test_unequal_in_degrees_that_were_not_simulated(monkeypatch):
     monkeypatch.setattr(shared, "_FEWEST_FOR_A_POOL", 10**9)
     one = figures.module("heterogeneity")
     partly = [
-        {"K": 400, "CV_K": [0.0, 0.1, 0.2], "duration": "0.4s"},
-        {"K": 700, "CV_K": [0.1], "duration": "0.2s"},
+        {"K": 400, "CV_K": [0.0, 0.1, 0.2], "duration": "0.4s", "transient": "0.1s"},
+        {"K": 700, "CV_K": [0.1], "duration": "0.2s", "transient": "0.1s"},
     ]
     settings = {**one.SETTINGS["quick"], "K": [400, 700], "CV_K": [0.1], "N": 1000}
     data = one.compute(Silent(), **settings | {"simulated": partly})
@@ -264,7 +264,7 @@ def test_files_are_made_once(tmp_path, monkeypatch):
     assert len(calls) == 1
     assert [f.suffix for f in files] == [".nc", ".pdf", ".png", ".txt"]
     assert all(f.is_file() for f in files)
-    assert stored.attrs["caption"] == one.CAPTION
+    assert stored.attrs["caption"] == making.caption(one, "quick")
     making.make(name, "full", tmp_path, Silent())  # other settings
     making.make(name, "full", tmp_path, Silent(), fresh=True)
     assert len(calls) == 3

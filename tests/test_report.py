@@ -260,6 +260,8 @@ def heterogeneity(conductance=0.3, current=0.1, error=0.01, cv=0.4, loses=2.0, s
     found |= {f"{name}_sem": (dims, 0 * silent + error / 10) for name in ("quiet", "rate_cv", "cv")}
     coordinates = {"model": list(shares), "scaling": ["sqrt", "log"], "K": [1e3, 1e5]}
     coordinates |= {"K_simulated": [1e3, 1e4], "CV_K": x, "CV_K_simulated": x}
+    seen = ("model", "scaling", "K_simulated", "CV_K_simulated")
+    found |= {name: (seen, 0 * silent + 10.0) for name in ("rate", "fano")}
     found["seconds"] = ("K_simulated", [1.0, 1.0])
     return xr.Dataset(found, coordinates)
 
@@ -306,6 +308,8 @@ def network_time_constants(low=0.8, high=0.3, ratio=0.5, error=0.01):
     return xr.Dataset(
         {
             "cv_E": (dims, np.broadcast_to(cv, (2, 2, 2))),
+            "rate_E": (dims, np.full((2, 2, 2), 50.0)),
+            "fano_1ms": (dims, np.full((2, 2, 2), 10.0)),
             "cv_E_sem": (dims, np.full((2, 2, 2), error)),
             "cv_E_theory": (("model", "tau_S", "nu_X"), np.broadcast_to(cv, (2, 2, 2))),
             "V_sd": (dims, np.repeat(sd[..., None], 2, -1)),
@@ -345,9 +349,13 @@ def approximations(
             "rate_exact": (shape, rate),
             "rate_sem_exact": (shape, error * rate),
             "rate_theory": (("noise", *shape), np.array([ratio * rate, far * rate, far * rate])),
-            "filtered_rate": (("r", "tau"), filtered),
-            "filtered_rate_sem": (("r", "tau"), error * filtered),
-            "filtered_theory": (("filtered_noise", "r", "tau"), [ratio * filtered, far * filtered]),
+            "filtered_rate": (("r", "tau_S"), filtered),
+            "filtered_rate_sem": (("r", "tau_S"), error * filtered),
+            "filtered_theory": (
+                ("filtered_noise", "r", "tau_S"),
+                [ratio * filtered, far * filtered],
+            ),
+            "tau_S": ("tau_S", [0.1, 1.0]),
             "exponent": (("exponent_noise", "set", "ratio"), [[[0.02 * exponent]], [[0.02]]]),
             "step_ratio": (("arrivals", "dt"), [[ordered], [step]]),
             "step_ratio_sem": (("arrivals", "dt"), [[error], [error]]),
@@ -397,6 +405,7 @@ WORLDS = {
     "2.4": (network_response, {}, {"power": 0.2}, {"error": 1.0}),
     "2.5": (network_response, {}, {"cv": 0.3}, {"lost": 2}),
     "2.6": (heterogeneity, {}, {"cv": 0.9}, {"error": 3.0}),
+    "2.8": (network_response, {}, {"fano": 300.0}, {"error": 2.0}),
     "2.7": (heterogeneity, {}, {"loses": 0.5}, {"error": 3.0}),
     "3.1": (scaling, {}, {"kept": 8.0}, {"error": 0.5}),
     "3.2": (scaling, {}, {"cv": 0.2}, {"error": 0.2}),
@@ -437,6 +446,7 @@ WORLDS = {
     "b.9": (stability, {}, {"growth": 20.0}, None),
     "b.10": (stability, {}, {"growth": 20.0}, None),
     "b.11": (stability, {}, {"power": 1.0}, {"power": 2.5, "error": 0.5}),
+    "b.16": (stability, {}, {"fano": 1.0}, {"error": 0.5}),
     "b.12": (stability, {}, {"fano": 1.0}, {"error": 0.5}),
     "b.13": (approximations, {}, {"step": 1.0}, {"error": 0.2}),
     "b.14": (approximations, {}, {"ordered": 0.8}, {"error": 0.2}),

@@ -67,7 +67,7 @@ def write(judged, pictures, mode, data, where):
     about = (
         f"Made by cbnet report --{mode}; figures took {seconds / 60:.0f} minutes; "
         + ", ".join(f"{name} {version}" for name, version in versions().items())
-        + "."
+        + f". Reference parameters, if nothing else is said: {_reference()}."
     )
     texts = {
         "report.html": page.page(
@@ -88,6 +88,20 @@ def write(judged, pictures, mode, data, where):
             raise ParameterError(f"--out: cannot write {path} ({error.strerror})") from error
         files.append(path)
     return files
+
+
+def _reference():
+    """The reference parameters of both models in one line."""
+    from ..library import load
+
+    params = load("conductance")
+    shown = []
+    for name, value in params.resolve("E").items():
+        if name in params.model.entries:
+            entry = params.model.entry(name, name)
+            symbol = name if entry.symbol in ("", "–") else entry.symbol
+            shown.append(f"{symbol} = {entry.show(value)}")
+    return ", ".join(shown)
 
 
 def to_dict(judged, files):

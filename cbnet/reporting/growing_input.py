@@ -41,14 +41,22 @@ def supralinear(data):
     x = np.log(at.nu_X_simulated.values)
     if len(x) < 3:
         return Outcome(v.UNDECIDED)
-    share = np.zeros(len(x))  # of each logarithm of a rate in the difference
-    share[:2] += np.array([-1, 1]) / (x[1] - x[0])
-    share[-2:] -= np.array([-1, 1]) / (x[-1] - x[-2])
+    # what each logarithm of a rate adds to the first slope, and to the difference
+    first, last = np.zeros((2, len(x)))
+    first[:2] = np.array([-1, 1]) / (x[1] - x[0])
+    last[-2:] = np.array([-1, 1]) / (x[-1] - x[-2])
+    share = first - last
     line = np.interp(x, np.log(at.nu_X.values), np.log(at.rate_theory.values))
     theory = Number(float(share @ line))
     seen, errors = np.log(at.rate.values), (at.rate_sem / at.rate).values
     simulated = Number(float(share @ seen), float(np.sqrt(share**2 @ errors**2)))
-    verdict = v.every(v.at_least(theory, 0), v.at_least(simulated, 0))
+    slopes = [
+        Number(float(first @ line)),
+        Number(float(first @ seen), float(np.sqrt(first**2 @ errors**2))),
+    ]
+    verdict = v.every(
+        *(v.at_least(n, 0) for n in (theory, simulated)), *(v.at_least(n, 1) for n in slopes)
+    )
     values = at.exponent.values[np.isfinite(at.exponent.values)]
     note = f"theory over all inputs: from {values[0]:.2f} to {values[-1]:.2f}"
     return Outcome(verdict, theory, simulated, note)

@@ -3,6 +3,7 @@
 from . import verdicts as v
 from .claims import Outcome, difference, number
 from .one_neuron import IRREGULAR
+from .verdicts import Number
 
 BROAD = 0.3  # CV of rates over neurons
 
@@ -25,21 +26,35 @@ def tolerance(scaling):
         at = data.sel(scaling=scaling)
         line = at.isel(K=-1)
         theory, places = _ratio(line.CV_K, line.silent_theory)
+        smallest = float(line.CV_K[line.CV_K > 0][0])
+        coarse = places[1].known and places[1].value < smallest
+        if coarse:  # between nothing and the first CV_K: how far below it is not known
+            places[1] = Number(smallest)
+            theory = v.ratio(*places)
         seen = at.isel(K_simulated=-1)
         simulated, _ = _ratio(seen.CV_K_simulated, seen.quiet, seen.quiet_sem)
         same = at.sel(K=float(seen.K_simulated), method="nearest")
         alike, _ = _ratio(same.CV_K, same.quiet_theory)
         verdict = v.every(*(v.at_least(n, 1.5) for n in (theory, simulated)))
         shown = ["beyond" if not p.known else f"{p.value:.3f}" for p in places]
+        shown[1] = "below " * coarse + shown[1]
+        rates, fano = (
+            seen[name].sel(CV_K_simulated=0.1, method="nearest") for name in ("rate", "fano")
+        )
         note = (
             f"theory: silent below 0.01 Hz, K = {float(line.K):g}, conductance {shown[0]}, current "
-            f"{shown[1]} (straight between the CV_K computed); simulation: no spike in "
-            f"{float(seen.seconds):g} s, K = {float(seen.K_simulated):g}, where theory "
-            f"expects {alike.value:.2f}"
+            f"{shown[1]}{', so that the ratio is at least this' * coarse}; simulation: no spike in "
+            f"{float(seen.seconds):g} s, K = {float(seen.K_simulated):g}, one network each (error "
+            f"over its neurons), where theory expects {alike.value:.2f}; at CV_K = 0.1 mean rates "
+            f"{_both(rates)} Hz, Fano factors {_both(fano)} (conductance, current)"
         )
         return Outcome(verdict, theory, simulated, note)
 
     return decide
+
+
+def _both(values):
+    return " and ".join(f"{float(values.sel(model=m)):.0f}" for m in ("conductance", "current"))
 
 
 def _ratio(spread, share, sem=None):

@@ -164,7 +164,10 @@ def _critical_exponent(along):
             return Outcome(v.UNDECIDED, largest(n for n in theory if n.known))
         verdict = v.every(*(v.at_most(n, 0) for n in (*theory, *simulated)))
         theory, simulated = (largest(n for n in of if n.known) for of in (theory, simulated))
-        return Outcome(verdict, theory, simulated, "the largest")
+        places = np.isfinite(data[SEEN])
+        note = f"the largest; simulated at {int(places.sum())} of {places.size} places, "
+        note += "at the others too few spikes come"
+        return Outcome(verdict, theory, simulated, note)
 
     return decide
 
@@ -174,15 +177,13 @@ def _time_constant_there(data):
     found = numbers(ratios, 0 * ratios.fillna(0))
     seen = numbers(*(data[f"tau_eff_critical_seen{s}"] / data.tau_critical for s in ("", "_sem")))
     known, seen = ([n for n in of if n.known] for of in (found, seen))
-    low, high = smallest(known), largest(known)
     # without a turn-over there is no such time constant: open, unless another one refutes it
     verdict = v.every(*(v.between(n, 1, 2) for n in (*found, *seen)))
-    note = f"theory from {low.value:.2f}"
+    note = f"theory up to {largest(known).value:.2f}"
     if not seen:
-        return Outcome(v.every(verdict, v.UNDECIDED), high, None, note)
-    return Outcome(
-        verdict, high, largest(seen), f"{note}, simulation from {smallest(seen).value:.2f}"
-    )
+        return Outcome(v.every(verdict, v.UNDECIDED), smallest(known), None, note)
+    note += f", simulation up to {largest(seen).value:.2f}"
+    return Outcome(verdict, smallest(known), smallest(seen), note)
 
 
 def _filtered_sd(data):
@@ -362,7 +363,7 @@ CLAIMS = (
         "6",
         "the critical input is where the membrane has become as fast as the synapses",
         ONE_NEURON,
-        "τ_eff/τ_S at the input of highest rate, largest",
+        "τ_eff/τ_S at the input of highest rate, smallest",
         "between 1 and 2 for every a and τ_S, theory and simulation by 3 s.e.",
         "synaptic_time_constants",
         _time_constant_there,

@@ -16,8 +16,11 @@ INTRODUCTION = (
     "simulation (± one standard error; one without was computed, not measured), and a criterion "
     "that was fixed before the run. Where a criterion asks for several networks or neurons the "
     "number is the one that decides. On the page a claim's key leads to its figure. A claim that "
-    "begins with dots continues the one above it. 'Undecided at this size' means that the "
-    "simulation was too short or too small, or that theory alone cannot decide."
+    "begins with dots continues the one above it. Each of the two must meet the criterion by "
+    "itself; they need not agree with one another, and where they differ by more than the error it "
+    "is because theory takes inputs as independent Poisson trains. Rows of theory alone, or of a "
+    "measurement alone, have a dash for the other. 'Undecided at this size' means that the "
+    "simulation was too short or too small."
 )
 HEADER = ("", "claim", "of", "number", "theory", "simulation", "verdict", "criterion", "command")
 _STYLE = """
@@ -94,7 +97,16 @@ def counts(judged):
 
 def summary(judged):
     """The verdicts counted, in one line."""
-    return ", ".join(f"{count} {name}" for name, count in counts(judged).items())
+    found = counts(judged)
+    alone = sum(
+        one.outcome.verdict == verdicts.SUPPORTED and one.outcome.simulation is None
+        for one in judged
+    )
+    by_theory = f" ({alone} of them by theory alone)" if alone else ""
+    return ", ".join(
+        f"{count} {name}" + by_theory * (name == verdicts.SUPPORTED)
+        for name, count in found.items()
+    )
 
 
 def _sections(judged):
