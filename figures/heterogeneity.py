@@ -45,7 +45,7 @@ SETTINGS = {
         "seed": 5,
     },
 }
-MINUTES = {"quick": 2.5, "full": 65}
+MINUTES = {"quick": 2.5, "full": 600}
 CAPTION = (
     "Networks whose recurrent and external in-degrees have a coefficient of variation CV_K "
     "(independent, Gaussian), ν_X = 50 Hz, efficacy falling as 1/√K or as 1/log K from a = 0.0015 "

@@ -32,7 +32,7 @@ SETTINGS = {
         "seed": 3,
     },
 }
-MINUTES = {"quick": 1.6, "full": 1000}
+MINUTES = {"quick": 1.7, "full": 1000}
 BROAD = "100ms"  # the longest of delays that leave no rhythm to a loop; elsewhere it is 10 ms
 RASTER = {"neurons": 40, "window": 0.2}  # excitatory ones; s
 _BRANCHES = 3

@@ -30,7 +30,7 @@ SETTINGS = {
         "seed": 8,
     },
 }
-MINUTES = {"quick": 0.3, "full": 6}
+MINUTES = {"quick": 0.3, "full": 10}
 CAPTION = (
     "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and following "
     "1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln ν_X, (d) "

@@ -42,7 +42,7 @@ SETTINGS = {
         "seed": 6,
     },
 }
-MINUTES = {"quick": 1, "full": 4}
+MINUTES = {"quick": 0.7, "full": 8}
 CAPTION = (
     "One neuron under Poisson input through synapses of time constant τ_S, K = 1000, g = 20. "
     "Conductance synapses: a = 0.005, r_I = 0.8 r_E (mean below threshold); current synapses: a = "

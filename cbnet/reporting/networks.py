@@ -29,7 +29,8 @@ def _least_irregular(model, scaling):
         note = f"K = {float(at.K):g}, smallest over inputs; Fano factors up to "
         note += f"{float(at.fano_1ms.max()):.0f}"
         note += _without_refractory(at.cv_E, at.rate_E, model)
-        note += f"; mean potential {float(at.mu.min()):.0f} to {float(at.mu.max()):.0f} mV"
+        low, high = (f"−{-float(x):.0f}" for x in (at.mu.min(), at.mu.max()))
+        note += f"; mean potential {low} to {high} mV"
         if unknown:
             note += f"; not measured at {unknown} of {len(simulated)}"
         return Outcome(verdict, _least(theory), _least(simulated), note)
