@@ -62,7 +62,8 @@ CAPTION = (
     "100 no efficacy keeps its response), and (l-s) of the current neuron. With 1/√K the "
     "conductance neuron falls silent at a fixed input, with 1/K earlier, with 1/log K and this "
     "prefactor its rate grows slowly; keeping the response needs an efficacy between 1/√K and "
-    "1/log K. For the current neuron it approaches 1/√K. Markers: exact event-driven simulations "
+    "1/log K. For the current neuron it approaches 1/√K; it has no line where no inhibition holds "
+    "its mean, and was not simulated at the largest K. Markers: exact event-driven simulations "
     "with two standard errors; lines: theory with finite jumps."
 )
 

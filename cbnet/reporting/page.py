@@ -18,8 +18,8 @@ INTRODUCTION = (
     "number is the one that decides. On the page a claim's key leads to its figure. A claim that "
     "begins with dots continues the one above it. Each of the two must meet the criterion by "
     "itself; they need not agree with one another, and where they differ by more than the error it "
-    "is because theory takes inputs as independent Poisson trains. Rows of theory alone, or of a "
-    "measurement alone, have a dash for the other. 'Undecided at this size' means that the "
+    "is chiefly because theory takes inputs as independent Poisson trains. Rows of theory alone, "
+    "or of a measurement alone, have a dash for the other. 'Undecided at this size' means that the "
     "simulation was too short or too small."
 )
 HEADER = ("", "claim", "of", "number", "theory", "simulation", "verdict", "criterion", "command")
