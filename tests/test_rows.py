@@ -282,6 +282,11 @@ def test_properties_of_second_order(library, law, storage, overlap):
     assert max(map(abs, z.values())) < 5, z
 
 
+def test_nobody_computed(library):
+    none = graph(library, "gaussian", "procedural", 60, 90, in_degree=0)
+    assert none.synapses == 0
+
+
 @pytest.mark.parametrize("offset", [None, 0, 300])
 def test_gaussian_in_degrees_computed(library, offset):
     """Clipped like those that are kept; mean and variance where they are not, of many graphs."""

@@ -219,6 +219,8 @@ private:
         : Bernoulli(sizes, *std::max_element(chance.begin(), chance.end()), subseed(seed, 0)),
           share(width(), 0), key(subseed(seed, 1)) {
         const double most = *std::max_element(chance.begin(), chance.end());
+        if (most == 0)
+            return;  // nobody is chosen
         for (uint32_t target = 0; target < sizes.targets; target++)
             share[target] = static_cast<uint32_t>(
                 std::min(std::ldexp(chance[target] / most, 32), 0x1p32 - 1));
