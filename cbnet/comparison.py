@@ -243,8 +243,13 @@ def _same_values(base, model):
     if getattr(model, "name", model) == base.model.name:
         return base
     start = load(model)
-    known = {k: v for k, v in base.changes.items() if k.rpartition(".")[2] in start.model.entries}
-    return Parameters(start.model, known)
+    names = {*start.model.entries, *(d.name for d in start.model.derived)}
+    given = base.changes
+    if any(key.rpartition(".")[2] not in names for key in given):
+        given = base.without_derived()
+    return Parameters(
+        start.model, {k: v for k, v in given.items() if k.rpartition(".")[2] in names}
+    )
 
 
 def _default_size(params):

@@ -12,8 +12,8 @@ from brian2 import Hz, ms, mV, second
 
 import cbnet
 from cbnet import cli
-from cbnet.diffusion import of_model
 from cbnet.errors import ParameterError
+from cbnet.reduced import of_model
 from cbnet.simulation import building
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.plain_step import PlainChain

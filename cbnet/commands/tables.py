@@ -120,8 +120,9 @@ def differences(params):
         if name not in reference or reference[name].value != entry.value:
             found[name] = f"{name} = {entry.show(of_table(entry))}"
     for key, changed in params.changes.items():
-        entry = params.model.entries[key.rpartition(".")[2]]
-        default = of_table(entry) if entry.follows is None else None
+        entry = params.model.entry(key.rpartition(".")[2], key)
+        fixed = entry.follows is None and entry.name in params.model.entries
+        default = of_table(entry) if fixed else None
         if key != entry.name or changed != default:
             found[key] = f"{key} = {entry.show(changed)}"
     return list(found.values())

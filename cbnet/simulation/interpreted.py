@@ -107,7 +107,7 @@ def _accumulate(job, parts, spikes, traces, listed):
     currents = {}
     for population in "EI":
         h = job.reduced.function(f"jump_{population}", values)(v)
-        target = job.reduced.targets[population]
+        target = parts.reduced.synapses[population].target
         if target == "v":
             currents[population] = recorded[f"arrived_{population}"][:, probes] * h / job.dt
         else:

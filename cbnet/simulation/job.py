@@ -191,6 +191,7 @@ def prepare(
         except ParameterError as error:
             raise ParameterError(f"{error}; or 'uniform', 'low', 'high'") from None
     recorded = _recorded(record, sizes)
+    _check_synapses(params)
     shortest = min(params.resolve(p)["D_min"] for p in POPULATIONS)
     if shortest <= 0:
         raise ParameterError(
@@ -245,6 +246,18 @@ def prepare(
     )
     _ = one.observation  # refuses what cannot be measured
     return one
+
+
+def _check_synapses(params):
+    """Refuse neurons of which one kind of synapses has a time constant and the other has none."""
+    for population in POPULATIONS:
+        found = reduced.of_model(params.model, params.resolve(population))
+        if found.partly_filtered:
+            kind, target = next((k, t) for k, t in found.targets.items() if t != "v")
+            raise ParameterError(
+                f"model {params.model.name!r}: got a time constant of {kind} alone ({target!r}); "
+                "expected one for both kinds of synapses or for none; give the other a short one"
+            )
 
 
 def _kept(params, sizes, dt, storage, memory, feedforward):

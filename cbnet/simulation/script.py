@@ -5,13 +5,13 @@ import re
 import textwrap
 
 import numpy as np
-from brian2.parsing.sympytools import sympy_to_str
+from brian2 import Equations
 from brian2.utils.stringtools import get_identifiers
 
-from .. import __version__, citations, diffusion
+from .. import __version__, citations, diffusion, reduced
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, unit
-from . import timestep
+from . import brian2_text, timestep
 from .job import prepare
 from .plain_step import PlainChain
 
@@ -80,6 +80,7 @@ class _Script:
         self.values = {p: params.resolve(p) for p in POPULATIONS}
         self.coupling = self.model.coupling(self.values["E"])
         self.reduced = diffusion.of_model(self.model, self.values["E"])
+        self.equations = Equations(self.coupling.equations)
         for name in {"law", "CV_K"} & set(params.differing()):
             raise ParameterError(
                 f"{name}: got different values for E and I; expected one for both in a script"
@@ -134,7 +135,8 @@ class _Script:
     def _accuracy(self):
         dt = self.job.dt
         if self.reduced.filtered:
-            short = min(v[s] for v in self.values.values() for s in ("tau_E", "tau_I"))
+            functions = self.reduced.functions
+            short = min(min(functions.time_constants(v).values()) for v in self.values.values())
             excess = 100 * (dt / short / -math.expm1(-dt / short) - 1)
             return (
                 "Time step. Exponential Euler freezes the synaptic variables at the beginning of a "
@@ -159,7 +161,7 @@ class _Script:
         values = self.params.resolve(population)
         values["R_E"] = values["K"] * r_E
         values["R_I"] = values["gamma"] * values["K"] * r_I
-        chain = PlainChain(diffusion.of_model(self.model, values), values, longest=dt)
+        chain = PlainChain(reduced.of_model(self.model, values), values, longest=dt)
         told = []
         for first in ("inhibition", "excitation"):
             small = chain.step_within(0.01, first, timestep.LADDER)
@@ -291,11 +293,13 @@ rng = np.random.default_rng(SEED)
 
     def _jump(self):
         """The variable that an excitatory arrival moves, and by how much, as seen by the neuron."""
-        found = re.fullmatch(r"\s*(\w+)_post\s*\+=\s*([^;\n]+?)\s*", self.coupling.excitatory)
+        synapse = self.reduced.synapses["E"]
+        found = re.fullmatch(r"\s*\w+\s*\+=\s*([^;\n]+?)\s*", self.coupling.excitatory)
         if found:
-            return found[1], re.sub(r"\b(\w+)_post\b", r"\1", found[2])
-        target, displacement = self.reduced.targets["E"]
-        return target, sympy_to_str(displacement)
+            return synapse.target, re.sub(r"\b(\w+)_post\b", r"\1", found[1])
+        units = (*self.model.units, ("v", "V"))
+        dimension = self.equations[synapse.target].dim
+        return synapse.target, brian2_text.code(synapse.jump, units, dimension)
 
     def _external(self):
         target, jump = self._jump()

@@ -99,7 +99,7 @@ def _skeleton(params):
             kept[f"{population}.{name}"] = values[name]
         for name in ("tau_E", "tau_I"):
             kept[f"{population}.{name}"] = 1e-3 if values[name] > 0 else 0.0
-    differing = sorted(set(params.differing()) & set(params.model.entries))
+    differing = sorted(params.differing())
     return {"model": params.model.to_dict(), "kept": kept, "differing": differing}
 
 

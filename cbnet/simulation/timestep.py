@@ -163,7 +163,7 @@ def filtered_bias(diffusion, values, dt, compiled=True):
     mu, tau = (float(x) for x in diffusion.operating_point(values))
     if not np.isfinite(mu):
         return 0.0
-    tau_S = min(values["tau_E"], values["tau_I"])
+    tau_S = min(filter(None, diffusion.time_constants(values).values()))
     steps, slow = dt / tau_S, tau_S / (tau + tau_S)
     if compiled and diffusion.affine_leak and diffusion.affine_jumps:
         return 0.37 * slow * tau_S / (values["tau_rp"] + tau_S) * steps**2.5
@@ -191,8 +191,9 @@ def _ladder(params):
     """Steps to choose from, largest first."""
     resolved = [params.resolve(p) for p in "EI"]
     shortest = min(v["D_min"] for v in resolved)
-    if resolved[0]["tau_E"] > 0:
-        shortest = min(shortest, *(v[s] / 5 for v in resolved for s in ("tau_E", "tau_I")))
+    for values in resolved:
+        taus = of_model(params.model, values).time_constants(values).values()
+        shortest = min([shortest, *(tau / 5 for tau in taus if tau > 0)])
     steps = [dt for dt in LADDER if dt <= shortest * (1 + 1e-9)] or [LADDER[-1]]
 
     ratios = [[v["D_min"] / dt for v in resolved] for dt in steps]

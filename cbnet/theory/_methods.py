@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .. import reduced
 from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, nearest, require
 from . import _jump_intervals, _jump_values, _white, _white_intervals, colored_noise, shot_noise
@@ -106,8 +107,8 @@ def default(params):
 
 
 def has_filters(params):
-    """Whether any synapse has a time constant."""
-    return any(params.resolve(p)["tau_E"] > 0 for p in POPULATIONS)
+    """Whether any synapse has a time constant, by the equations of the model."""
+    return any(reduced.of_model(params.model, params.resolve(p)).filtered for p in POPULATIONS)
 
 
 def choose(noise, params):

@@ -34,6 +34,7 @@ class Neuron:
             rows = [{**row, **params.model.derive({**self.values, **row})} for row in rows]
             self.columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         self.reduced = reduced.of_model(params.model, self.values)
+        self.taus = self.reduced.time_constants(self.values)
         self.method = _methods.choose(noise, params)
         self.noise, self.frozen_at = self.method.name, frozen_at
         self.tau_rp = self.values["tau_rp"]

@@ -288,7 +288,7 @@ def _free(neuron, r_E, r_I):
         for p in POPULATIONS:
             h = neuron.reduced.function(f"jump_{p}", values)(at)[:, 0]
             R = np.broadcast_to(values[f"R_{p}"], at.shape)[:, 0]
-            variance = variance + tau * R * h**2 / 2 * tau / (tau + neuron.values[f"tau_{p}"])
+            variance = variance + tau * R * h**2 / 2 * tau / (tau + neuron.taus[p])
         return mu, np.sqrt(variance), tau
     B2 = neuron.reduced.function("B2", values)
     low, here, high = (B2(at + d)[:, 0] for d in (-width, 0.0, width))

@@ -213,7 +213,7 @@ def respond_many(neurons, noise=None, rtol=None):
 
 def _kind(params, values):
     """Equal for neurons that differ in numbers only."""
-    return id(params.model), *(values[name] for name in _SCALARS), values["tau_E"] > 0
+    return id(params.model), *(values[name] for name in _SCALARS), params.model.coupling(values)
 
 
 class _Batch:

@@ -173,6 +173,12 @@ def of_neuron(neuron, r_E, r_I, row):
     """The Membrane of one row of inputs."""
     if not neuron.reduced.filtered:
         raise ParameterError(without_filters(neuron.noise))
+    if neuron.reduced.partly_filtered:
+        kind, target = next((k, t) for k, t in neuron.reduced.targets.items() if t != "v")
+        raise ParameterError(
+            f"noise: got a time constant of {kind} alone ({target!r}); {neuron.noise!r} needs one "
+            "of both kinds of synapses; use 'shot' or 'diffusion', which take it as zero"
+        )
     values = neuron.values | {name: x[row] for name, x in neuron.columns.items()}
     values = values | {
         "R_E": values["K"] * r_E[row],

@@ -222,7 +222,7 @@ class _OfNetwork:
 
 def _as_slow(neuron, r_E, r_I):
     tau = neuron.rest(r_E, r_I)[1]
-    slowest = max(neuron.values["tau_E"], neuron.values["tau_I"])
+    slowest = max(neuron.taus.values())
     gap = np.abs(np.log(tau / (1.5 * slowest)))
     if np.ptp(tau) < 0.1 * np.max(tau):
         return r_E.size // 2

@@ -249,7 +249,7 @@ def _statistics(neuron, fields, edges, bound, cells):
         mean = np.array([weight @ m(v) for m, _ in inputs])
         variance = []
         for p in POPULATIONS:
-            x = _BIN / bound[f"tau_{p}"]
+            x = _BIN / neuron.taus[p] if neuron.taus[p] > 0 else np.inf
             # of an exponentially filtered Poisson train in a bin
             kept = 1 + np.expm1(-x) / x
             variance.append(weight @ (arrivals[p] * jumps[p](v) ** 2) * kept / _BIN)

@@ -1,6 +1,7 @@
 """How the efficacy a changes with the in-degree K."""
 
 import dataclasses
+import math
 
 import numpy as np
 from scipy.integrate import quad
@@ -8,6 +9,7 @@ from scipy.optimize import brentq
 
 from .. import results
 from ..errors import ParameterError
+from ..model import identifiers
 from ..parameters import POPULATIONS, nearest
 from . import _methods, _preserving
 from ._jump_process import momentum
@@ -65,21 +67,40 @@ def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     K = params.model.entry("K", "K").parse(K, "K")
     explicit = {"r_E": r_E, "r_I": r_I, "rate": rate}
     values = _checked(params, law, explicit)
-    K_0, a_0 = values["K"], values["a"]
+    K_0 = values["K"]
     if law == "preserving":
+        _check_value(values)
         kept = _preserving.kept(params, _methods.choose(noise, params), explicit)
-        factor = kept.efficacies(np.array([K]))[0][0] / a_0
+        factor = kept.efficacies(np.array([K]))[0][0] / values["a"]
     else:
         factor = _factor(law, K_0, K)
-    changed = {"K": K, "a": float(a_0 * factor)}
-    for population in POPULATIONS:
-        own = f"{population}.a"
-        if own in params.changes:
-            changed[own] = float(params.changes[own] * factor)
-    if "E.a" in params.changes:
-        # what is left for I, unless it has its own
-        changed["a"] = float(params.resolve("I")["a"] * factor)
-    return params.replace(**changed)
+    return weaker(params, float(factor)).updated({"K": K})
+
+
+def weaker(params, factor):
+    """Parameters with every efficacy multiplied by a factor: a, and what was set in its place.
+
+    g stays, so that inhibition changes as excitation does.
+    """
+    model, given = params.model, {}
+    of_a = {d.name: d for d in model.derived if "a" in identifiers(d.expression)}
+    for key, value in params.changes.items():
+        population, _, name = key.rpartition(".")
+        if name == "a":
+            given[key] = value * factor
+        elif name in of_a:
+            given[key] = value * _ratio(of_a[name], params.resolve(population or "E"), factor)
+    if not any(name in params.changes for name in ("a", *model.rivals("a"))):
+        given["a"] = model.defaults["a"] * factor
+    return params.updated(given)
+
+
+def _ratio(derived, values, factor):
+    """By how much a derived quantity changes with a."""
+    if math.isnan(values["a"]):
+        return factor
+    before, after = (derived.value({**values, "a": values["a"] * x}) for x in (1.0, factor))
+    return after / before
 
 
 def _checked(params, law, explicit):
@@ -98,7 +119,7 @@ def _checked(params, law, explicit):
     if law != "preserving" and given:
         raise ParameterError(f"{given[0]}: got it with law={law!r}; only 'preserving' takes it")
     values = params.resolve("E")
-    _check_used(params, values)
+    _check_used(params)
     return values
 
 
@@ -187,6 +208,7 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         raise ParameterError(f"K: got {K}; expected in-degrees from 1 to {_LARGEST_K:g}")
     explicit = {"r_E": r_E, "r_I": r_I, "rate": rate}
     values = _checked(params, law, explicit)
+    _check_value(values)
     C, error, shown = float("nan"), np.zeros(K.size), "none"
     if law == "preserving":
         method = _methods.choose(noise, params)
@@ -217,20 +239,29 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     )
 
 
-def _check_used(params, values):
+def _check_used(params):
     """Refuse a model whose jumps do not depend on a."""
-    neuron = Neuron(params)
-    theta = np.array([neuron.threshold])
-    halved = {**values, "a": 0.5 * values["a"]}
-    halved |= params.model.derive(halved)
-    for name in ("jump_E", "jump_I"):
-        before, after = (neuron.reduced.function(name, v)(theta) for v in (values, halved))
-        if before != after:
-            return
-    raise ParameterError(
-        f"law: got model {params.model.name!r}, whose synapses do not depend on a; state their "
-        "strength in terms of a, or change K and it with replace()"
-    )
+    jumps = []
+    for some in (params, weaker(params, 0.5)):
+        neuron = Neuron(some)
+        theta = np.array([neuron.threshold])
+        jumps.append(
+            [float(neuron.reduced.function(f"jump_{p}", neuron.values)(theta)[0]) for p in "EI"]
+        )
+    if jumps[0] == jumps[1]:
+        raise ParameterError(
+            f"law: got model {params.model.name!r}, whose synapses do not depend on a; state their "
+            "strength in terms of a, or change K and it with replace()"
+        )
+
+
+def _check_value(values):
+    """Refuse an efficacy that is not known because jumps were set which none gives."""
+    if math.isnan(values["a"]):
+        raise ParameterError(
+            "a: got jumps that were set and that no a gives; set what they follow from, such as "
+            "E_E or V_match, or a itself"
+        )
 
 
 def exponent(params, eta, noise="shot", population="E"):
@@ -279,9 +310,9 @@ def exponent(params, eta, noise="shot", population="E"):
     if not (np.isfinite(eta) and eta >= 0):
         raise ParameterError(f"eta: got {eta}; expected a finite ratio of at least 0")
     neuron = Neuron(params, population)
-    _check_used(params, neuron.values)
-    values = {**neuron.values, "a": _TINY}
-    values |= params.model.derive(values)
+    _check_used(params)
+    _check_value(neuron.values)
+    values = weaker(params, _TINY / neuron.values["a"]).resolve(population)
     h_E, h_I = (neuron.reduced.function(f"jump_{name}", values) for name in POPULATIONS)
     ratio, theta = values["gamma"] * eta, neuron.threshold
 

@@ -9,6 +9,7 @@ import numpy as np
 from .. import results
 from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, to_quantity
+from . import _methods
 from ._characteristic import leading
 from ._feedback import Feedback
 from ._fluctuations import fano_factor, spectrum
@@ -193,7 +194,6 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     index = _choose(solution, fixed_point)
     rates = float(solution.rate_E[index]), float(solution.rate_I[index])
     found = modes(params, rates, N, fraction_excitatory)
-    filtered = any(params.resolve(p)["tau_E"] > 0 for p in POPULATIONS)
     return Stability(
         parameters=params,
         growth_rate=to_quantity(found.growth_rate, "1/s"),
@@ -207,7 +207,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         N=float(N),
         fraction_excitatory=float(fraction_excitatory),
         highest=to_quantity(found.highest, "Hz"),
-        noise="diffusion" + (" (limit tau_S -> 0)" if filtered else ""),
+        noise=_methods.describe(_methods.METHODS["diffusion"], params),
         error=max(float(solution.error), found.error),
     )
 
