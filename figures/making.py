@@ -9,7 +9,7 @@ from pathlib import Path
 import xarray as xr
 
 import cbnet
-from cbnet import plotting
+from cbnet import plotting, unused
 from cbnet.errors import ParameterError
 from cbnet.parameters import nearest
 
@@ -62,7 +62,8 @@ def make(name, mode, out, progress, fresh=False):
     data = None if fresh else _finished(path, identity)
     if data is None:
         started = time.perf_counter()
-        with keeping.until_finished(path.with_name(f"{name}.unfinished")):
+        # the parameters of a figure are those of all its panels
+        with unused.told(), keeping.until_finished(path.with_name(f"{name}.unfinished")):
             data = one.compute(progress, **one.SETTINGS[mode])
             data.attrs |= {
                 **identity,

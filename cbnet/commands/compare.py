@@ -163,7 +163,9 @@ def show(result):
     """Print a result for a person."""
     out = tables.console()
     rows = result.to_dict()["rows"]
-    tables.header(out, result.parameters, "theory beside simulation", rows[0]["noise"])
+    tables.header(
+        out, result.parameters, "theory beside simulation", rows[0]["noise"], unused=result.unused
+    )
     for table in tables.comparison(rows):
         out.print(table)
     seeds = max(row["seeds"] for row in rows)

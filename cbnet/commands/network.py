@@ -75,7 +75,9 @@ def show(result):
     """Print a result for a person."""
     out = tables.console()
     data = result.to_dict()
-    tables.header(out, result.parameters, "fixed points of the network", data["noise"])
+    tables.header(
+        out, result.parameters, "fixed points of the network", data["noise"], unused=result.unused
+    )
     out.print(tables.fixed_points(data))
     if any(point["growth_rate_per_s"] is not None for point in data["fixed_points"]):
         out.print(tables.modes(data))

@@ -96,7 +96,12 @@ def show(result):
     how = [result.storage, f"initial voltage {result.initial}"]
     if result.arrivals == "brian2":
         how.append("arrivals in Brian2's order")
-    tables.header(out, result.parameters, f"simulation of the network ({', '.join(how)})")
+    tables.header(
+        out,
+        result.parameters,
+        f"simulation of the network ({', '.join(how)})",
+        unused=result.unused,
+    )
     names = {"V_mean_mV": "V of E neurons, mean", "V_sd_mV": "V of E neurons, sd"}
     out.print(tables.quantities(result, leave_out=("storage",), names=names))
     out.print(tables.currents(result, " of E neurons"))

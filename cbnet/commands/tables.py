@@ -135,7 +135,7 @@ def of_table(entry):
     return entry.value if entry.choices or entry.integer else entry.value * unit(entry.unit)[0]
 
 
-def header(out, params, what, noise=None):
+def header(out, params, what, noise=None, unused=()):
     """The lines above a table: what was computed, how, and for which parameters."""
     out.print(f"{params.model.name}: {what}", style="bold", markup=False)
     if noise is not None:
@@ -147,6 +147,8 @@ def header(out, params, what, noise=None):
         else "parameters: the reference set",
         markup=False,
     )
+    if unused:
+        out.print(f"of these not used: {', '.join(unused)}", markup=False)
 
 
 def quantities(result, leave_out=(), names=None):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from ..reduced import of_model
@@ -150,6 +150,8 @@ def simulate_neuron(
         raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
     if neurons is not None and not (isinstance(neurons, int | np.integer) and neurons >= 2):
         raise ParameterError(f"neurons: got {neurons}; expected a whole number of at least 2")
+    use = unused.of_neuron, population, "r_E", "r_I"
+    left_out = unused.tell(params, "cbnet.simulate_neuron", *use)
     total = values["R_E"] + values["R_I"]
     if duration is None:
         wanted = min(6e7 / total, 2000.0) if total > 0 else 10.0
@@ -168,6 +170,7 @@ def simulate_neuron(
         r_I=to_quantity(values["r_I"], "Hz"),
         seed=int(seed),
         noise="exact",
+        unused=left_out,
     )
 
 

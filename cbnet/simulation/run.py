@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from .. import unused
 from ..results import plain
 from .job import prepare
 from .workshop import run_jobs
@@ -72,7 +73,9 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
     (``law="fixed"``) or on average, and K external Poisson inputs, exactly or on average likewise.
     """
-    return run_jobs([prepare(params, N, duration, **options)], 1, progress)[0]
+    job = prepare(params, N, duration, **options)
+    unused.tell(params, "cbnet.simulate", unused.of_simulation, job.storage == "none")
+    return run_jobs([job], 1, progress)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +147,8 @@ def step_check(result, *, progress=None, **options):
     2.5e-05
     """
     dt = result.in_si("dt")
-    finer = simulate(result.parameters, progress=progress, **{**options, "dt": f"{dt / 4!r}s"})
+    with unused.told():
+        finer = simulate(result.parameters, progress=progress, **{**options, "dt": f"{dt / 4!r}s"})
 
     def shift(name):
         here, there = float(result.in_si(name)), float(finer.in_si(name))
@@ -211,6 +215,7 @@ def build(
         arrivals=arrivals,
         graph=graph,
     )
+    unused.tell(params, "cbnet.build", unused.of_simulation)
     brian2.defaultclock.dt = one.dt * brian2.second
     brian2.seed(one.wires.order_seed % 2**32)
     parts = network.create(params, one.layout, one.dt, one.wires, arrivals, one.counts)

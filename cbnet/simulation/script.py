@@ -8,7 +8,7 @@ import numpy as np
 from brian2 import Equations
 from brian2.utils.stringtools import get_identifiers
 
-from .. import __version__, citations, diffusion, reduced
+from .. import __version__, citations, diffusion, reduced, unused
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, unit
 from . import brian2_text, timestep
@@ -69,7 +69,9 @@ def script(params, N=10_000, duration="1s", **options):
     >>> "v_post += a*(E_E - v_post)" in text
     True
     """
-    return _Script(params, prepare(params, N, duration, **options)).text()
+    job = prepare(params, N, duration, **options)
+    unused.tell(params, "the script", unused.of_simulation)
+    return _Script(params, job).text()
 
 
 class _Script:

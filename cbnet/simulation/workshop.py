@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import unused
 from ..errors import CbnetWarning, SimulationError
 from ..parameters import POPULATIONS
 from . import building, processes, structure, timestep
@@ -168,6 +169,7 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
         )
     return Simulation(
         parameters=one.params,
+        unused=unused.find(one.params, unused.of_simulation(one.params, one.storage == "none")),
         N=one.layout.N,
         N_E=one.layout.N_E,
         synapses=counted["synapses"],

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from .. import results
+from .. import reduced, results, unused
 from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _jump_process, scaling, self_consistency, shot_noise
@@ -114,7 +114,9 @@ def voltage_scaling(
             raise ParameterError("mu: got it with law='preserving', which fixes r_I; give r_I")
         if r_E is not None or r_I is not None:
             options |= {"r_E": to_quantity(x, "Hz"), "r_I": to_quantity(y, "Hz")}
-    a = scaling.curve(params, law, every, **options).a
+    left_out = unused.tell(params, "cbnet.voltage_scaling", _free_membrane, population, law)
+    with unused.told():
+        a = scaling.curve(params, law, every, **options).a
     factor = values["a"] / params.resolve("E")["a"]  # populations keep their proportion
     neuron = Neuron(params, population, columns={"K": every, "a": a * factor})
     r_E, r_I = np.full(every.size, x), np.full(every.size, y)
@@ -134,7 +136,18 @@ def voltage_scaling(
         sd_exponent=np.log(sd[2] / sd[0]) / run,
         tau_exponent=np.log(tau[2] / tau[0]) / run,
         law=law,
+        unused=left_out,
     )
+
+
+def _free_membrane(params, population, law="sqrt"):
+    """What an answer about v without a threshold uses."""
+    names = unused.of_neuron(params, population, "r_E", "r_I")
+    found = reduced.of_model(params.model, params.resolve(population))
+    if law != "preserving" and found.affine:  # others look for the mean below the threshold
+        ends = unused.of_functions(params.model, found, ("threshold", "reset"))
+        names[population] -= ends | {"tau_rp"}
+    return names
 
 
 def tuned_input(params, mu, r_E=None, *, population="E"):
@@ -176,10 +189,18 @@ def tuned_input(params, mu, r_E=None, *, population="E"):
     """
     if population not in POPULATIONS:
         raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
+    unused.tell(params, "cbnet.tuned_input", _tuned_membrane, population)
     neuron = Neuron(params, population)
     rate = neuron.values["r_E"] if r_E is None else _one(params, r_E, "r_E")
     found = _tuned(neuron, np.array([float(rate)]), float(_volts(mu, "mu")))
     return to_quantity(float(found[0]), "Hz")
+
+
+def _tuned_membrane(params, population):
+    found = reduced.of_model(params.model, params.resolve(population))
+    names = unused.of_functions(params.model, found, ("leak", "jump_E", "jump_I"))
+    # the input it chooses is no parameter that was left out
+    return {population: names | {"K", "gamma", "tau_E", "tau_I", "r_E", "r_I"}}
 
 
 def balance_line(params):
@@ -239,6 +260,7 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     """
     if noise not in ("shot", "diffusion"):
         raise ParameterError(f"noise: got {noise!r}; expected 'shot' or 'diffusion'")
+    unused.tell(params, "escape_rate", unused.of_neuron, population, "r_E", "r_I")
     neuron = Neuron(params, population, "kramers")
     inputs = [
         np.array([float(neuron.values[name] if value is None else _one(params, value, name))])

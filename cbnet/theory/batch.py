@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import unused
 from ..errors import ConvergenceError
 from . import _methods, _white
 from ._collocation import statistics
@@ -96,6 +97,7 @@ def solve_many(networks, noise=None, rtol=None):
     >>> [round(float(rate), 3) for rate in found.rate_E[:, 0]]
     [19.722, 67.177]
     """
+    unused.tell_of_many(networks, "solve_many", unused.of_network)
     groups = {}
     for k, params in enumerate(networks):
         if batched(params, noise):
@@ -123,7 +125,8 @@ def solve_many(networks, noise=None, rtol=None):
             rows[k].sort(key=lambda state: state[:2])
             continue
         try:
-            one = solve(params, noise=noise, rtol=rtol)
+            with unused.told():
+                one = solve(params, noise=noise, rtol=rtol)
         except ConvergenceError as problem:
             one, failed[k] = problem.best, str(problem)
         columns = [np.asarray(one.in_si(name), float) for name in NAMES]
@@ -182,6 +185,7 @@ def respond_many(neurons, noise=None, rtol=None):
     names = ("rate", "cv", "V_mean", "V_sd", "tau_eff", "mu", "error")
     found = np.full((len(names), len(neurons)), np.nan)
     notes, failed, groups = [""] * len(neurons), {}, {}
+    unused.tell_of_many(neurons, "respond_many", unused.of_neuron, "E", "r_E", "r_I")
     for k, params in enumerate(neurons):
         method = _methods.choose(noise, params)
         if method.name in _BATCHED:
@@ -189,7 +193,8 @@ def respond_many(neurons, noise=None, rtol=None):
             groups.setdefault(_kind(params, values), []).append((k, values))
             continue
         try:
-            one = respond(params, noise=noise, rtol=rtol)
+            with unused.told():
+                one = respond(params, noise=noise, rtol=rtol)
         except ConvergenceError as problem:
             one, failed[k] = problem.best, str(problem)
         found[:, k] = [float(one.in_si(name)) for name in names]

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _methods
@@ -124,6 +124,7 @@ def critical_input(
             raise ParameterError("ratio: got it with network=True; a network finds its own r_I")
         if not method.network:
             raise ParameterError(f"noise: got {method.name!r}; it has no rate above threshold")
+        left_out = unused.tell(params, "cbnet.critical_input", unused.of_network)
         of, ratio = _OfNetwork(params, method), float("nan")
     else:
         if ratio is None:
@@ -132,8 +133,11 @@ def critical_input(
             ratio = values["r_I"] / values["r_E"]
         if not (np.isfinite(ratio) and ratio >= 0):
             raise ParameterError(f"ratio: got {ratio}; expected a finite ratio of at least 0")
+        use = unused.of_neuron, population, "r_E", "r_I"
+        left_out = unused.tell(params, "cbnet.critical_input", *use)
         of = _OfNeuron(Neuron(params, population, method.name), float(ratio))
-    where, error, rate, outcome = _maximum(of, *ends, method)
+    with unused.told():
+        where, error, rate, outcome = _maximum(of, *ends, method)
     tau = of.tau(where, rate) if np.isfinite(where) else float("nan")
     return CriticalInput(
         parameters=params,
@@ -147,6 +151,7 @@ def critical_input(
         low=to_quantity(ends[0], "Hz"),
         high=to_quantity(ends[1], "Hz"),
         noise=_methods.describe(method, params),
+        unused=left_out,
     )
 
 

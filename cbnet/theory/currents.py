@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
 from . import _white, first_passage
@@ -145,6 +145,7 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
         raise ParameterError(
             f"noise: got {noise!r}; expected 'diffusion', the only one that currents knows"
         )
+    left_out = unused.tell(params, "cbnet.currents", unused.of_neuron, population, "r_E", "r_I")
     values = params.resolve(population)
     inputs = [
         float(values[name]) if value is None else rates_in_hertz(params, value, name)
@@ -192,6 +193,7 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
         r_E=to_quantity(rates[0], "Hz"),
         r_I=to_quantity(rates[1], "Hz"),
         population=population,
+        unused=left_out,
     )
 
 

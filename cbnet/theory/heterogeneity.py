@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import CbnetWarning, ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
 from . import _methods
@@ -98,7 +98,7 @@ class RateDistribution(results.Result):
             f"  {'error':<18} {'not known' if np.isinf(self.error) else f'{self.error:.1e}'}, "
             f"of the fractions {self.fraction_error:.1e}",
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._not_used()])
 
     def quantile(self, q, population="E"):
         """The rate below which a share `q` of the neurons is.
@@ -266,7 +266,15 @@ def heterogeneity(
         raise ParameterError(
             f"trains: got 'renewal' with noise={method.name!r}; expected {' or '.join(NOISES)}"
         )
-    with warnings.catch_warnings():
+    left_out = unused.tell(params, "cbnet.heterogeneity", unused.of_network, "law", "CV_K")
+    if CV_K is None and all(law == "fixed" for law, _ in laws):
+        warnings.warn(
+            "law: got 'fixed', equal in-degrees, with which all neurons fire alike; give CV_K, or "
+            "parameters with another law",
+            CbnetWarning,
+            stacklevel=2,
+        )
+    with unused.told(), warnings.catch_warnings():
         # of a formula's range, which the distribution leaves or keeps to as a whole
         warnings.simplefilter("ignore", CbnetWarning)
         start = _equal(params, method, state)
@@ -298,6 +306,7 @@ def heterogeneity(
         rate_equal=to_quantity(np.array(start), "Hz"),
         correlation=float(correlation),
         noise=_methods.describe(method, params, note),
+        unused=left_out,
         **summary,
     )
     if not missed <= rtol:

@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
 from . import _methods
@@ -203,6 +203,7 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     kind, (rtol, tolerated) = method.name, _methods.tolerances(method, rtol)
     if frozen_at is not None and kind != "effective":
         raise ParameterError(f"frozen_at: got {frozen_at} with noise={kind!r}; use 'effective'")
+    left_out = unused.tell(params, "cbnet.respond", unused.of_neuron, population, "r_E", "r_I")
     where = np.nan if frozen_at is None else float(_volts(frozen_at, "frozen_at"))
     neuron = Neuron(params, population, kind, where)
     inputs = [
@@ -241,6 +242,7 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
         r_I=quantity(flat[1], "Hz"),
         population=population,
         frozen_at=quantity(at, "mV"),
+        unused=left_out,
     )
     if failure is not None and not np.all(passage.error <= tolerated):
         raise ConvergenceError(str(failure), best=response) from failure

@@ -7,7 +7,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from .. import results
+from .. import reduced, results, unused
 from ..errors import ParameterError
 from ..model import identifiers
 from ..parameters import POPULATIONS, nearest
@@ -209,6 +209,8 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     explicit = {"r_E": r_E, "r_I": r_I, "rate": rate}
     values = _checked(params, law, explicit)
     _check_value(values)
+    kept_there = law == "preserving" and (r_E is not None or r_I is not None)
+    left_out = unused.tell(params, "scaling.curve", _enters, law, kept_there)
     C, error, shown = float("nan"), np.zeros(K.size), "none"
     if law == "preserving":
         method = _methods.choose(noise, params)
@@ -216,7 +218,8 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         a, error, extrapolated = kept.efficacies(K)
         if kept.r_E > 0:
             treatment = "shot" if method.name in ("shot", "colored") else "diffusion"
-            C = exponent(params, kept.r_I / kept.r_E, treatment)
+            with unused.told():
+                C = exponent(params, kept.r_I / kept.r_E, treatment)
         over = "large deviations" if C > 0 else "corrected white noise"
         note = f"{over} for K > {extrapolated:.3g}" if extrapolated else ""
         shown = _methods.describe(method, params, note)
@@ -236,7 +239,17 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         error=error,
         law=law,
         noise=shown,
+        unused=left_out,
     )
+
+
+def _enters(params, law, at_inputs):
+    """What the efficacy depends on: that of a network is kept at an external rate of its own."""
+    if law != "preserving":
+        return dict.fromkeys(POPULATIONS, {"K", "a"})
+    if at_inputs:
+        return unused.of_neuron(params, "E", "r_E", "r_I")
+    return {p: names - {"nu_X"} for p, names in unused.of_network(params).items()}
 
 
 def _check_used(params):
@@ -309,6 +322,7 @@ def exponent(params, eta, noise="shot", population="E"):
         raise ParameterError(f"noise: got {noise!r}; expected 'shot' or 'diffusion'")
     if not (np.isfinite(eta) and eta >= 0):
         raise ParameterError(f"eta: got {eta}; expected a finite ratio of at least 0")
+    unused.tell(params, "scaling.exponent", _of_exponent, population)
     neuron = Neuron(params, population)
     _check_used(params)
     _check_value(neuron.values)
@@ -337,6 +351,13 @@ def exponent(params, eta, noise="shot", population="E"):
         return float(momentum(0.0 * E, E, I, 1.0, ratio)[0])
 
     return float(quad(slope, mu, theta, epsabs=1e-14, epsrel=1e-10)[0])
+
+
+def _of_exponent(params, population):
+    found = reduced.of_model(params.model, params.resolve(population))
+    names = unused.of_functions(params.model, found, ("jump_E", "jump_I", "threshold"))
+    # K and a are what the exponent is of, the ratio of the inputs is given
+    return {population: names | {"gamma", "K", "a", "tau_E", "tau_I", "r_E", "r_I"}}
 
 
 def local_slope(params, eta, noise="shot", population="E"):
@@ -377,5 +398,6 @@ def limit_slope(params, c, noise="shot"):
         raise ParameterError(f"c: got {c}; expected a finite number above 0")
     if exponent(params, 1.0, noise) <= c:
         return float("inf")
-    eta = brentq(lambda eta: exponent(params, eta, noise) - c, 0.0, 1.0, xtol=1e-13)
+    with unused.told():
+        eta = brentq(lambda eta: exponent(params, eta, noise) - c, 0.0, 1.0, xtol=1e-13)
     return float(eta / (1 - eta))

@@ -5,7 +5,7 @@ import warnings
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import CbnetWarning, ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _methods
@@ -124,7 +124,7 @@ class Solution(results.Result):
             f"  noise          {self.noise}\n"
             f"  error          {'not known' if np.isinf(self.error) else f'{self.error:.1e}'}"
         )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._not_used()])
 
 
 def _shown(value, how):
@@ -215,6 +215,9 @@ def solve(
             )
     if trains not in TRAINS:
         raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
+    # with oscillations delays decide on `stable`
+    more = ("D_min", "D_max") if oscillations else ()
+    left_out = unused.tell(params, "cbnet.solve", unused.of_network, *more)
     line = Line(params, method.name, trains)
     if method.costly:
         found = _few(line, Line(params, _CHEAP), rtol, method.scan_rtol)
@@ -222,7 +225,7 @@ def solve(
         found = _one(line.E, rtol) if line.alike else _two(line.E, line.I, rtol)
     found.sort(key=lambda root: root.rates)
     note = "renewal trains" if trains == "renewal" else ""
-    solution = _finish(params, method, (rtol, tolerated), line, found, note)
+    solution = _finish(params, method, (rtol, tolerated), line, found, note, left_out)
     return _with_modes(solution, N, fraction_excitatory) if oscillations else solution
 
 
@@ -338,7 +341,7 @@ def _at(neuron, inputs, rtols, moments):
     return Passage(**columns, note="; ".join(dict.fromkeys(filter(None, notes))))
 
 
-def _finish(params, method, tolerances, line, found, note):
+def _finish(params, method, tolerances, line, found, note, left_out):
     rtol, tolerated = tolerances
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
@@ -397,6 +400,7 @@ def _finish(params, method, tolerances, line, found, note):
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
         noise=_methods.describe(method, params, note),
         error=float(error.max()) if found else np.inf,
+        unused=left_out,
     )
     if missed > tolerated:
         why = MERGING if np.min(np.abs(1 - gains)) < _MERGING else note

@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _methods
@@ -187,7 +187,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
         )
     check_sizes(N, fraction_excitatory)
-    with warnings.catch_warnings():
+    left_out = unused.tell(params, "cbnet.stability", unused.of_network, "D_min", "D_max")
+    with unused.told(), warnings.catch_warnings():
         # the answer's noise says that it is a limit, and there is no other
         warnings.filterwarnings("ignore", "noise: got 'diffusion'", CbnetWarning)
         solution = solve(params, noise="diffusion")
@@ -209,6 +210,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         highest=to_quantity(found.highest, "Hz"),
         noise=_methods.describe(_methods.METHODS["diffusion"], params),
         error=max(float(solution.error), found.error),
+        unused=left_out,
     )
 
 
