@@ -226,8 +226,9 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     -----
     ν = |A(θ)|/B²(θ) √(B²(μ)|A'(μ)|/π) e^(−∫ q dv): with q = −2A/B² it is within 5 % of white noise
     below 0.1 Hz; with finite jumps it is below the exact rate by 1, 5, 11 and 19 % where that is
-    1e-2, 6e-5, 2e-8 and 3e-14 Hz (reference neuron). The first is ``respond(noise="kramers")``,
-    too.
+    1e-2, 6e-5, 2e-8 and 3e-14 Hz (reference neuron). Its prefactor is that of white noise: for few
+    large jumps it is off by factors of up to 20, for exponential neurons of up to 1000, where
+    ``respond()`` is exact. The first is ``respond(noise="kramers")``, too.
 
     Examples
     --------
