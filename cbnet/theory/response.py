@@ -7,6 +7,7 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
+from ..threads import one_thread
 from . import _methods
 from ._neuron import Neuron
 
@@ -52,6 +53,7 @@ class Response(results.Result):
     population: str = results.variable(None, (), None, "population whose parameters were used")
     frozen_at: object = results.variable("mV", (), None, "where effective noise was frozen")
 
+    @one_thread
     def density(self, v):
         """Probability density of the membrane potential, refractory time excluded.
 
@@ -75,6 +77,7 @@ class Response(results.Result):
         p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
         return p / to_quantity(1.0, "V")
 
+    @one_thread
     def isi_density(self, t):
         """Probability density of the intervals between spikes.
 
@@ -140,6 +143,7 @@ def rates_in_hertz(params, value, name):
     return array
 
 
+@one_thread
 def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None, frozen_at=None):
     """Rate, CV and voltage statistics of one neuron under Poisson input.
 
