@@ -227,24 +227,23 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     mu, tau = neuron.rest(*flat)
     at = neuron.frozen(*flat)[0] if kind == "effective" else np.full(mu.shape, np.nan)
 
-    def quantity(array, shown):
-        array = np.reshape(array, shape)
-        return to_quantity(array if shape else float(array), shown)
+    def shaped(array):
+        return np.reshape(array, shape) if shape else float(array[0])
 
     response = Response(
         parameters=params,
-        rate=quantity(passage.rate, "Hz"),
-        cv=quantity(passage.cv, "1"),
-        V_mean=quantity(passage.v_mean, "mV"),
-        V_sd=quantity(passage.v_sd, "mV"),
-        tau_eff=quantity(tau, "ms"),
-        mu=quantity(mu, "mV"),
+        rate=shaped(passage.rate),
+        cv=shaped(passage.cv),
+        V_mean=shaped(passage.v_mean),
+        V_sd=shaped(passage.v_sd),
+        tau_eff=shaped(tau),
+        mu=shaped(mu),
         noise=_methods.describe(method, params, passage.note),
-        error=quantity(passage.error, "1"),
-        r_E=quantity(flat[0], "Hz"),
-        r_I=quantity(flat[1], "Hz"),
+        error=shaped(passage.error),
+        r_E=shaped(flat[0]),
+        r_I=shaped(flat[1]),
         population=population,
-        frozen_at=quantity(at, "mV"),
+        frozen_at=shaped(at),
     )
     if failure is not None and not np.all(passage.error <= tolerated):
         raise ConvergenceError(str(failure), best=response) from failure
