@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import unused
 from ..errors import ConvergenceError
+from ..threads import one_thread
 from . import _methods, _white
 from ._collocation import statistics
 from ._line import HIGHEST, IRRELEVANT, SILENT
@@ -67,6 +68,7 @@ def batched(params, noise):
     return not any("." in key for key in params.changes) or set(params.differing()) <= IRRELEVANT
 
 
+@one_thread
 def solve_many(networks, noise=None, rtol=None):
     """Every fixed point of many networks; what cannot be batched is solved one by one.
 
@@ -157,6 +159,7 @@ class Responses:
     failed: dict
 
 
+@one_thread
 def respond_many(neurons, noise=None, rtol=None):
     """Responses of many neurons to their inputs `r_E` and `r_I`; white noise all at once.
 
