@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
+from ..parameters import SEED
 from . import options, output, progress, tables
 
 EXAMPLES = (
@@ -66,7 +67,7 @@ def neuron(
             "give both or neither"
         )
     params = options.parameters(model, settings)
-    seed = options.whole(seed, "--seed", at_least=0)
+    seed = SEED.parse(seed, "--seed")
     accuracy = options.number(rtol, "--rtol", above=0)
     length = options.physical(duration, "--duration", "s", above=0)
     with output.saving(out, output.file_name("neuron", params)) as save:

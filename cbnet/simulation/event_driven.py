@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import results
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, to_quantity
+from ..parameters import POPULATIONS, SEED, to_quantity
 from ..reduced import of_model
 from .flow import leak_flow
 
@@ -149,8 +149,7 @@ def simulate_neuron(
             f"{name}: got {values['tau_E'] * 1e3:g} ms; expected 0 ms, because filtered synapses "
             "leave v no closed form between arrivals; use cbnet.simulate with a small dt instead"
         )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
+    seed = SEED.parse(seed, "seed")
     if neurons is not None and not (isinstance(neurons, int | np.integer) and neurons >= 2):
         raise ParameterError(f"neurons: got {neurons}; expected a whole number of at least 2")
     diffusion = of_model(params.model, values)
@@ -170,7 +169,7 @@ def simulate_neuron(
         mu=to_quantity(mu, "V"),
         r_E=to_quantity(values["r_E"], "Hz"),
         r_I=to_quantity(values["r_I"], "Hz"),
-        seed=int(seed),
+        seed=seed,
         noise="exact",
     )
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import reduced
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, Entry, Parameters
+from ..parameters import POPULATIONS, SEED, Entry, Parameters
 from . import storage as storages
 from . import timestep, wiring
 from .building import compiler_missing
@@ -180,8 +180,7 @@ def prepare(
     """
     duration = _seconds(duration, "duration", above=0)
     transient = _seconds(transient, "transient", at_least=0)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
+    seed = SEED.parse(seed, "seed")
     sizes = layout(params, N, fraction_excitatory, connected=not feedforward)
     if isinstance(initial, str) and initial in ("uniform", "low", "high"):
         start = initial
@@ -235,7 +234,7 @@ def prepare(
         dt=step,
         duration=duration,
         transient=transient,
-        seed=int(seed),
+        seed=seed,
         recorded=recorded,
         initial=start,
         storage=kept,

@@ -93,8 +93,8 @@ def of_values(resolved, left_out):
     parts = []
     for values in resolved:
         names = [name for name in values if name not in left_out]
-        words = [values[name] for name in names if isinstance(values[name], str)]
-        numbers = [float(values[name]) for name in names if not isinstance(values[name], str)]
+        words = [str(values[name]) for name in names if isinstance(values[name], str | int)]
+        numbers = [float(values[name]) for name in names if not isinstance(values[name], str | int)]
         parts += ["\n".join(names), "\n".join(words)]
         parts.append(struct.pack(f"<{len(numbers)}d", *numbers).hex())
     return "\n\n".join(parts)
