@@ -3,19 +3,12 @@
 import functools
 import hashlib
 import importlib.metadata
-import importlib.resources
 import struct
+import sys
 
 import numpy as np
 
-from .. import __version__
-
-_COMMON = ("diffusion.py", "model.py", "parameters.py", "reduced.py")
-_FOLDERS = {
-    "theory": ("theory",),
-    "simulation": ("simulation", "simulation/templates", "simulation/cpp"),
-}
-_CODE = (".py", ".h", ".cpp")
+from .. import __version__, code
 
 
 def digest(*content):
@@ -68,19 +61,11 @@ def made(kind):
     -------
     dict of str to str
     """
-    found = {"cbnet": __version__}
+    found = {"cbnet": __version__, "python": "{}.{}".format(*sys.version_info)}
     for name in ("brian2", "numpy", "scipy"):
         found[name] = importlib.metadata.version(name)
-    return found | {"code": _code(kind)}
-
-
-@functools.cache
-def _code(kind):
-    package = importlib.resources.files("cbnet")
-    files = [package / name for name in _COMMON]
-    for folder in _FOLDERS[kind]:
-        files += [f for f in (package / folder).iterdir() if f.name.endswith(_CODE)]
-    return digest({f"{f.parent.name}/{f.name}": f.read_bytes().hex() for f in files})[:16]
+    parts = {"theory": code.THEORY, "simulation": code.SIMULATION}[kind]
+    return found | {"code": code.of(*parts)[:16]}
 
 
 def tag(kind, versions=None):
