@@ -8,7 +8,7 @@ import numpy as np
 from . import unused
 from .errors import ParameterError
 from .library import load
-from .parameters import Entry, Parameters, to_quantity
+from .parameters import SEED, Entry, Parameters, to_quantity
 from .results import Result, variable
 from .simulation import timestep, workshop
 from .simulation.job import TARGET_BIAS, prepare
@@ -164,7 +164,7 @@ def compare(
     K, simulate_K = _in_degrees(base, K, simulate_K)
     if seeds is not None:
         seeds = _whole("seeds", seeds, at_least=1)
-    seed = _whole("seed", seed, at_least=0)
+    seed = SEED.parse(seed, "seed")
     points = []
     for model in models:
         start = _same_values(base, model)

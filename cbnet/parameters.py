@@ -4,12 +4,14 @@ Values are kept in SI base units and become Brian2 quantities only when somebody
 that reading a table or checking a command line does not import Brian2 (which takes seconds).
 """
 
+import decimal
 import difflib
 import functools
 import hashlib
 import importlib.resources
 import json
 import math
+import operator
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -88,8 +90,8 @@ class Entry:
         Whether only whole numbers make sense.
     choices : tuple of str
         The allowed words, for a parameter that is not a number.
-    above, at_least : float, optional
-        Bounds, exclusive and inclusive, in `unit`.
+    above, at_least, at_most : float, optional
+        Bounds, the first exclusive, the others inclusive, in `unit`.
     follows : str, optional
         Another parameter whose value this one takes until it is set.
     """
@@ -104,6 +106,7 @@ class Entry:
     choices: tuple = ()
     above: float | None = None
     at_least: float | None = None
+    at_most: float | None = None
     follows: str | None = None
 
     @property
@@ -116,6 +119,8 @@ class Entry:
             bound = f" above {self.above:g}"
         elif self.at_least is not None:
             bound = f" of at least {self.at_least:g}"
+        if self.at_most is not None:
+            bound += f"{' and' if bound else ' of'} at most {self.at_most}"
         kind = "a whole number" if self.integer else "a finite number"
         return f"{kind}{bound}" + (f", in {self.unit} (as in 20{self.unit})" * (self.unit != "1"))
 
@@ -134,13 +139,13 @@ class Entry:
             return given
         factor, dims = unit(self.unit)
         if isinstance(given, str):
-            number, _, got = _split_quantity(given)
-            if number is None:
+            digits, got = _split_quantity(given)
+            if digits is None:
                 raise refuse("not a number")
             if got == "":
                 if dims != _ONE:
                     raise refuse("no unit")
-                value = number
+                value = _exactly(digits) if self.integer else float(digits)
             else:
                 try:
                     got_factor, got_dims = unit(got)
@@ -148,25 +153,35 @@ class Entry:
                     raise refuse(f"{got!r} is not a unit") from None
                 if got_dims != dims:
                     raise refuse(f"{got!r} is the wrong unit")
-                value = number * got_factor
+                value = float(digits) * got_factor
         else:
             got_dims = tuple(given.dim._dims) if hasattr(given, "dim") else _ONE
-            if isinstance(given, bool) or got_dims != dims:
+            if type(given).__name__ in ("bool", "bool_"):  # numpy's too, without importing it
+                raise refuse("not a number")
+            if got_dims != dims:
                 raise refuse("wrong unit" if hasattr(given, "dim") else "no unit")
             try:
-                value = float(given)
+                value = operator.index(given) if self.integer and _counts(given) else float(given)
             except (TypeError, ValueError):
                 raise refuse("not a number") from None
-        if not math.isfinite(value):
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number beyond every float
+            finite = False
+        if not finite:
             raise refuse("not finite")
         if self.integer:
             if value != round(value):
                 raise refuse("not whole")
+            if isinstance(value, float) and abs(value) > _EXACT:
+                raise refuse("a float, which has no such digits")
             value = int(value)
-        shown = value / factor
+        shown = value if self.integer else value / factor
         if self.above is not None and not shown > self.above:
             raise refuse()
         if self.at_least is not None and not shown >= self.at_least:
+            raise refuse()
+        if self.at_most is not None and not shown <= self.at_most:
             raise refuse()
         return value
 
@@ -174,22 +189,39 @@ class Entry:
         """The value in its unit, as a person writes it."""
         if self.choices:
             return str(value)
-        shown = value / unit(self.unit)[0]
-        text = str(int(shown)) if self.integer else f"{shown:.8g}"
+        text = str(value) if self.integer else f"{value / unit(self.unit)[0]:.8g}"
         return text + (f" {self.unit}" if self.unit != "1" else "")
 
 
+# The seed of anything random: numpy's generators and files of results keep 64 bits of it.
+SEED = Entry("seed", 0, integer=True, at_least=0, at_most=2**64 - 1)
+_EXACT = 2**53  # beyond it not every whole number is a float
+
+
+def _counts(given):
+    """Whether a number is whole by its type: it has every digit."""
+    return hasattr(given, "__index__") and not hasattr(given, "dim")
+
+
+def _exactly(digits):
+    """A number in words with every digit of it, if it is a whole one."""
+    number = decimal.Decimal(digits)
+    if not number.is_finite() or number.adjusted() > 308:  # beyond every float
+        return float(number)
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
 def _split_quantity(text):
-    """``"20 ms"`` as (20.0, " ", "ms"); the number is None where there is none."""
+    """``"20 ms"`` as ("20", "ms"); the number is None where there is none."""
     found = re.fullmatch(
         r"\s*([-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|infinity))"
-        r"(\s*)([A-Za-zµ]*)\s*",
+        r"\s*([A-Za-zµ]*)\s*",
         text,
         flags=re.IGNORECASE,
     )
     if not found:
-        return None, "", ""
-    return float(found[1].replace("_", "")), found[2], found[3].replace("µ", "u")
+        return None, ""
+    return found[1].replace("_", ""), found[2].replace("µ", "u")
 
 
 def _read_table(text):

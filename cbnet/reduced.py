@@ -9,17 +9,15 @@ import dataclasses
 import functools
 import hashlib
 import importlib.metadata
-import importlib.resources
 import json
 import platform
 
 import numpy as np
 
-from . import __version__, cache
+from . import cache, code
 from .errors import ParameterError
 
 _PACKAGES = ("brian2", "sympy", "numpy")  # derive the text, and run it
-_MODULES = ("diffusion.py", "reduced.py")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -213,7 +211,4 @@ def _remembered(coupling, threshold, reset, units):
 def _origin():
     """Everything beside the strings that the text depends on."""
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    versions |= {"python": platform.python_version(), "cbnet": __version__}
-    files = importlib.resources.files(__package__)
-    code = [hashlib.sha256((files / name).read_bytes()).hexdigest() for name in _MODULES]
-    return [versions, code]
+    return [versions | {"python": platform.python_version()}, code.of()]

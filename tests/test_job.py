@@ -43,6 +43,7 @@ def params():
         ("seed", -1),
         ("seed", 1.5),
         ("seed", True),
+        ("seed", 2**64),
         ("seed", np.nan),
         ("seed", "one"),
         ("seed", None),
@@ -164,14 +165,17 @@ def test_initial_voltage(params):
     assert not np.any(spread == start("uniform", seed=2))
 
 
+LARGE = (2**53, 2**53 + 1, 2**64 - 2, 2**64 - 1)  # equal in twos as floats
+
+
 def test_streams_are_separate(params):
     def seeds(seed, **options):
         wires = prepare(params, **({"N": 1250, "seed": seed} | STEP | options)).wires
         return (*wires.graph_seeds.values(), *wires.drive_seeds.values(), wires.order_seed)
 
-    found = [seeds(seed) for seed in range(50)]
+    found = [seeds(seed) for seed in (*range(50), 2**53, 2**53 + 1, 2**64 - 2, 2**64 - 1)]
     assert len(found[0]) == 4
-    assert len({one for each in found for one in each}) == 4 * 50
+    assert len({one for each in found for one in each}) == 4 * len(found)
     assert all(0 <= one < 2**63 for each in found for one in each)
     # a stream does not depend on how often it was asked for, nor on the sizes
     one = prepare(params, 1250, seed=3, **STEP)

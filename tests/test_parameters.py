@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import cbnet
 from cbnet.errors import ParameterError
+from cbnet.parameters import SEED, Entry
 
 
 @pytest.fixture(scope="module")
@@ -314,3 +315,33 @@ def test_repr_shows_what_was_set(params):
     assert repr(params.replace(K=400, nu_X="20Hz")) == (
         "Parameters('conductance', K=400, nu_X=20 Hz)"
     )
+
+
+LARGE = (2**53 + 1, 2**63 + 1, 2**64 - 1)  # none of which is a float
+
+
+@pytest.mark.parametrize("whole", LARGE)
+def test_whole_numbers_keep_every_digit(params, whole):
+    for given in (whole, str(whole), np.uint64(whole)):
+        assert SEED.parse(given, "seed") == whole
+        stored = json.loads(json.dumps(params.replace(K=given).to_dict()))
+        assert cbnet.Parameters.from_dict(stored).resolve()["K"] == whole
+    assert SEED.show(whole) == str(whole)
+    assert params.replace(K=whole) != params.replace(K=whole - 1)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [-1, "-1", 1.5, "1.5", True, np.True_, "true", 2**64, str(2**64), 10**400, "1e400", np.nan]
+    + [2.0**60, "9007199254740993.5", None, [1]],
+)
+def test_what_is_no_seed(given):
+    with pytest.raises(ParameterError, match="seed: got .*; expected a whole number") as caught:
+        SEED.parse(given, "seed")
+    assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_in_words():
+    row = Entry("n", None, integer=True)
+    assert [row.parse(x, "n") for x in ("1e3", "1_000", "1000.0", 1000.0)] == [1000] * 4
+    assert row.parse("1e22", "n") == 10**22

@@ -105,6 +105,17 @@ def test_values_are_those_of_the_parameters():
         assert line in text
 
 
+def test_every_digit_of_a_seed_is_used():
+    drawn = set()
+    for seed in (1, 2**53, 2**53 + 1, 2**64 - 1):
+        text, scope = script(small(), N=1250, dt=0.1 * ms, seed=seed), {"np": np}
+        assert f"\nSEED = {seed}\n" in text
+        (line,) = (line for line in text.splitlines() if line.startswith("seed("))
+        scope["seed"] = drawn.add
+        exec(f"SEED = {seed}\n{line}", scope)
+    assert len(drawn) == 4 and all(0 <= one < 2**32 for one in drawn)  # as Brian2 takes them
+
+
 def test_poisson_input_is_used_only_where_it_is_not_gaussian():
     assert "external = PoissonInput(" in script(small(), N=1250, dt=0.1 * ms)
     many = small(nu_X=600 * Hz)  # 6 spikes a step

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from ..parameters import SEED
 from . import options, output, progress, tables
 
 EXAMPLES = (
@@ -108,7 +109,7 @@ def compare(
         "duration": options.physical(duration, "--duration", "s", above=0),
         "transient": options.physical(transient, "--transient", "s", at_least=0),
         "seeds": options.whole(seeds, "--seeds", above=0),
-        "seed": options.whole(seed, "--seed", at_least=0),
+        "seed": SEED.parse(seed, "--seed"),
     }
     with output.folder(out or output.unused(FOLDER)) as where:
         from ..comparison import compare as run

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
+from ..parameters import SEED
 from . import options, output, tables
 
 EXAMPLES = (
@@ -50,7 +51,7 @@ def network(
     Theory draws no random numbers: --seed is checked, and changes nothing.
     """
     params = options.parameters(model, settings)
-    options.whole(seed, "--seed", at_least=0)
+    SEED.parse(seed, "--seed")
     accuracy = options.number(rtol, "--rtol", above=0)
     if fraction_excitatory is not None and N is None:
         raise ParameterError(

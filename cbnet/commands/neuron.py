@@ -7,6 +7,7 @@ import typer
 
 from .. import unused
 from ..errors import ParameterError
+from ..parameters import SEED
 from . import options, output, progress, tables
 
 EXAMPLES = (
@@ -67,7 +68,7 @@ def neuron(
             "give both or neither"
         )
     params = options.parameters(model, settings)
-    seed = options.whole(seed, "--seed", at_least=0)
+    seed = SEED.parse(seed, "--seed")
     accuracy = options.number(rtol, "--rtol", above=0)
     length = options.physical(duration, "--duration", "s", above=0)
     with output.saving(out, output.file_name("neuron", params)) as save:

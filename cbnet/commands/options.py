@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..parameters import Entry
+from ..parameters import SEED, Entry
 
 ModelName = Annotated[
     str,
@@ -27,7 +27,7 @@ Settings = Annotated[
     ),
 ]
 Seed = Annotated[
-    str, typer.Option(metavar="INTEGER", help="Seed of all random numbers, at least 0.")
+    str, typer.Option(metavar="INTEGER", help="Seed of all random numbers, from 0 to 2^64 - 1.")
 ]
 GraphSeed = Annotated[
     str | None,
@@ -199,6 +199,6 @@ def network(N, duration, transient, dt, initial, fraction_excitatory, seed, grap
         "dt": physical(dt, "--dt", "ms", above=0),
         "initial": initial,
         "fraction_excitatory": number(fraction_excitatory, "--fraction-excitatory"),
-        "seed": whole(seed, "--seed", at_least=0),
-        "graph_seed": whole(graph_seed, "--graph-seed", at_least=0),
+        "seed": SEED.parse(seed, "--seed"),
+        "graph_seed": None if graph_seed is None else SEED.parse(graph_seed, "--graph-seed"),
     }

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import results, unused
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, to_quantity
+from ..parameters import POPULATIONS, SEED, to_quantity
 from ..reduced import of_model
 from .flow import leak_flow
 
@@ -146,8 +146,7 @@ def simulate_neuron(
     diffusion = of_model(params.model, values)
     if diffusion.filtered:
         raise ParameterError(_why_not_exact(diffusion, values))
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
+    seed = SEED.parse(seed, "seed")
     if neurons is not None and not (isinstance(neurons, int | np.integer) and neurons >= 2):
         raise ParameterError(f"neurons: got {neurons}; expected a whole number of at least 2")
     use = unused.of_neuron, population, "r_E", "r_I"
@@ -168,7 +167,7 @@ def simulate_neuron(
         mu=to_quantity(mu, "V"),
         r_E=to_quantity(values["r_E"], "Hz"),
         r_I=to_quantity(values["r_I"], "Hz"),
-        seed=int(seed),
+        seed=seed,
         noise="exact",
         unused=left_out,
     )

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import reduced
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, Entry, Parameters
+from ..parameters import POPULATIONS, SEED, Entry, Parameters
 from . import storage as storages
 from . import timestep, wiring
 from .building import compiler_missing
@@ -159,12 +159,6 @@ def _seconds(value, label, at_least=None, above=None):
     return row.parse(value, label)
 
 
-def _seed(seed, label):
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"{label}: got {seed}; expected a whole number of at least 0")
-    return int(seed)
-
-
 def prepare(
     params,
     N=10_000,
@@ -192,8 +186,8 @@ def prepare(
     """
     duration = _seconds(duration, "duration", above=0)
     transient = _seconds(transient, "transient", at_least=0)
-    seed = _seed(seed, "seed")
-    graph_seed = seed if graph_seed is None else _seed(graph_seed, "graph_seed")
+    seed = SEED.parse(seed, "seed")
+    graph_seed = seed if graph_seed is None else SEED.parse(graph_seed, "graph_seed")
     sizes = layout(params, N, fraction_excitatory, connected=not feedforward)
     if isinstance(initial, str) and initial in ("uniform", "low", "high"):
         start = initial

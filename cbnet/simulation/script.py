@@ -207,7 +207,7 @@ DURATION = {_number(job.duration)}*second
 set_device("cpp_standalone", directory=DIRECTORY)
 prefs.core.stop_on_keyboard_interrupt = False  # Ctrl-C ends the program at once
 defaultclock.dt = DT
-seed(SEED)
+seed(int(np.random.SeedSequence(SEED).generate_state(1)[0]))
 rng = np.random.default_rng(GRAPH_SEED)
 '''
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ModelError, ParameterError
 from ..library import find_model, load
 from ..model import Model
-from ..parameters import Entry, nearest
+from ..parameters import SEED, Entry, nearest
 from . import keep, rules
 from .axes import LAWS, SETTINGS, few_enough, initial, make_axes
 from .grid import Grid
@@ -177,13 +177,12 @@ def _seeds(seeds, where):
         few_enough(seeds, f"{where}seeds")
         return tuple(range(1, seeds + 1))
     if isinstance(seeds, list | tuple | range | np.ndarray) and len(seeds):
-        row = Entry("seeds", None, integer=True, at_least=0)
         found = []
         for k, seed in enumerate(seeds):
             seed = seed.item() if isinstance(seed, np.generic) else seed
             if isinstance(seed, str):
                 raise ParameterError(f"{where}seeds[{k}]: got {seed!r}; expected a whole number")
-            found.append(row.parse(seed, f"{where}seeds[{k}]"))
+            found.append(SEED.parse(seed, f"{where}seeds[{k}]"))
         if len(set(found)) == len(found):
             return tuple(found)
     raise ParameterError(
