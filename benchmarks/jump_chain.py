@@ -5,6 +5,7 @@ and the share of time in bins of v, each with a standard error from three grids.
 """
 
 import atexit
+import functools
 import math
 import shutil
 import subprocess
@@ -104,6 +105,7 @@ class Chain:
         return np.array([1e3 / whole, cv, mean, math.sqrt(max(variance, 0)), *shares])
 
 
+@functools.cache
 def compiled(source):
     """Path of a program of this folder, compiled with g++ into a folder that goes at the end."""
     folder = tempfile.mkdtemp(prefix="cbnet_benchmark_")

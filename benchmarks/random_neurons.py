@@ -14,7 +14,7 @@ import cbnet
 
 UNITS = dict.fromkeys(("E_L", "E_E", "E_I", "theta", "V_r", "V_match", "Delta_T", "V_T"), mV)
 UNITS |= dict.fromkeys(("tau_L", "tau_rp", "tau_E", "tau_I"), ms) | {"r_E": Hz, "r_I": Hz}
-SPIKES = "dv/dt = (E_L - v + Delta_T*exp((v - V_T)/Delta_T))/tau_L : volt (unless refractory)"
+LEAK = "dv/dt = (E_L - v + Delta_T*exp((v - V_T)/Delta_T))/tau_L"
 JUMPS = {
     ("current", "linear"): ("a*(E_E - V_match)", "g*a*(E_I - V_match)"),
     ("conductance", "linear"): ("a*(E_E - v_post)", "g*a*(E_I - v_post)"),
@@ -23,11 +23,18 @@ JUMPS = {
         "(1 - exp(-g*a))*(E_I - v_post)",
     ),
 }
+FASTEST = 0.3  # ms between spikes without noise
+FILTERED = {
+    "current": ("s_E + s_I", "volt/second", "a*(E_E - V_match)", "g*a*(E_I - V_match)"),
+    "conductance": ("s_E*(E_E - v) + s_I*(E_I - v)", "Hz", "a", "g*a"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
 class Neuron:
     """A leaky (``"lif"``) or exponential (``"eif"``) neuron with its inputs.
+
+    Its synapses are filtered if there are `tau_E` and `tau_I` among its values.
 
     Attributes
     ----------
@@ -54,7 +61,7 @@ class Neuron:
         values = {name: x * UNITS.get(name, 1) for name, x in self.values.items()}
         if self.membrane == "eif":
             return cbnet.Parameters(_exponential(self.synapses, self.jump)).replace(**values)
-        if self.synapses == "conductance":
+        if self.synapses == "conductance" and "tau_E" not in values:
             values["jump"] = self.jump
         return cbnet.load(self.synapses).replace(**values)
 
@@ -94,26 +101,37 @@ class Neuron:
 @functools.cache
 def _exponential(synapses, jump):
     """An exponential integrate-and-fire neuron in cbnet's terms."""
-    excitatory, inhibitory = JUMPS[synapses, jump]
+    current, unit, *charges = FILTERED[synapses]
+    filters = [f"ds_{kind}/dt = -s_{kind}/tau_{kind} : {unit}" for kind in "EI"]
     own = {"Delta_T": 2 * mV, "V_T": -50 * mV, "theta": -40 * mV}
     if synapses == "current":
         own["V_match"] = -50 * mV
+    excitatory, inhibitory = JUMPS[synapses, jump]
     return cbnet.Model(
-        name=f"exponential_{synapses}_{jump}",
-        equations=SPIKES,
+        name=f"exponential_{synapses}",
+        equations=f"{LEAK} : volt (unless refractory)",
         excitatory=f"v_post += {excitatory}",
         inhibitory=f"v_post += {inhibitory}",
         parameters=own,
+        variants={
+            "filtered": cbnet.model.Coupling(
+                equations="\n".join([f"{LEAK} + {current} : volt (unless refractory)", *filters]),
+                excitatory=f"s_E_post += {charges[0]}/tau_E",
+                inhibitory=f"s_I_post += {charges[1]}/tau_I",
+            )
+        },
     )
 
 
-def draw(seed, index):
+def draw(seed, index, distance=(-6.0, 6.5)):
     """A neuron between silence and saturation.
 
     Parameters
     ----------
     seed, index : int
         What it is drawn from.
+    distance : tuple of float
+        Range of the distance from the mean potential up to the threshold, in sds of v.
 
     Returns
     -------
@@ -121,9 +139,39 @@ def draw(seed, index):
     """
     rng = np.random.default_rng((seed, index))
     while True:
-        neuron = _tuned(_untuned(rng), rng)
+        neuron = _tuned(_untuned(rng), rng.uniform(*distance))
         if neuron is not None:
             return neuron
+
+
+def draw_filtered(seed, index, ratio=(-2.0, 1.0), distance=(-6.0, 2.5), most=60.0):
+    """A neuron whose synapses have time constants.
+
+    Parameters
+    ----------
+    seed, index : int
+        What it is drawn from.
+    ratio : tuple of float
+        Range of log10 of the excitatory time constant over that of the membrane.
+    distance : tuple of float
+        As for :func:`draw`.
+    most : float
+        Largest rate of all arrivals, in 1/ms.
+
+    Returns
+    -------
+    Neuron
+    """
+    rng = np.random.default_rng((seed, index, 1))
+    while True:
+        neuron = _tuned(_untuned(rng), rng.uniform(*distance))
+        if neuron is None or sum(neuron.arrivals()) > most:
+            continue
+        tau_E = neuron.tau_L * 10 ** rng.uniform(*ratio)
+        tau_I = tau_E * (1.0 if rng.random() < 1 / 2 else 10 ** rng.uniform(-0.6, 0.6))
+        return dataclasses.replace(
+            neuron, jump="linear", values=neuron.values | {"tau_E": tau_E, "tau_I": tau_I}
+        )
 
 
 def _untuned(rng):
@@ -157,9 +205,8 @@ def _untuned(rng):
     return Neuron(membrane, synapses, "exponential" if exponential else "linear", v)
 
 
-def _tuned(neuron, rng):
-    """With inhibition that holds the mean at a random distance below the threshold, or none."""
-    distance = rng.uniform(-6, 6.5)
+def _tuned(neuron, distance):
+    """With inhibition that holds the mean at a distance below the threshold; None if none does."""
     if neuron.a > 0.2 or neuron.g * neuron.a > 0.5:
         return None  # few arrivals would carry v all the way
     low, high = 0.0, 200.0
@@ -169,7 +216,10 @@ def _tuned(neuron, rng):
         middle = (low + high) / 2
         below = _sds_below(neuron.replace(r_I=middle)) < distance
         low, high = (middle, high) if below else (low, middle)
-    return neuron.replace(r_I=float(f"{high:.12g}"))
+    neuron = neuron.replace(r_I=float(f"{high:.12g}"))
+    speed = max(neuron.drift_and_noise(v)[0] for v in (neuron.V_r, neuron.theta))
+    fastest = neuron.tau_rp + (neuron.theta - neuron.V_r) / max(speed, 1e-9)
+    return neuron if fastest > FASTEST else None
 
 
 def _sds_below(neuron):
