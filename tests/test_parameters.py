@@ -322,9 +322,9 @@ LARGE = (2**53 + 1, 2**63 + 1, 2**64 - 1)  # none of which is a float
 
 @pytest.mark.parametrize("whole", LARGE)
 def test_whole_numbers_keep_every_digit(params, whole):
-    for given in (whole, str(whole), np.uint64(whole)):
-        assert SEED.parse(given, "seed") == whole
-        stored = json.loads(json.dumps(params.replace(K=given).to_dict()))
+    for one in (whole, str(whole), np.uint64(whole)):
+        assert SEED.parse(one, "seed") == whole
+        stored = json.loads(json.dumps(params.replace(K=one).to_dict()))
         assert cbnet.Parameters.from_dict(stored).resolve()["K"] == whole
     assert SEED.show(whole) == str(whole)
     assert params.replace(K=whole) != params.replace(K=whole - 1)
