@@ -221,7 +221,7 @@ def _left_out(base, points):
     met = {key for point, _ in points for key in point.changes}
     found |= {key: base for key in base.changes if key not in met}  # no other model has it
     found = {key: params for key, params in found.items() if key in base.changes}
-    return unused.warn_of(found, "cbnet.compare", 4)
+    return unused.warn_of(found, "cbnet.compare")
 
 
 def _whole(name, value, at_least):

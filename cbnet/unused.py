@@ -8,10 +8,9 @@ one neuron uses follows from its strings (:attr:`cbnet.reduced.Reduced.arguments
 import ast
 import contextlib
 import contextvars
-import warnings
 
 from . import reduced
-from .errors import CbnetWarning
+from .errors import warn
 from .parameters import POPULATIONS
 
 _silent = contextvars.ContextVar("silent", default=False)
@@ -172,20 +171,20 @@ def tell(params, answer, use, *arguments):
     """
     if not params.changes:
         return ()
-    return warn_of(dict.fromkeys(find(params, use(params, *arguments)), params), answer, 4)
+    return warn_of(dict.fromkeys(find(params, use(params, *arguments)), params), answer)
 
 
 def tell_of_many(members, answer, use, *arguments):
     """The same for many sets of parameters, in one line: what none of them uses."""
     if not _silent.get():
         pairs = ((params, use(params, *arguments)) for params in members if params.changes)
-        warn_of(of_many(pairs), answer, 4)
+        warn_of(of_many(pairs), answer)
 
 
-def warn_of(found, answer, stacklevel=3):
+def warn_of(found, answer):
     """One line for keys and the parameters that hold them; the keys."""
     if found and not _silent.get():
-        warnings.warn(_sentence(found, answer), CbnetWarning, stacklevel=stacklevel)
+        warn(_sentence(found, answer))
     return tuple(found)
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cbnet
-from cbnet.errors import ParameterError
+from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.parameters import SEED, Entry
 
 
@@ -203,7 +203,8 @@ def test_a_network_of_the_literature_in_one_call(current):
     assert (0.1 * mV, 0.5 * mV) == (params.J_E, params.J_I)
     assert np.isnan(params.a) and np.isnan(params.g)
     assert params.differing() == ()
-    found = cbnet.solve(params, noise="diffusion")
+    with pytest.warns(CbnetWarning, match="D_min, D_max: .* does not use"):
+        found = cbnet.solve(params, noise="diffusion")
     # Brunel's theory of his Fig. 8C has 38.0 Hz, his simulation 37.7
     assert [round(float(rate), 1) for rate in found.rate_E] == [37.9]
     small = params.scaled("sqrt", K=4000)
