@@ -16,7 +16,7 @@ from cbnet.figures import drawing, making, shared
 from matplotlib import colors, image
 
 import cbnet
-from cbnet import figures, plotting
+from cbnet import figures, plotting, unused
 from cbnet.errors import ParameterError
 from cbnet.simulation.job import prepare
 from cbnet.simulation.measured import Simulation
@@ -141,7 +141,8 @@ def computed():
     def of(name):
         if name not in found:
             settings = {**figures.module(name).SETTINGS["quick"], **TINY[name]}
-            found[name] = figures.module(name).compute(Silent(), **settings)
+            with unused.told():  # as the figures are made
+                found[name] = figures.module(name).compute(Silent(), **settings)
         return found[name]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -217,7 +218,8 @@ def test_unequal_in_degrees_that_were_not_simulated(monkeypatch):
         {"K": 700, "CV_K": [0.1], "duration": "0.2s", "transient": "0.1s"},
     ]
     settings = {**one.SETTINGS["quick"], "K": [400, 700], "CV_K": [0.1], "N": 1000}
-    data = one.compute(Silent(), **settings | {"simulated": partly})
+    with unused.told():
+        data = one.compute(Silent(), **settings | {"simulated": partly})
     known = np.isfinite(data.quiet).all(("model", "scaling"))
     assert known.values.tolist() == [[True, True, True], [False, True, False]]
     assert data.seconds.values.tolist() == [0.4, 0.2]
