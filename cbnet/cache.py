@@ -8,6 +8,7 @@ shared while it is used, are the system's own, which go with the process that ho
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
@@ -17,6 +18,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import checksum
 from .errors import ParameterError, SimulationError
 from .locks import FileLock
 
@@ -240,11 +242,12 @@ def text(key, make):
     """
     with contextlib.suppress(OSError, ValueError, SimulationError):
         path = folder() / "texts" / f"{key}.json"
-        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = checksum.opened_json(path.read_text(encoding="utf-8"), path)
         with contextlib.suppress(OSError):
             os.utime(path)
         return stored
-    written = json.dumps(make())
+    made = make()
+    written = checksum.sealed_json(made)
     with contextlib.suppress(OSError, SimulationError):
         path = folder() / "texts" / f"{key}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -256,7 +259,7 @@ def text(key, make):
         except BaseException:
             os.unlink(temporary)
             raise
-    return json.loads(written)
+    return json.loads(json.dumps(made))
 
 
 def _programs():
@@ -309,12 +312,12 @@ def _build(key, build, description):
                 raise _unusable(error) from error
             raise
         with _explained():
-            files = {p: p.stat().st_size for p in draft.rglob("*") if p.is_file()}
+            files = [path for path in draft.rglob("*") if path.is_file()]
             record = {
                 "description": description,
                 "created": time.time(),
-                "bytes": sum(files.values()),
-                "files": {p.relative_to(draft).as_posix(): n for p, n in files.items()},
+                "bytes": sum(path.stat().st_size for path in files),
+                "files": {path.relative_to(draft).as_posix(): _hash(path) for path in files},
             }
             (draft / _RECORD).write_text(json.dumps(record), encoding="utf-8")
             os.rename(draft, _place(key))
@@ -331,14 +334,19 @@ def _record(path):
 
 
 def _complete(path):
-    """Whether every file is there in its size: systems that fail, or tidy caches, leave others."""
+    """Whether every file is what was made: disks that fail, or tidy caches, leave others."""
     record = _record(path)
     if record is None:
         return False
     try:
-        return all((path / name).stat().st_size == n for name, n in record["files"].items())
+        return all(_hash(path / name) == known for name, known in record["files"].items())
     except OSError:
         return False
+
+
+def _hash(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove(key):

@@ -37,6 +37,10 @@ class SimulationError(CbnetError, RuntimeError):
     """A simulation could not be compiled or run; the message has the program's own."""
 
 
+class DamagedError(CbnetError, ValueError):
+    """A file is not what was written; no number of it is shown."""
+
+
 class CbnetWarning(UserWarning):
     """The answer stands, but something about it should be known."""
 

@@ -21,6 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
+from . import checksum
 from .errors import ParameterError
 from .parameters import Parameters, base_units, to_quantity, unit
 
@@ -204,7 +205,7 @@ class Result:
             raise ParameterError(f"{path}: cannot be written ({error.strerror})") from error
         os.close(handle)
         try:
-            self.to_xarray().to_netcdf(temporary, engine="h5netcdf")
+            write_netcdf(self.to_xarray(), temporary)
             os.chmod(temporary, 0o666 & ~_umask())
             os.replace(temporary, path)
         except BaseException:
@@ -293,23 +294,72 @@ def load(path):
     Raises
     ------
     ParameterError
-        If the file is missing or is not a result of cbnet.
-    """
-    import xarray as xr
+        If the file is missing, is not a result of cbnet, or is one of a version that kept other
+        numbers.
+    DamagedError
+        If its content is not what was saved.
 
+    Warns
+    -----
+    CbnetWarning
+        If it has no checksum, as those of cbnet 0.1.0.
+    """
     path = Path(path)
     if not path.is_file():
         raise ParameterError(f"{path}: got no such file; expected a result saved by cbnet")
-    try:
-        # decode_times would turn every millisecond into a numpy timedelta
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
-            dataset.load()
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
+    dataset = read_netcdf(path)
     kind = dataset.attrs.get("cbnet_result")
     if kind in _MODULES:
         importlib.import_module(f"cbnet.{_MODULES[kind]}")
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
-    return _KINDS[kind].from_xarray(dataset)
+    dataset, kind = checksum.opened(dataset, path), _KINDS[kind]
+    missing = [name for name in getattr(kind, "_variables", dict)() if name not in dataset]
+    if missing:
+        raise ParameterError(
+            f"{path}: got a {kind.__name__} without {missing[0]}, of another version of cbnet; "
+            f"open it with what made it ({dataset.attrs.get('versions')})"
+        )
+    return kind.from_xarray(dataset)
+
+
+def write_netcdf(dataset, path):
+    """Write a dataset with checksums of its content and of the file."""
+    checksum.sealed(dataset).to_netcdf(path, engine="h5netcdf")
+    checksum.sign(path)
+
+
+def read_netcdf(path):
+    """What :func:`write_netcdf` wrote, in memory.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    xarray.Dataset
+        With its checksum, which is for :func:`cbnet.checksum.opened` to look at.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be read.
+    DamagedError
+        If it is not what was written.
+    """
+    import h5py
+    import xarray as xr
+
+    checksum.check(path)
+    try:
+        with h5py.File(
+            path
+        ):  # of what it cannot open, h5netcdf leaves half an object that complains
+            pass
+        # decode_times would turn every millisecond into a numpy timedelta
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+            return dataset.load()
+    except Exception as error:  # of HDF5, h5netcdf, xarray: whatever a damaged file leads them to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error

@@ -6,10 +6,8 @@ import textwrap
 import time
 from pathlib import Path
 
-import xarray as xr
-
-from cbnet import code, plotting, unused
-from cbnet.errors import ParameterError
+from cbnet import checksum, code, plotting, results, unused
+from cbnet.errors import DamagedError, ParameterError
 from cbnet.parameters import nearest
 from cbnet.sweeps import identity
 
@@ -125,24 +123,25 @@ def _code(name):
 
 
 def _finished(path, made):
-    """The data of an earlier run, if it had the same settings and code."""
+    """The data of an earlier run, if it had the same settings and code; damaged ones do not."""
     if not path.is_file():
         return None
     try:
-        data = _load(path)
-    except (OSError, ValueError):
+        data = results.read_netcdf(path)
+        known = all(data.attrs.get(k) == v for k, v in made.items())
+        return checksum.opened(data, path) if known else None
+    except (ParameterError, DamagedError):
         return None
-    return data if all(data.attrs.get(k) == v for k, v in made.items()) else None
 
 
 def _load(path):
-    return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
+    return checksum.opened(results.read_netcdf(path), path)
 
 
 def _save(data, path):
     part = path.with_name(f".{path.name}.part")
     try:
-        data.to_netcdf(part, engine="h5netcdf")
+        results.write_netcdf(data, part)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)

@@ -270,16 +270,20 @@ def test_files_are_made_once(tmp_path, monkeypatch):
     making.make(name, "full", tmp_path, Silent())  # other settings
     making.make(name, "full", tmp_path, Silent(), fresh=True)
     assert len(calls) == 3
-    (tmp_path / f"{name}.nc").write_bytes(b"half")  # as an interrupted run might leave
-    making.make(name, "full", tmp_path, Silent())
-    assert len(calls) == 4
+    path = tmp_path / f"{name}.nc"
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    for content in (b"half", damaged):  # as an interrupted run might leave, and a failing disk
+        path.write_bytes(content)
+        making.make(name, "full", tmp_path, Silent())
+    assert len(calls) == 5
     monkeypatch.setattr(one, "CAPTION", "Other words.")
     stored, _ = making.make(name, "full", tmp_path, Silent())
-    assert len(calls) == 4 and stored.attrs["caption"].startswith("Other words.")
+    assert len(calls) == 5 and stored.attrs["caption"].startswith("Other words.")
     monkeypatch.setattr(making, "_code", lambda name: "edited")
     assert making.unfinished([name], "full", tmp_path) == (name,)
     making.make(name, "full", tmp_path, Silent())
-    assert len(calls) == 5
+    assert len(calls) == 6
 
 
 def _doubled(item):
@@ -323,10 +327,11 @@ def test_an_interrupted_figure_goes_on_where_it_was(tmp_path, monkeypatch):
             making.make(name, "full", tmp_path, Silent())
     assert ASKED == [1.0, 2.0, 2.0, 3.0] and simulated_at == [20.0, 30.0]
     kept = tmp_path / f"{name}.unfinished" / "answers.jsonl"
-    kept.write_text(kept.read_text()[:-3])  # killed while it was written
+    damaged = kept.read_text().replace("[2.0", "[2.5", 1)
+    kept.write_text(damaged[:-3])  # killed while it was written
     INTERRUPTED[0] = None
     stored, _ = making.make(name, "full", tmp_path, Silent())
-    assert ASKED[4:] == [3.0] and simulated_at[2:] == [30.0, 40.0]
+    assert ASKED[4:] == [1.0, 3.0] and simulated_at[2:] == [30.0, 40.0]
     assert stored.x.values.tolist() == [2.0, 4.0, 6.0, 2.0]
     assert stored.nu.values.tolist() == [20.0, 30.0, 40.0]
     assert not kept.parent.exists()

@@ -13,13 +13,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import CbnetError
+from ..errors import DamagedError
 
 _MAGIC = b"cbnet-points 1 "
-
-
-class DamagedError(CbnetError):
-    """A file is not what was written."""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .. import checksum
 from ..errors import CbnetError, ParameterError
 from ..locks import FileLock
 from . import identity, records
@@ -147,7 +148,7 @@ class Store:
 
     def write_json(self, name, content):
         """Write a small file, whole or not at all."""
-        text = json.dumps(content, allow_nan=False, indent=1)
+        text = checksum.sealed_json(content, allow_nan=False)
         with self.explained():
             records.write(self.folder / name, text.encode())
 
@@ -177,7 +178,7 @@ class Store:
             "tag": identity.tag(kind),
         }
         with self.explained():
-            records.write(self._failure(one), json.dumps(about).encode())
+            records.write(self._failure(one), checksum.sealed_json(about).encode())
 
     def begin(self, grid, keep_old):
         """Say what is run here, and by which versions."""
@@ -201,7 +202,8 @@ class Store:
 
     def _last(self):
         try:
-            last = json.loads((self.folder / GRID).read_text(encoding="utf-8"))
+            path = self.folder / GRID
+            last = checksum.opened_json(path.read_text(encoding="utf-8"), path, older=True)
             return {name: last[name] for name in ("grid", "made", "keep_old")}
         except FileNotFoundError:
             raise ParameterError(
@@ -215,8 +217,9 @@ class Store:
     def progress(self):
         """What the last run said of its progress; an empty dict if nothing."""
         try:
-            return json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            path = self.folder / PROGRESS
+            return dict(checksum.opened_json(path.read_text(encoding="utf-8"), path))
+        except (OSError, ValueError, TypeError):
             return {}
 
     def read(self, made=None, keep_old=False):
@@ -252,8 +255,8 @@ class Store:
             old = {one: records[-1] for one, records in found.other.items()}
             found.finished = old | found.finished
         for path in sorted((self.folder / _FAILED).glob("*.json")):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                about = json.loads(path.read_text(encoding="utf-8"))
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                about = checksum.opened_json(path.read_text(encoding="utf-8"), path)
                 found.failed[about["identity"]] = about
         return found
 

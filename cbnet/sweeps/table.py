@@ -4,13 +4,14 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .. import results
-from ..errors import ParameterError
+from .. import checksum, results
+from ..errors import CbnetWarning, DamagedError, ParameterError
 from ..parameters import base_units, unit
 from . import identity, keep, plan, records
 from .grid import Grid
@@ -117,7 +118,7 @@ class Results:
                 f"{path}: exists already; give another name, or overwrite=True to replace it"
             )
         if path.suffix == ".zarr":
-            _save_zarr(self.dataset, path)
+            _save_zarr(checksum.sealed(self.dataset), path)
         else:
             _save_netcdf(self.dataset, path)
         return path
@@ -163,7 +164,16 @@ def collect(folder, planned=None):
     """
     store = Store(folder)
     planned = plan.make(store.grid()) if planned is None else planned
-    return assemble(planned, store.read(*store.last_made()))
+    contents = store.read(*store.last_made())
+    if contents.damaged:
+        count = len(contents.damaged)
+        warnings.warn(
+            f"{contents.damaged[0]}: {f'and {count - 1} more ' * (count > 1)}damaged, and left "
+            "out; cbnet sweep computes its points again",
+            CbnetWarning,
+            stacklevel=2,
+        )
+    return assemble(planned, contents)
 
 
 def assemble(planned, contents):
@@ -285,7 +295,7 @@ def _save_netcdf(dataset, path):
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
     os.close(handle)
     try:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
+        results.write_netcdf(dataset, temporary)
         os.chmod(temporary, 0o666 & ~records.umask())
         os.replace(temporary, path)
     except BaseException:
@@ -302,6 +312,30 @@ def _save_zarr(dataset, path):
         (temporary / "new").rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_zarr(path):
+    """The results that :meth:`Results.save` wrote as Zarr.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such file, or it is none of a sweep.
+    DamagedError
+        If it is not what was written.
+    """
+    import xarray as xr
+
+    try:
+        stored = xr.open_zarr(path, decode_times=False, consolidated=False).load()
+    except Exception as error:  # of Zarr, of its codecs, of the system: whatever is damaged
+        if not Path(path).exists():
+            raise ParameterError(f"{path}: got no such file; expected a sweep as Zarr") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DamagedError(f"{path}: cannot be read as Zarr ({reason})") from error
+    if stored.attrs.get("cbnet_result") != "Sweep":
+        raise ParameterError(f"{path}: got a file of Zarr that cbnet did not write")
+    return Results.from_xarray(checksum.opened(stored, path))
 
 
 def write(store, found):
