@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from . import __version__, threads
+from . import __version__
 from .commands import (
     cache,
     cite,
@@ -115,7 +115,6 @@ def main(arguments=None):
     """
     if arguments is None:
         arguments = sys.argv[1:]
-        threads.one_by_default()
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
             signal.signal(signal.SIGINT, _ignore)  # Brian2 calls the handler that it finds

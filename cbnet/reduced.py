@@ -87,9 +87,8 @@ class Reduced:
 
     def constant(self, name, values):
         """The threshold, the reset, a charge or a time constant: what does not depend on v."""
-        return self.function(name, values)(
-            np.zeros(np.broadcast_shapes(*map(np.shape, values.values())))
-        )
+        shapes = [value.shape for value in values.values() if isinstance(value, np.ndarray)]
+        return self.function(name, values)(np.zeros(np.broadcast_shapes(*shapes)))
 
     def operating_point(self, values):
         """Where the drift holds v, and how fast it pulls.

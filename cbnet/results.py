@@ -114,6 +114,7 @@ class Result:
         return sorted({*super().__dir__(), *self._numbers})
 
     @classmethod
+    @functools.cache
     def _variables(cls):
         return {f.name: f.metadata for f in dataclasses.fields(cls) if "dims" in f.metadata}
 

@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 
 from ..parameters import POPULATIONS
 from ..reduced import of_model
+from ..threads import one_thread
 from .chain import Chain
 from .plain_step import PlainChain
 
@@ -28,6 +29,7 @@ _SCAN = 40  # rates, on a logarithmic scale, among which roots are bracketed
 _COARSE = 0.15  # grid for rates and first looks, in sd: rates to 1 %, a bias to a third of itself
 
 
+@one_thread
 def bias(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random"):
     """Relative error of the rate of one neuron that is simulated in steps.
 
@@ -67,6 +69,7 @@ def bias(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random")
     return round(plain.plain_bias(float(dt), "excitation"), 8)
 
 
+@one_thread
 def choose(params, target=0.01, connected=True, compiled=True):
     """The largest step that keeps the bias of single neurons of the network below a target.
 

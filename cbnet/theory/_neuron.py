@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import reduced
 from ..errors import ParameterError
+from ..threads import one_thread
 from . import _methods
 
 
@@ -90,6 +91,7 @@ class Neuron:
             low, high = np.where(rising, middle, low), np.where(rising, high, middle)
         return np.where(stable.any(1)[:, None], low, np.nan)
 
+    @one_thread
     def passage(self, r_E, r_I, rtol=None, cv=True, moments=False):
         """First-passage statistics for arrays of inputs in Hz: a Passage.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ConvergenceError
+from ..threads import one_thread
 from . import _methods, _white
 from ._collocation import statistics
 from ._line import HIGHEST, IRRELEVANT, SILENT
@@ -66,6 +67,7 @@ def batched(params, noise):
     return not any("." in key for key in params.changes) or set(params.differing()) <= IRRELEVANT
 
 
+@one_thread
 def solve_many(networks, noise=None, rtol=None):
     """Every fixed point of many networks; what cannot be batched is solved one by one.
 
@@ -154,6 +156,7 @@ class Responses:
     failed: dict
 
 
+@one_thread
 def respond_many(neurons, noise=None, rtol=None):
     """Responses of many neurons to their inputs `r_E` and `r_I`; white noise all at once.
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
+from ..threads import one_thread
 from . import _plane, _rare_trains, _synapses
 from ._colored_grid import LEVELS, reachable, stationary
 from ._membrane import membrane as membrane_of
@@ -51,6 +52,7 @@ class Firing:
     note: str = ""
 
 
+@one_thread
 def solve(membrane, rtol=RTOL, dimensions=3):
     """Rate, CV and voltage statistics.
 
@@ -123,6 +125,7 @@ def _best(membrane, rtol, dimensions):
         return failure.best
 
 
+@one_thread
 def density(membrane, v, rtol=RTOL):
     """Probability density of v outside the refractory time (1/V), zero above the threshold.
 

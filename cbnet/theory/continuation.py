@@ -7,6 +7,7 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, Parameters, nearest, to_quantity, unit
+from ..threads import one_thread
 from . import _methods
 from ._folds import FoldFinder
 from ._line import SILENT, Line
@@ -125,6 +126,7 @@ class Continuation(results.Result):
         return "\n".join(lines)
 
 
+@one_thread
 def continuation(params, name, values, *, noise=None, rtol=None, points=_POINTS):
     """Every state of a network along a parameter, and the folds where two of them meet.
 

@@ -7,6 +7,7 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
+from ..threads import one_thread
 from . import _methods
 from ._line import SILENT, Line
 from ._neuron import Neuron
@@ -58,6 +59,7 @@ class CriticalInput(results.Result):
     noise: str = results.variable(None, (), "noise", "how fluctuations were treated")
 
 
+@one_thread
 def critical_input(
     params, ratio=None, *, network=False, noise=None, low="1Hz", high="1000Hz", population="E"
 ):

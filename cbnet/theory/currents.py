@@ -7,6 +7,7 @@ import numpy as np
 from .. import results
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
+from ..threads import one_thread
 from . import _white, first_passage
 from ._bins import moments
 from ._neuron import Neuron
@@ -67,6 +68,7 @@ class Currents(results.Result):
     r_I: object = results.variable("Hz", (), None, "rate of each inhibitory input")
     population: str = results.variable(None, (), None, "population whose parameters were used")
 
+    @one_thread
     def flux(self, v):
         """Drift and diffusion part of the probability flux at v.
 
@@ -93,6 +95,7 @@ class Currents(results.Result):
         return to_quantity(drift, "Hz"), to_quantity(total - drift, "Hz")
 
 
+@one_thread
 def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
     """Mean and fluctuation of the currents of one neuron; drift and diffusion in its firing.
 

@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 
 from .. import results
-from ..errors import CbnetWarning, ConvergenceError, ParameterError
+from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
 from ..parameters import POPULATIONS, to_quantity, unit
+from ..threads import one_thread
 from . import _methods
 from ._rate_statistics import SILENT
 from ._spread import Network
@@ -168,6 +169,7 @@ def _column(population):
     return POPULATIONS.index(population)
 
 
+@one_thread
 def heterogeneity(
     params,
     *,
@@ -287,11 +289,9 @@ def heterogeneity(
     note = "renewal trains" if trains == "renewal" else ""
     if np.isinf(own):
         note = "outside of its range: error not known"
-        warnings.warn(
+        warn(
             f"noise: got {method.name!r}, outside of its range for some of the neurons: use "
             "'colored'",
-            CbnetWarning,
-            stacklevel=2,
         )
     best = RateDistribution(
         parameters=params,

@@ -9,6 +9,7 @@ from scipy.optimize import brentq
 from .. import results
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, nearest
+from ..threads import one_thread
 from . import _methods, _preserving
 from ._jump_process import momentum
 from ._neuron import Neuron
@@ -18,6 +19,7 @@ _LARGEST_K = 1e15
 _TINY = 1e-9  # efficacy at which jumps are read off the strings as proportional to it
 
 
+@one_thread
 def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     """Parameters at another in-degree, with the efficacy following a law.
 
@@ -145,6 +147,7 @@ class Scaling(results.Result):
     noise: str = results.variable(None, (), "noise", "how fluctuations were treated")
 
 
+@one_thread
 def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     """The efficacy against the in-degree, up to K = 1e15.
 
@@ -233,6 +236,7 @@ def _check_used(params, values):
     )
 
 
+@one_thread
 def exponent(params, eta, noise="shot", population="E"):
     """C of the rate ν ~ K √a e^{−C/a} that is left of a neuron below threshold for large K.
 
@@ -308,11 +312,13 @@ def exponent(params, eta, noise="shot", population="E"):
     return float(quad(slope, mu, theta, epsabs=1e-14, epsrel=1e-10)[0])
 
 
+@one_thread
 def local_slope(params, eta, noise="shot", population="E"):
     """d ln K/d(1/a) of the efficacy that keeps a rate: C + a/2, at the a of `params`."""
     return exponent(params, eta, noise, population) + params.resolve(population)["a"] / 2
 
 
+@one_thread
 def limit_slope(params, c, noise="shot"):
     """ν/ν_X of a network of identical neurons with a = c/ln K as K → ∞.
 

@@ -1,13 +1,13 @@
 """Rates of a network that reproduce themselves: every branch, and whether it is stable."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 
 from .. import results
-from ..errors import CbnetWarning, ConvergenceError, ParameterError
+from ..errors import ConvergenceError, ParameterError, warn
 from ..parameters import POPULATIONS, to_quantity
+from ..threads import one_thread
 from . import _methods
 from ._line import SILENT, Line
 from ._roots import Root, all_roots, all_roots_in_the_plane
@@ -131,6 +131,7 @@ def _shown(value, how):
     return "undefined" if value is None else format(value, how)
 
 
+@one_thread
 def solve(
     params,
     *,
@@ -238,7 +239,7 @@ def _with_modes(solution, N, fraction_excitatory):
                 solution.parameters, rates, np.inf if N is None else N, fraction_excitatory
             )
         except ConvergenceError as failure:
-            warnings.warn(f"state {k + 1}: {failure}", CbnetWarning, stacklevel=3)
+            warn(f"state {k + 1}: {failure}")
             continue
         stable[k] &= found.stable
         columns["growth_rate"][k], columns["frequency"][k] = found.growth_rate, found.frequency
@@ -369,11 +370,9 @@ def _finish(params, method, tolerances, line, found, note):
     error = np.fmax(error, residual)
     if not found:
         note = "no self-consistent state: rates run away"
-        warnings.warn(
+        warn(
             "nu_X: got an input at which neurons fire faster than the network would need, whatever "
             "its rate, so that there is no self-consistent state; raise g, gamma or tau_rp",
-            CbnetWarning,
-            stacklevel=3,
         )
     # nobody can ask a formula for accuracy, but for that of its own fixed point
     missed = float((residual if method.formula else error).max(initial=0.0))

@@ -9,6 +9,7 @@ import numpy as np
 from .. import results
 from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, to_quantity
+from ..threads import one_thread
 from ._characteristic import leading
 from ._feedback import Feedback
 from ._fluctuations import fano_factor, spectrum
@@ -77,6 +78,7 @@ class Stability(results.Result):
     def _feedback(self):
         return _linearised(self.parameters, (float(self.rate_E), float(self.rate_I)))
 
+    @one_thread
     def spectrum(self, f, population="E"):
         """Power spectrum of a population's spike train, per neuron.
 
@@ -114,6 +116,7 @@ class Stability(results.Result):
         return to_quantity(power[:, POPULATIONS.index(population)].reshape(hertz.shape), "Hz")
 
 
+@one_thread
 def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excitatory=0.8):
     """Growth rate and frequency of the leading mode of the asynchronous state, and its noise.
 
@@ -224,6 +227,7 @@ class Modes:
     error: float
 
 
+@one_thread
 def modes(params, rates, N, fraction_excitatory):
     """Linearise a network about any state.
 
