@@ -13,7 +13,7 @@ from .coverage_checks import Check
 from .coverage_solvers import chain
 from .random_neurons import draw
 
-LARGEST = 3000  # in-degree: larger ones take the chain too long
+LARGEST = 1000  # in-degree: larger ones take the chain too long
 RANGE = (1e-3, 500.0)  # Hz of the states looked at
 STEP = 1e-3  # of a difference quotient in ln ν
 
