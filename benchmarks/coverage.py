@@ -24,28 +24,28 @@ from . import coverage_densities, coverage_networks, coverage_solvers
 from .coverage_checks import failures, met, row
 from .jump_chain import compiled
 
-# What to draw, and how often in a full run.
+CHAIN, PATHS, FILTERED = "jump_chain.cpp", "jump_paths.cpp", "filtered_neuron.cpp"
+# What to draw, how often in a full run, and the program that is needed for it.
 SUBJECTS = {
-    "shot": (coverage_solvers.shot, 300),
-    "rare": (coverage_solvers.rare, 40),
-    "white": (coverage_solvers.white, 300),
-    "colored": (coverage_solvers.colored, 40),
+    "shot": (coverage_solvers.shot, 300, CHAIN),
+    "rare": (coverage_solvers.rare, 40, CHAIN),
+    "white": (coverage_solvers.white, 300, None),
+    "colored": (coverage_solvers.colored, 40, FILTERED),
     **{
-        name: (functools.partial(coverage_solvers.formula, name), 20)
+        name: (functools.partial(coverage_solvers.formula, name), 20, None)
         for name in coverage_solvers.RANGES
     },
-    "densities": (coverage_densities.shot, 60),
-    "densities_white": (coverage_densities.white, 60),
-    "densities_colored": (coverage_densities.colored, 10),
-    "intervals": (coverage_densities.intervals, 30),
-    "networks": (coverage_networks.fixed_points, 20),
+    "densities": (coverage_densities.shot, 60, CHAIN),
+    "densities_white": (coverage_densities.white, 60, None),
+    "densities_colored": (coverage_densities.colored, 10, FILTERED),
+    "intervals": (coverage_densities.intervals, 30, PATHS),
+    "networks": (coverage_networks.fixed_points, 20, CHAIN),
 }
 SEED = 1
-PROGRAMS = ("jump_chain.cpp", "filtered_neuron.cpp", "jump_paths.cpp")
 
 
 def one(task):
-    """The checks of one draw, and the processor's seconds for them."""
+    """The checks of one draw, and the seconds for them."""
     name, seed, index = task
     started = time.perf_counter()
     return name, SUBJECTS[name][0](seed, index), time.perf_counter() - started
@@ -61,8 +61,8 @@ def measure(names, share=1.0, seed=SEED, processes=1):
     dict of str to float
         Seconds of each subject.
     """
-    for source in PROGRAMS:
-        compiled(source)
+    for source in sorted({SUBJECTS[name][2] for name in names} - {None}):
+        compiled(source)  # once, and not in every process
     tasks = [
         (name, seed, index)
         for name in names
