@@ -48,6 +48,8 @@ def params():
         ("seed", "one"),
         ("seed", None),
         ("seed", [1, 2]),
+        ("graph_seed", -1),
+        ("graph_seed", 1.5),
         ("dt", 0 * ms),
         ("dt", "-0.1ms"),
         ("dt", "0.2ms"),
@@ -179,6 +181,20 @@ def test_streams_are_separate(params):
     one = prepare(params, 1250, seed=3, **STEP)
     assert dataclasses.replace(one).wires.order_seed == one.wires.order_seed == found[3][-1]
     assert seeds(3, N=2500, storage="procedural", initial="low") == found[3]
+
+
+def test_the_graph_follows_its_own_seed(params):
+    def drawn(**seeds):
+        job = prepare(params.replace(law="bernoulli"), 1250, **seeds, **STEP)
+        wires = job.wires
+        graph = (*wires.graph_seeds.values(), wires.synapse_seed, *wires.external["drive"])
+        noise = (*wires.drive_seeds.values(), wires.order_seed, *job.initial_voltage)
+        return graph, noise
+
+    graph, noise = drawn(seed=3)
+    assert drawn(seed=3, graph_seed=3) == (graph, noise)
+    assert drawn(seed=4, graph_seed=3) == (graph, drawn(seed=4)[1])
+    assert drawn(seed=3, graph_seed=4) == (drawn(seed=4)[0], noise)
 
 
 def test_values_and_seeds_are_run_arguments(params):

@@ -86,7 +86,8 @@ def test_only_brian2_and_numpy_are_imported_and_strings_are_verbatim(params):
 
 def test_values_are_those_of_the_parameters():
     params = small("current", tau_rp=1.7 * ms).replace(J_E=0.3 * mV)
-    text = script(params, N=1250, dt=0.05 * ms, duration=0.3 * second, seed=7, initial="low")
+    given = {"seed": 7, "graph_seed": 8, "initial": "low"}
+    text = script(params, N=1250, dt=0.05 * ms, duration=0.3 * second, **given)
     scope = {}
     wanted = text[text.index("\ntau_L = ") : text.index("\nN_E, N_I")]
     exec("from brian2 import *\n" + wanted, scope)
@@ -94,7 +95,13 @@ def test_values_are_those_of_the_parameters():
         np.testing.assert_allclose(
             float(scope[name]), params.resolve("E")[name], rtol=1e-12, err_msg=name
         )
-    for line in ("SEED = 7", "DT = 0.05*ms", "DURATION = 0.3*second", 'neurons.v = "V_r"'):
+    for line in (
+        "SEED = 7",
+        "GRAPH_SEED = 8",
+        "DT = 0.05*ms",
+        "DURATION = 0.3*second",
+        'neurons.v = "V_r"',
+    ):
         assert line in text
 
 

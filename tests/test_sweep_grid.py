@@ -127,6 +127,7 @@ def test_axes_are_refused_in_one_line(text, said, tmp_path):
         ("seeds = []", "seeds: got []"),
         ("seeds = [1, 1]", "seeds: got [1, 1]"),
         ("seeds = [-1]", "seeds[0]: got -1"),
+        ("graph_seed = -1", "graph_seed: got -1"),
         ("seeds = 2000000", "seeds: got 2,000,000; expected at most 1,000,000"),
         ('run = "teory"', "run: got 'teory'"),
         ('noise = "pink"', "noise: got 'pink'"),
@@ -268,6 +269,17 @@ def test_points_that_ask_for_the_same_share_it():
     planned = plan.make(made)
     simulated = [u for u in planned.units if u.kind == "simulation"]
     assert len(simulated) == 1 and simulated[0].places == ((0, 0), (1, 0))
+
+
+def test_graphs_are_given_or_an_axis():
+    def options(**given):
+        made = make(run="simulation", N=10_000, seeds=[1, 2], **given)
+        return [(u.seed, u.options.get("graph_seed")) for u in plan.make(made).units]
+
+    assert options() == [(1, None), (2, None)]
+    assert options(graph_seed=7) == [(1, 7), (2, 7)]
+    crossed = options(axes={"graph_seed": [3, 4]})
+    assert crossed == [(1, 3), (2, 3), (1, 4), (2, 4)]
     assert cbnet.__version__
 
 

@@ -56,6 +56,7 @@ def simulate(
         typer.Option("--dt-check", help="Run again with a quarter of the time step; compare."),
     ] = False,
     seed: options.Seed = "0",
+    graph_seed: options.GraphSeed = None,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -66,7 +67,9 @@ def simulate(
     The in-degrees must fit: more than K excitatory and gamma K inhibitory neurons.
     """
     params = options.parameters(model, settings)
-    given = options.network(N, duration, transient, dt, initial, fraction_excitatory, seed)
+    given = options.network(
+        N, duration, transient, dt, initial, fraction_excitatory, seed, graph_seed
+    )
     given |= {
         "record": options.whole(record, "--record", at_least=0),
         "arrivals": arrivals,

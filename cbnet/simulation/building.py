@@ -123,6 +123,14 @@ all.h.gch: all.h
 """
 
 
+# Synapses of Brian2 are drawn before the other run arguments are applied.
+_SEED_SYNAPSES = """
+for (const auto &given : args)
+    if (given.rfind("observer.synapse_seed=", 0) == 0)
+        brian::_random_generators[0].seed(std::stoul(given.substr(given.find('=') + 1)));
+"""
+
+
 def _compile(sources, folder, jobs):
     for name in ("static_arrays",):
         if (sources / name).is_dir():
@@ -189,6 +197,8 @@ def _write_sources():
     in_degree = {(source, target): k for source, target, k in spec["in_degree"]}
     layout = Layout(spec["N_E"], spec["N_I"], in_degree)
     wires = Wires(spec["storage"], graph=graph)
+    if wires.storage == "synapses":
+        device.insert_code("main", _SEED_SYNAPSES)
     parts = network.create(
         params, layout, spec["dt"], wires, spec["arrivals"], np.dtype(spec["counts"])
     )

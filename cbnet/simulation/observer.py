@@ -7,7 +7,7 @@ from . import cpp_text
 from .kernel import Kernel
 
 # Observation (cpp/statistics.h) as variables: every run of a program brings its own, and with them
-# the time step and the seed of Brian2's random numbers.
+# the time step and the seeds of Brian2's random numbers.
 SETTINGS = (
     ("first_step", np.int64),
     ("measured_steps", np.int64),
@@ -20,6 +20,7 @@ SETTINGS = (
     ("traces", np.int32),
     ("time_step", float),
     ("brian_seed", np.int64),
+    ("synapse_seed", np.int64),
 )
 
 

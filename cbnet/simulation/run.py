@@ -26,7 +26,10 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     dt : Quantity, optional
         Time step; by default one whose estimated bias on open-loop rates is within 1 %.
     seed : int
-        Of the wiring, the initial voltages and the external input, which are separate streams.
+        Of the initial voltages, the external input and the wiring, which are separate streams.
+    graph_seed : int, optional
+        Of the wiring: the graph, its delays and the numbers of external inputs; `seed` if not
+        given.
     record : int or sequence of int
         Neurons whose spikes and voltage are handed out: how many (spread over both populations) or
         which.
@@ -161,6 +164,7 @@ def build(
     N=10_000,
     seed=0,
     *,
+    graph_seed=None,
     dt=None,
     fraction_excitatory=0.8,
     initial="uniform",
@@ -172,7 +176,7 @@ def build(
 
     Parameters
     ----------
-    params, N, seed, dt, fraction_excitatory, initial, storage, arrivals, graph
+    params, N, seed, graph_seed, dt, fraction_excitatory, initial, storage, arrivals, graph
         As for :func:`cbnet.simulate`.
 
     Returns
@@ -205,6 +209,7 @@ def build(
         N,
         dt=dt,
         seed=seed,
+        graph_seed=graph_seed,
         fraction_excitatory=fraction_excitatory,
         initial=initial,
         storage=storage,
@@ -212,8 +217,9 @@ def build(
         graph=graph,
     )
     brian2.defaultclock.dt = one.dt * brian2.second
-    brian2.seed(one.wires.order_seed % 2**32)
+    brian2.seed(one.wires.synapse_seed)
     parts = network.create(params, one.layout, one.dt, one.wires, arrivals, one.counts)
+    brian2.seed(one.wires.order_seed % 2**32)
     network.assign(parts, params, one.layout, one.wires)
     parts.neurons.v = one.initial_voltage * brian2.volt
     return parts.network

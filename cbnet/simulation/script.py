@@ -43,7 +43,8 @@ def script(params, N=10_000, duration="1s", **options):
     Parameters
     ----------
     params, N, duration, **options
-        As for :func:`cbnet.simulate`: `transient`, `dt`, `seed`, `initial`, `fraction_excitatory`.
+        As for :func:`cbnet.simulate`: `transient`, `dt`, `seed`, `graph_seed`, `initial`,
+        `fraction_excitatory`.
 
     Returns
     -------
@@ -193,7 +194,8 @@ DIRECTORY = "{_file_name(self.model.name)}-program"  # C++ sources, program and 
 # crossed the threshold. Inhibition first is closer, and can be too high.
 FIRST = "inhibition"
 
-SEED = {job.seed}
+SEED = {job.seed}  # of the noise
+GRAPH_SEED = {job.graph_seed}  # of the wiring: who is connected to whom, and with which delay
 DT = {_number(job.dt * 1e3)}*ms
 TRANSIENT = {_number(job.transient)}*second  # simulated first, and not measured
 DURATION = {_number(job.duration)}*second
@@ -202,7 +204,7 @@ set_device("cpp_standalone", directory=DIRECTORY)
 prefs.core.stop_on_keyboard_interrupt = False  # Ctrl-C ends the program at once
 defaultclock.dt = DT
 seed(int(np.random.SeedSequence(SEED).generate_state(1)[0]))
-rng = np.random.default_rng(SEED)
+rng = np.random.default_rng(GRAPH_SEED)
 '''
 
     def _parameters(self):
@@ -331,7 +333,9 @@ rng = np.random.default_rng(SEED)
 
     def _wiring(self):
         delay = "    delay=D_min,\n" if self.one_delay else ""
-        delays = "" if self.one_delay else '    {0}.delay = "D_min + (D_max - D_min)*rand()"\n'
+        delays = (
+            "" if self.one_delay else "{0}.delay = D_min + (D_max - D_min)*rng.random(len(i))\n"
+        )
         draw = _IN_DEGREE[self.law]
         projections = "\n".join(
             f'''{name} = Synapses(
@@ -344,7 +348,7 @@ rng = np.random.default_rng(SEED)
 i, j = partners({first}, {size}, in_degree_{source})
 {name}.connect(i=i, j=j)
 {name}.pre.order = ORDER["{name}"]
-{delays.format(name).strip(" ")}'''
+{delays.format(name)}'''
             for name, part, first, size, source in (
                 ("excitation", ":N_E", "0", "N_E", "E"),
                 ("inhibition", "N_E:", "N_E", "N_I", "I"),

@@ -179,6 +179,7 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
         transient=one.transient,
         duration=one.duration,
         seed=one.seed,
+        graph_seed=one.graph_seed,
         initial=one.initial if isinstance(one.initial, str) else f"{one.initial * 1e3:g} mV",
         wall_s=wall_s,
         build_s=build_s,

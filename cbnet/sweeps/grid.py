@@ -60,7 +60,8 @@ class Grid:
     scaling : str or None
         How the efficacy follows K.
     options : dict
-        Of :func:`cbnet.simulate`: duration, transient, dt (s), record, initial, storage, arrivals.
+        Of :func:`cbnet.simulate`: duration, transient, dt (s), record, initial, storage,
+        arrivals; graph_seed where it is given.
     keep : tuple of str
         Names of what results hold.
     """

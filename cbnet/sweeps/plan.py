@@ -168,8 +168,9 @@ def _add_simulations(grid, point, memory, units):
     from ..simulation import storage
 
     options = {**grid.options, "fraction_excitatory": grid.fraction_excitatory}
-    for name in ("dt", "initial"):
-        options[name] = point.setting.get(name, options[name])
+    for name in ("dt", "initial", "graph_seed"):
+        if name in point.setting:
+            options[name] = point.setting[name]
     step = options["dt"]
     if step is None:  # which one does not matter for what is checked here, but for the memory
         step = min(1e-4, min(point.params.resolve(p)["D_min"] for p in "EI"))

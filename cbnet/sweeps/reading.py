@@ -24,7 +24,7 @@ _WORDS = {
 KEYS = (
     *("model", "parameters", "axes", "zipped", "seeds", "run", "subject", "noise", "rtol"),
     *("N", "N_E", "fraction_excitatory", "scaling", "duration", "transient", "dt", "record"),
-    *("initial", "storage", "arrivals", "keep"),
+    *("initial", "storage", "arrivals", "graph_seed", "keep"),
 )
 
 
@@ -220,6 +220,8 @@ def _options(given, where):
         options[key] = _choice(given, key, words, words[0], where)
     options["record"] = _record(given.get("record", 0), f"{where}record")
     options["initial"] = initial(given.get("initial", "uniform"), f"{where}initial")
+    if "graph_seed" in given:  # left out, every seed has a graph of its own
+        options["graph_seed"] = SEED.parse(given["graph_seed"], f"{where}graph_seed")
     return options
 
 
