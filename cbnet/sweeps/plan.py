@@ -148,10 +148,10 @@ def _add_theory(grid, point, units):
 
     noise = point.setting.get("noise", grid.noise)
     try:
-        method = _methods.choose(noise, point.params)
         filtered = _methods.has_filters(point.params)
     except (ParameterError, ModelError) as error:
         return str(error)
+    method = _methods.choose(noise, point.params)
     if method.filtered and not filtered:
         return colored_noise.without_filters(method.name)
     left_out = _NOT_OF_THEORY[grid.subject]
