@@ -93,6 +93,33 @@ def test_axes_that_fix_each_other_are_refused(axes, message):
     assert point.refusal.startswith(message)
 
 
+OWN = """
+from brian2 import ms
+from cbnet import Model
+
+own = Model(
+    name="own",
+    equations='''dv/dt = (E_L - v)/tau_L + x + y : volt (unless refractory)
+                 dx/dt = -x/tau_1 : volt/second
+                 dy/dt = -y/tau_1 : volt/second''',
+    excitatory="x += a*mV/ms",
+    inhibitory="y -= g*a*mV/ms",
+    parameters={"tau_1": 2 * ms},
+)
+"""
+
+
+def test_a_time_constant_of_zero_is_refused_where_it_stands(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    made = make({"tau_1": ["0ms", "2ms"]}, model=f"{path}:own", noise=None)
+    found = plan.make(made)
+    assert [unit.noise for unit in found.units] == ["colored"]
+    ((point, _, why),) = found.refused
+    assert point.setting == {"tau_1": 0.0}
+    assert why.startswith("tau_1: got a time constant of 0 ms for 'x'")
+
+
 @pytest.mark.parametrize(
     ("rule", "K", "expected"),
     [("8K", 400, 3200), ("max(4000, 4*K)", 400, 4000), (500, 400, 500), ("2K + 100", 400, 900)],
