@@ -115,7 +115,7 @@ def choose(noise, params):
     require(params)
     if noise is None:
         noise = default(params)
-    if noise in METHODS:
+    if isinstance(noise, str) and noise in METHODS:
         return METHODS[noise]
     hint = nearest(str(noise), METHODS)
     hint = f" ({hint})" if hint.startswith("did") else ""
