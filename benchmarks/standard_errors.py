@@ -28,7 +28,7 @@ NETWORKS = {
     "small": ("conductance", SMALL, 250, "1s"),
     "small, long": ("conductance", SMALL, 250, "5s"),
     "fast synapses": ("conductance", SMALL | {"nu_X": "80Hz", "tau_S": "2ms"}, 250, "0.5s"),
-    "slow synapses": ("conductance", SMALL | {"nu_X": "80Hz", "tau_S": "20ms"}, 250, "1s"),
+    "slow synapses": ("conductance", SMALL | {"nu_X": "80Hz", "tau_S": "20ms"}, 250, "2s"),
     "too short to tell": ("conductance", SMALL | {"nu_X": "80Hz", "tau_S": "100ms"}, 250, "1s"),
     "very slow synapses": ("conductance", MIDDLE | {"tau_S": "100ms"}, 1250, "5s"),
     "high rates, short": ("conductance", MIDDLE, 1250, "0.2s"),

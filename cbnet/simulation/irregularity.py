@@ -176,7 +176,8 @@ def error_of_each(sums, enough, correlation_time):
         return math.nan
     without = _cv(kept.sum(axis=1, keepdims=True) - kept)
     moved = (PARTS - 1) * (without.mean(axis=1, keepdims=True) - without)
-    error = error_of_mean(moved.mean(axis=0), correlation_time)
+    # CVs follow the squares of slow fluctuations, whose spectrum is half as wide
+    error = error_of_mean(moved.mean(axis=0), 2 * correlation_time)
     if m < M:
         alone = np.sum((moved / PARTS) ** 2) / m**2
         shared = max(error**2 - alone, 0.0)

@@ -104,12 +104,6 @@ def measure(accumulated):
         "count_I_1ms": accumulated.count_I.astype(int),
     }
     notes, doubts = [], []
-    if not long_run.long_enough(window, seen.correlation_time):
-        notes.append(
-            f"standard errors need {long_run.SHORTEST} times the "
-            f"{seen.correlation_time * 1e3:.4g} ms over which activity may be correlated: measure "
-            f"for {long_run.SHORTEST * seen.correlation_time:.3g} s"
-        )
     parts = {"E": slice(0, seen.N_E), "I": slice(seen.N_E, seen.N)}
     for population, mine in parts.items():
         rate = statistics.rate(
@@ -133,9 +127,28 @@ def measure(accumulated):
     fano = statistics.fano(accumulated.count_E, seen.correlation_time / bin_s)
     fields |= {"fano_1ms": fano.value, "fano_1ms_sem": fano.sem}
     fields |= _membrane(accumulated) | _recorded(accumulated)
-    fields["notes"] = "; ".join(notes + doubts)
+    fields["notes"] = "; ".join([*_unknown_errors(fields, window, seen), *notes, *doubts])
     seconds = block_lengths(seen.steps) * seen.dt
     return fields, doubts, *statistics.drift(accumulated.block_spikes.sum(axis=0), seconds)
+
+
+def _unknown_errors(fields, window, seen):
+    """Why standard errors are not known, in no sentence or one."""
+    if not long_run.long_enough(window, seen.correlation_time):
+        return [
+            f"standard errors need {long_run.SHORTEST} times the "
+            f"{seen.correlation_time * 1e3:.4g} ms over which activity may be correlated: measure "
+            f"for {long_run.SHORTEST * seen.correlation_time:.3g} s"
+        ]
+    names = [name.removesuffix("_sem") for name in fields if name.endswith("_sem")]
+    unknown = [
+        name
+        for name in names
+        if np.any(np.isfinite(fields[name]) & np.isnan(fields[f"{name}_sem"]))
+    ]
+    if not unknown:
+        return []
+    return [f"standard error of {', '.join(unknown)}: fluctuates too slowly for {window:.3g} s"]
 
 
 def _membrane(accumulated):
