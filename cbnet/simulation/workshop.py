@@ -157,7 +157,9 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
             f"{one.dt * 1e3:g} ms, before the threshold is tested; take a lower threshold or a "
             "shorter dt"
         )
-    fields, first, second, differ = measure(accumulated)
+    fields, doubts, first, second, differ = measure(accumulated)
+    for doubt in doubts:
+        warnings.warn(doubt, CbnetWarning, stacklevel=2)
     if differ:
         N = one.layout.N
         warnings.warn(
