@@ -85,10 +85,8 @@ def measure(accumulated):
 
     Returns
     -------
-    fields : dict
+    dict
         Fields of :class:`Simulation`.
-    first, second, differ
-        See :func:`statistics.drift`; of all neurons.
     """
     seen = accumulated.observation
     seconds = block_lengths(seen.steps) * seen.dt
@@ -115,8 +113,7 @@ def measure(accumulated):
         }
     fano = statistics.fano(accumulated.count_E)
     fields |= {"fano_1ms": fano.value, "fano_1ms_sem": fano.sem}
-    fields |= _membrane(accumulated) | _recorded(accumulated)
-    return fields, *statistics.drift(accumulated.block_spikes.sum(axis=0), seconds)
+    return fields | _membrane(accumulated) | _recorded(accumulated)
 
 
 def _membrane(accumulated):

@@ -64,32 +64,6 @@ def rate(spikes, seconds, size):
     return Estimate(found.value, max(found.sem, float(1 / seen)))
 
 
-def drift(spikes, seconds):
-    """Whether a population's rate changed between the halves of the measured time.
-
-    Parameters
-    ----------
-    spikes, seconds : ndarray, shape (10,)
-        As for :func:`rate`.
-
-    Returns
-    -------
-    first, second : Estimate
-        Spikes a second in each half.
-    differ : bool
-        Whether a t test over the blocks tells them apart (p < 0.001).
-    """
-    halves = np.split(spikes / seconds, 2)
-    if all(half.std() == 0 for half in halves):
-        differ = bool(halves[0].mean() != halves[1].mean())
-    else:
-        from scipy import stats  # takes longer to import than a short simulation to run
-
-        differ = bool(stats.ttest_ind(*halves, equal_var=False).pvalue < 1e-3)
-    first, second = map(_from_blocks, halves)
-    return first, second, differ
-
-
 def isi_cv(spikes, squares, lengths, steps):
     """Coefficient of variation of inter-spike intervals, averaged over neurons.
 
