@@ -14,6 +14,7 @@ from .results import Result, variable
 from .simulation import timestep, workshop
 from .simulation.job import TARGET_BIAS, prepare
 from .simulation.layout import layout
+from .simulation.times import transient as default_transient
 from .theory.self_consistency import solve
 
 K_THEORY = (400, 1600, 6400, 25600)
@@ -112,7 +113,7 @@ def compare(
     scalings=SCALINGS,
     N=None,
     duration="0.5s",
-    transient="0.1s",
+    transient=None,
     seeds=None,
     seed=1,
     noise=None,
@@ -175,10 +176,12 @@ def compare(
                 scaled = start.scaled(scaling, k)
                 points += [(scaling, scaled.replace(nu_X=rate)) for rate in nu_X]
     left_out = _left_out(base, [(point, point.K in simulate_K) for _, point in points])
-    times = {
-        "duration": Entry("duration", 0, unit="s", above=0).parse(duration, "duration"),
-        "transient": Entry("transient", 0, unit="s", at_least=0).parse(transient, "transient"),
-    }
+    duration = Entry("duration", 0, unit="s", above=0).parse(duration, "duration")
+    if transient is None:
+        transient = max(default_transient(point, duration) for _, point in points)
+    else:
+        transient = Entry("transient", 0, unit="s", at_least=0).parse(transient, "transient")
+    times = {"duration": duration, "transient": transient}
     for _, point in points:
         if point.K in simulate_K:
             layout(point, N or _default_size(point))  # refuse before anything is computed

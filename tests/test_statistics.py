@@ -66,10 +66,6 @@ def rate(times, size, start, stop):
     return statistics.rate(sums.count_E, 1e-3, size, sums.spikes.sum(), stop - start)
 
 
-def drift(times, start, stop):
-    return statistics.drift(*blocks(times, start, stop))
-
-
 def isi_cv(indices, times, stop):
     """Mean over the neurons that have ten intervals, with its error."""
     sums = of_spikes(indices, times, np.max(indices, initial=0) + 1, 0, stop)
@@ -362,39 +358,6 @@ def test_fano_is_that_of_elephant():
 def test_fano_of_silence_and_of_short_times():
     assert np.isnan(fano(np.empty(0), 1).value)
     assert np.isnan(fano(np.array([0.005]), 0.01).value)
-
-
-# Drift
-
-
-def test_drift_of_a_stationary_rate_is_rarely_seen():
-    rng = np.random.default_rng(11)
-    alarms = [drift(rng.uniform(0, 1, rng.poisson(5000)), 0, 1)[2] for _ in range(1000)]
-    # p < 0.001, and Welch's test on five blocks is conservative: at most 1 + 4
-    assert np.sum(alarms) <= 5
-
-
-def test_drift_is_seen():
-    rng = np.random.default_rng(12)
-    seen = []
-    for _ in range(100):
-        times = np.concatenate(
-            [rng.uniform(0, 0.5, rng.poisson(5000)), rng.uniform(0.5, 1, rng.poisson(7000))]
-        )
-        first, second, differ = drift(times, 0, 1)
-        seen.append(differ)
-    # 40 % more, of 14 standard errors
-    assert np.mean(seen) > 0.9
-    assert first.value == pytest.approx(10_000, rel=0.05)
-    assert second.value == pytest.approx(14_000, rel=0.05)
-
-
-def test_drift_of_silence():
-    assert not drift(np.empty(0), 0, 1)[2]
-    # a burst in one block is no drift, and the same in every block of one half is
-    steady = np.repeat(np.arange(5) * 0.1 + 0.05, 100)
-    assert drift(steady, 0, 1)[2]
-    assert not drift(np.full(100, 0.05), 0, 1)[2]
 
 
 # Voltage

@@ -73,9 +73,7 @@ def compare(
     duration: Annotated[
         str, typer.Option(metavar="TIME", help="What is measured of each simulation.")
     ] = "0.5s",
-    transient: Annotated[
-        str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
-    ] = "0.1s",
+    transient: options.Transient = None,
     seeds: Annotated[
         str | None,
         typer.Option(

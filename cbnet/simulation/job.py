@@ -9,7 +9,7 @@ from .. import reduced
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, SEED, Entry, Parameters
 from . import storage as storages
-from . import timestep, wiring
+from . import times, timestep, wiring
 from .building import compiler_missing
 from .layout import Layout, Wires, inputs, layout, projections
 from .online import Observation
@@ -187,7 +187,7 @@ def prepare(
     N=10_000,
     duration="1s",
     *,
-    transient="0.2s",
+    transient=None,
     dt=None,
     seed=0,
     graph_seed=None,
@@ -208,7 +208,10 @@ def prepare(
         If something asked for cannot be simulated.
     """
     duration = _seconds(duration, "duration", above=0)
-    transient = _seconds(transient, "transient", at_least=0)
+    if transient is None:
+        transient = times.transient(params, duration, connected=not feedforward)
+    else:
+        transient = _seconds(transient, "transient", at_least=0)
     seed = SEED.parse(seed, "seed")
     graph_seed = seed if graph_seed is None else SEED.parse(graph_seed, "graph_seed")
     sizes = layout(params, N, fraction_excitatory, connected=not feedforward)
@@ -275,6 +278,7 @@ def prepare(
         graph=synapses,
     )
     _ = one.observation  # refuses what cannot be measured
+    times.check_step(one)
     return one
 
 
@@ -367,6 +371,7 @@ def _explicit(params, sizes, graph, dt):
                 f"graph[{population!r}]: got delays below dt = {dt * 1e3:g} ms; expected at least "
                 "one time step"
             )
+        times.check_delays(given, steps, dt)
         found[population] = (*arrays, steps.astype(np.int32))
     return found
 

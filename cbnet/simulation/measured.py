@@ -6,7 +6,6 @@ import numpy as np
 
 from ..results import Result, variable
 from . import irregularity, long_run, statistics
-from .online import block_lengths
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -92,8 +91,6 @@ def measure(accumulated):
         Fields of :class:`Simulation`.
     doubts : list of str
         Numbers among them that should not be trusted, and why.
-    first, second, differ
-        See :func:`statistics.drift`; of all neurons.
     """
     seen = accumulated.observation
     window = seen.steps * seen.dt
@@ -128,8 +125,7 @@ def measure(accumulated):
     fields |= {"fano_1ms": fano.value, "fano_1ms_sem": fano.sem}
     fields |= _membrane(accumulated) | _recorded(accumulated)
     fields["notes"] = "; ".join([*_unknown_errors(fields, window, seen), *notes, *doubts])
-    seconds = block_lengths(seen.steps) * seen.dt
-    return fields, doubts, *statistics.drift(accumulated.block_spikes.sum(axis=0), seconds)
+    return fields, doubts
 
 
 def _unknown_errors(fields, window, seen):

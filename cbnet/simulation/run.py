@@ -23,7 +23,8 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     progress : object, optional
         With methods ``stage(name)`` and ``update(fraction)``.
     transient : Quantity
-        Time that is discarded first (default 0.2 s).
+        Time that is discarded first; by default ten times the slowest of the model's time
+        constants, refractory times and delays, and at least 0.2 s.
     dt : Quantity, optional
         Time step; by default one whose estimated bias on open-loop rates is within 1 %.
     seed : int
@@ -69,7 +70,9 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Warns
     -----
     CbnetWarning
-        If the time step is longer than advised, the rate still drifts, or there is no compiler.
+        If the time step is longer than advised, delays are rounded to steps, a time of the model
+        is too long for the run or too short for its steps, a statistic still drifts, or there is
+        no compiler.
 
     Assumptions
     -----------
@@ -211,6 +214,7 @@ def build(
     one = prepare(
         params,
         N,
+        transient="0s",  # how long it runs is the user's
         dt=dt,
         seed=seed,
         graph_seed=graph_seed,

@@ -30,16 +30,6 @@ class Estimate:
     sem: float
 
 
-def _from_blocks(blocks, value=None):
-    """Mean of block values (or a value given) and its standard error."""
-    blocks = np.asarray(blocks, float)
-    blocks = blocks[np.isfinite(blocks)]
-    if len(blocks) < 2:
-        return Estimate(np.nan if value is None else value, np.nan)
-    mean = blocks.mean() if value is None else value
-    return Estimate(float(mean), float(blocks.std(ddof=1) / np.sqrt(len(blocks))))
-
-
 def rate(counts, spacing, size, spikes, window, correlation_time=0.0):
     """Mean firing rate of a population.
 
@@ -65,32 +55,6 @@ def rate(counts, spacing, size, spikes, window, correlation_time=0.0):
     """
     error = error_of_mean(counts, correlation_time / spacing) / (size * spacing)
     return Estimate(float(spikes / (size * window)), max(error, 1 / (size * window)))
-
-
-def drift(spikes, seconds):
-    """Whether a population's rate changed between the halves of the measured time.
-
-    Parameters
-    ----------
-    spikes, seconds : ndarray, shape (10,)
-        Spikes in each of ten blocks of time, and their lengths.
-
-    Returns
-    -------
-    first, second : Estimate
-        Spikes a second in each half.
-    differ : bool
-        Whether a t test over the blocks tells them apart (p < 0.001).
-    """
-    halves = np.split(spikes / seconds, 2)
-    if all(half.std() == 0 for half in halves):
-        differ = bool(halves[0].mean() != halves[1].mean())
-    else:
-        from scipy import stats  # takes longer to import than a short simulation to run
-
-        differ = bool(stats.ttest_ind(*halves, equal_var=False).pvalue < 1e-3)
-    first, second = map(_from_blocks, halves)
-    return first, second, differ
 
 
 def fano(counts, correlation_time=0.0):

@@ -13,9 +13,10 @@ import numpy as np
 from .. import unused
 from ..errors import CbnetWarning, SimulationError
 from ..parameters import POPULATIONS
-from . import building, processes, structure, timestep
+from . import building, processes, structure, times, timestep
 from .job import TARGET_BIAS
 from .measured import Simulation, measure
+from .stationarity import drifts
 
 
 class Silent:
@@ -50,6 +51,8 @@ def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None, finished=
         In the order of the jobs.
     """
     progress = progress or Silent()
+    for one in jobs:
+        times.check_length(one)
     missing = building.compiler_missing()
     if missing:
         from . import interpreted
@@ -157,15 +160,16 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
             f"{one.dt * 1e3:g} ms, before the threshold is tested; take a lower threshold or a "
             "shorter dt"
         )
-    fields, doubts, first, second, differ = measure(accumulated)
+    fields, doubts = measure(accumulated)
     for doubt in doubts:
         warnings.warn(doubt, CbnetWarning, stacklevel=2)
-    if differ:
-        N = one.layout.N
+    changing = drifts(accumulated, times.slowest_constant(one.params))
+    if changing:
+        told = ", ".join(map(str, changing[:3]))
+        more = f" and {len(changing) - 3} more" if len(changing) > 3 else ""
         warnings.warn(
-            f"the rate drifts: {first.value / N:.4g} ± {first.sem / N:.2g} Hz in the first half of "
-            f"the measured time, {second.value / N:.4g} ± {second.sem / N:.2g} Hz in the second; "
-            "take a longer transient or duration",
+            f"the network drifts between the halves of the measured time: {told}{more}; take a "
+            "longer transient or duration",
             CbnetWarning,
             stacklevel=2,
         )
