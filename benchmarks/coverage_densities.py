@@ -106,7 +106,7 @@ def intervals(seed, index):
     if step is not None:  # intervals so short end with one arrival, longer ones need two
         at += [neuron.tau_rp + step * part for part in (0.7, 0.9, 1, 1.1, 1.3)]
     at = np.array(sorted(at))
-    right, sem = _simulated(neuron, at - neuron.tau_rp, index)
+    right, sem = simulated(neuron, at - neuron.tau_rp, index)
     got = shares(lambda t: response.isi_density(t * 1e3 * ms), at / 1e3)
     return compared("shot", "density of intervals", got, right, sem, neuron)
 
@@ -126,7 +126,8 @@ def _program():
     return compiled("jump_paths.cpp")
 
 
-def _simulated(neuron, at, seed):
+def simulated(neuron, at, seed):
+    """Shares of the times from the reset to the threshold between each two of `at` (ms), sems."""
     numbers = (
         *(x for jump in neuron.jumps() for x in jump),
         *neuron.arrivals(),
