@@ -18,7 +18,7 @@ import numpy as np
 HERE = Path(__file__).resolve().parent
 CELLS = 400  # on the first grid
 WORK = 2e9  # multiplications on the last grid, at most: a second or two
-ACCURATE = 1e-7
+ACCURATE = 1e-6
 UNSEEN = 37.0  # −ln of a probability that is left out
 FIELDS = ("rate", "cv", "V_mean", "V_sd")
 
