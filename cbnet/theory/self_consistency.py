@@ -248,11 +248,9 @@ def _with_modes(solution, N, fraction_excitatory):
             continue
         if found.error > _FROM_JUMPS:
             size = "not known" if np.isinf(found.error) else f"about {found.error:.0%}"
-            warnings.warn(
+            warn(
                 f"state {k + 1}: got its modes from the response to white noise, whose distance to "
-                f"that of finite jumps is {size}; see growth rates and Fano factors as rough",
-                CbnetWarning,
-                stacklevel=3,
+                f"that of finite jumps is {size}; see growth rates and Fano factors as rough"
             )
         stable[k] &= found.stable
         columns["growth_rate"][k], columns["frequency"][k] = found.growth_rate, found.frequency

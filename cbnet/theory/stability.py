@@ -280,7 +280,7 @@ def modes(params, rates, N, fraction_excitatory):
             numerical = max(numerical, inaccuracy)
             if np.any(fano < 0):  # the feedback explains more than there is
                 fano, of_jumps = np.full(2, np.nan), np.inf
-        if not filtered(params):
+        if not _methods.has_filters(params):
             wanted = (N, _shares(fraction_excitatory), _BIN) if stable and np.isfinite(N) else None
             distance = _from_white_noise_to_jumps(params, rates, rough, mode, wanted)
             of_jumps = max(of_jumps, distance)
@@ -299,11 +299,6 @@ def _from_white_noise_to_jumps(params, rates, white, mode, counted):
         one, other = (rough_fano_factor(each, *counted) for each in (white, jumps))
         distance = max(distance, np.nanmax(np.abs(one / other - 1), initial=0.0))
     return distance if np.isfinite(distance) else np.inf
-
-
-def filtered(params):
-    """Whether synapses have time constants, which the response to white noise takes as zero."""
-    return any(params.resolve(p)["tau_E"] > 0 for p in POPULATIONS)
 
 
 def _linearised(params, rates, **grid):
