@@ -14,7 +14,7 @@ from ..errors import CbnetWarning, ParameterError
 from . import _intervals, _jump_process, _jump_refinement, _jump_start, shot_noise
 
 RTOL = 1e-4
-_DEGREE, _TOLERANCE = 4, 50.0
+_DEGREE, _TOLERANCE = 5, 50.0
 _PANELS = 400
 _BINS = 40  # in a mean interval; of equal shares
 _SMALL = 2e-3  # share of a bin, below which its error is relative to that
@@ -137,7 +137,7 @@ def _of_intervals(process, rtol):
             return _jump_refinement.on(*found[:2], edges, degree)
 
         system, edges, _ = _jump_refinement.refined(
-            *found, _DEGREE, (True, False), _TOLERANCE * rtol
+            *found, _DEGREE - 1, (True, False), _TOLERANCE * rtol
         )
         return again(edges, _DEGREE), again
     except MemoryError:
