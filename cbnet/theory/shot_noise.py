@@ -81,8 +81,8 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     the leak, and that arrivals while refractory move nothing. Panels are made where the answer
     needs them (:mod:`_jump_refinement`); the rarest spikes and the finest jumps need those of
     :mod:`_jump_system`. The error covers rate, CV (relative to 0.2 below that), and mean and sd of
-    v in units of the sd. Rates below e^-70 Hz are those of :func:`large_deviation`, and the answer's
-    note says so; the error is then that of the voltage.
+    v in units of the sd. Rates below e^-70 Hz are those of :func:`large_deviation`, and the
+    answer's note says so; the error is then that of the voltage.
 
     References
     ----------
