@@ -15,7 +15,7 @@ from . import _intervals, _jump_process, _jump_refinement, _jump_start, shot_noi
 
 RTOL = 1e-4
 _DEGREE, _TOLERANCE = 5, 50.0
-_PANELS = 400
+_PANELS = 600
 _BINS = 40  # in a mean interval; of equal shares
 _SMALL = 2e-3  # share of a bin, below which its error is relative to that
 _ENOUGH, _STATED = 5e-3, 0.01  # error of a bin that will do; from which on it is told
@@ -98,7 +98,7 @@ def _resolved(system, again, mean, rtol):
         before, table = table, table_of(system)
         gaps.append(_distance(before, table, mean))
         error = gap = gaps[-1]
-        if len(gaps) > 2 and gaps[-2] > gap:  # the next fall no slower than these two
+        if gaps[-2] > gap:  # the next fall no slower than these two
             error = gap * min(gap / (gaps[-2] - gap), 1.0)
     return table, error
 
