@@ -3,9 +3,10 @@
 import numpy as np
 
 from ..errors import ParameterError
-from . import _intervals, _jump_process, _jump_values, shot_noise
+from . import _intervals, _jump_process, _jump_refinement, _jump_start, shot_noise
 
 RTOL = 1e-4
+_DEGREE, _TOLERANCE = 4, 50.0
 _SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
 
 
@@ -43,7 +44,7 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
     t = np.asarray(t, float) - process.tau_rp
     system = _of_intervals(process, rtol)
-    statistics, _, lost = system.statistics(False, False)
+    statistics, lost = system.statistics(False, False)
     if not lost <= rtol:
         rate = shot_noise.passage(neuron, np.array([r_E]), np.array([r_I]), rtol, cv=False).rate[0]
         if not rate > 0:
@@ -63,8 +64,17 @@ def _of_intervals(process, rtol):
     if process is None or blocked:
         raise ParameterError(_SILENT)
     try:
-        return _jump_values.system(process, rtol)
+        return _system(process, rtol)
     except MemoryError:
         raise ParameterError(
             "isi_density: got jumps too fine to follow; use noise='diffusion', or simulate it"
         ) from None
+
+
+def _system(process, rtol):
+    """The equation in v, on panels that the variance of the interval needs."""
+    found = _jump_start.coarse(process, rtol)
+    if found is None:
+        raise MemoryError
+    system, edges, _ = _jump_refinement.refined(*found, _DEGREE, (True, False), _TOLERANCE * rtol)
+    return _jump_refinement.on(*found[:2], edges, _DEGREE)
