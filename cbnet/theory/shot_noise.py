@@ -80,10 +80,10 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     Notes
     -----
     Assumes independent Poisson arrivals, a threshold that is tested after every arrival and along
-    the leak, and that arrivals while refractory move nothing. Where leak and jumps are straight
-    lines in v, panels are those of a lattice of jumps (:mod:`_jump_lattice`), several times as
-    fast; other membranes, the rarest spikes and the thinnest layers need those of
+    the leak, and that arrivals while refractory move nothing. Panels are made where the answer
+    needs them (:mod:`_jump_refinement`); the rarest spikes and the finest jumps need those of
     :mod:`_jump_system`, which keep their relative accuracy down to e^-690 of the rate of arrivals.
+    The error covers rate, CV (relative to 0.2 below that), and mean and sd of v in units of the sd.
     Rarer spikes than floats can express are given as the rate 0, and the answer's note says so; the
     error is then that of the voltage. Rates below 1e-30 Hz are given whatever their error.
 
