@@ -14,7 +14,8 @@ from cbnet.simulation.workshop import run_jobs
 
 KEYS = [
     *("rate_E_Hz", "rate_I_Hz", "rate_E_Hz_sem", "cv_E", "cv_I", "fano_1ms", "V_mean_mV"),
-    *("V_sd_mV", "N", "N_E", "synapses", "law", "storage", "dt_ms", "dt_bias", "transient_s"),
+    *("V_sd_mV", "N", "N_E", "synapses", "law", "storage", "dt_ms", "dt_bias"),
+    *("dt_bias_cv", "dt_bias_V_mean_mV", "dt_bias_V_sd_mV", "transient_s"),
     *("duration_s", "seed", "wall_s", "build_s", "wire_s", "simulate_s", "events", "peak_rss_MB"),
 ]
 TIMINGS = {"wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB"}
