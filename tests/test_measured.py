@@ -55,7 +55,7 @@ def test_fields_are_those_of_a_simulation(measured):
     assert set(fields) <= set(Simulation._variables())
     later = {"synapses", "law", "storage", "arrivals", "dt", "dt_bias", "seed", "initial", "events"}
     later |= {"wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB", "transient", "duration"}
-    later |= {"N", "N_E", "graph_seed"}
+    later |= {"N", "N_E", "graph_seed", "dt_bias_cv", "dt_bias_V_mean", "dt_bias_V_sd"}
     assert set(Simulation._variables()) - set(fields) == later
 
 

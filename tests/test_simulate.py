@@ -15,8 +15,9 @@ from cbnet.simulation.workshop import run_jobs
 KEYS = [
     *("rate_E_Hz", "rate_I_Hz", "rate_E_Hz_sem", "cv_E", "cv_I", "cv_E_count", "cv_I_count"),
     *("fano_1ms", "V_mean_mV", "V_sd_mV", "N", "N_E", "synapses", "law", "storage", "dt_ms"),
-    *("dt_bias", "transient_s", "duration_s", "seed", "graph_seed", "notes", "wall_s", "build_s"),
-    *("wire_s", "simulate_s", "events", "peak_rss_MB"),
+    *("dt_bias", "dt_bias_cv", "dt_bias_V_mean_mV", "dt_bias_V_sd_mV", "transient_s", "duration_s"),
+    *("seed", "graph_seed", "notes", "wall_s", "build_s", "wire_s", "simulate_s", "events"),
+    "peak_rss_MB",
 ]
 TIMINGS = {"wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB"}
 

@@ -39,6 +39,9 @@ _NAMES = {
     "mu_mV": "μ (where the drift vanishes)",
     "fano_1ms": "Fano factor of 1-ms population counts",
     "dt_bias": "estimated relative error from dt",
+    "dt_bias_cv": "the same of the CV",
+    "dt_bias_V_mean_mV": "estimated error of V_mean from dt",
+    "dt_bias_V_sd_mV": "estimated error of V_sd from dt",
     "wall_s": "time, Python's start left out",
     "build_s": "of which compiling",
     "wire_s": "of which wiring",
@@ -54,7 +57,14 @@ _NAMES = {
 }
 
 
-_DIGITS = {"error": 2, "dt_bias": 2, "peak_rss_MB": 3}
+_DIGITS = {
+    "error": 2,
+    "dt_bias": 2,
+    "dt_bias_cv": 2,
+    "dt_bias_V_mean_mV": 2,
+    "dt_bias_V_sd_mV": 2,
+    "peak_rss_MB": 3,
+}
 
 
 def console():

@@ -59,6 +59,13 @@ class Simulation(Result):
     dt_bias: float = variable(
         key="dt_bias", meaning="estimated relative error of an open-loop rate"
     )
+    dt_bias_cv: float = variable(key="dt_bias_cv", meaning="the same of the CV, E")
+    dt_bias_V_mean: object = variable(
+        "mV", key="dt_bias_V_mean_mV", meaning="estimated error of V_mean from the step"
+    )
+    dt_bias_V_sd: object = variable(
+        "mV", key="dt_bias_V_sd_mV", meaning="estimated error of V_sd from the step"
+    )
     transient: object = variable("s", key="transient_s", meaning="time discarded first")
     duration: object = variable("s", key="duration_s", meaning="time measured")
     seed: int = variable(key="seed", meaning="seed of external input and initial voltage")

@@ -3,6 +3,8 @@
 import dataclasses
 import math
 
+import numpy as np
+
 from .. import unused
 from ..results import plain
 from .job import prepare
@@ -70,9 +72,9 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Warns
     -----
     CbnetWarning
-        If the time step is longer than advised, delays are rounded to steps, a time of the model
-        is too long for the run or too short for its steps, a statistic still drifts, or there is
-        no compiler.
+        If the time step shifts a statistic by more than 2 %, delays are rounded to steps, a time of
+        the model is too long for the run or too short for its steps, a statistic still drifts, or
+        there is no compiler.
 
     Assumptions
     -----------
@@ -195,6 +197,13 @@ def build(
         set, and its compiler flags ask for C++17. It runs on whatever device Brian2 is set to; C++
         standalone is by far the fastest.
 
+    Raises
+    ------
+    ParameterError
+        As :func:`cbnet.simulate`, and for a second network in one C++ standalone program. Running
+        it raises one if `dt` or the device were changed, or the network's schedule does not have
+        the slots groups, thresholds, synapses and resets in this order.
+
     Examples
     --------
     >>> import cbnet
@@ -224,10 +233,12 @@ def build(
         arrivals=arrivals,
         graph=graph,
     )
+    network.check_device()
     unused.tell(params, "cbnet.build", unused.of_simulation)
     brian2.defaultclock.dt = one.dt * brian2.second
     brian2.seed(one.wires.synapse_seed)
-    parts = network.create(params, one.layout, one.dt, one.wires, arrivals, one.counts)
+    # whoever has the objects may raise any rate
+    parts = network.create(params, one.layout, one.dt, one.wires, arrivals, np.int32)
     brian2.seed(one.wires.order_seed % 2**32)
     network.assign(parts, params, one.layout, one.wires)
     parts.neurons.v = one.initial_voltage * brian2.volt

@@ -133,14 +133,16 @@ def check_length(job):
         )
 
 
-def check_delays(given, steps, dt):
-    """Warn of delays of an explicit graph, in s, that are no whole number of steps."""
+def in_steps(given, dt):
+    """Delays of an explicit graph, in s, in whole steps; a warning says how much that changes."""
+    steps = np.rint(given / dt).astype(np.int32)
     off = np.abs(given - steps * dt).max(initial=0.0)
     if off > _ROUNDED * dt:
         _warn(
             f"graph: delays are rounded to whole steps of dt = {shown(dt)}, by up to "
             f"{off * 1e3:.3g} ms"
         )
+    return steps
 
 
 def check_step(job):
