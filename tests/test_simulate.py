@@ -75,6 +75,7 @@ def test_keys(compiled):
             assert isinstance(found[key], float | int)
 
 
+@pytest.mark.filterwarnings("ignore:cv_. rests on")
 def test_a_graph_has_a_seed_of_its_own(small):
     """In-degrees differ enough for a neuron's rate to tell who it is."""
     random = small.replace(law="bernoulli")
