@@ -6,6 +6,7 @@ from scipy.signal import welch
 import cbnet
 from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
+from cbnet.pooling import over_graphs
 from cbnet.reduced import of_model
 
 from . import drawing, shared
@@ -168,9 +169,8 @@ def _measured(run):
     alone = (
         N_E * p * (1 - p) or np.nan
     )  # variance of independent neurons: at most one spike in 1 ms
-    blocks = np.array([part.var() for part in np.array_split(counts, 10)])
     correlation = (counts.var(ddof=1) / alone - 1) / (N_E - 1)
-    error = blocks.std(ddof=1) / np.sqrt(len(blocks)) / alone / (N_E - 1)
+    error = float(run.fano_1ms_sem) * counts.mean() / alone / (N_E - 1)
     centres, heights = run.in_units("V_grid"), np.asarray(run.V_density, float)
     rate = float(run.in_units("rate_E")) or np.nan
     _, power = welch(counts, 1e3, nperseg=min(_SEGMENT, counts.size), detrend="constant")
@@ -202,16 +202,17 @@ def _measured(run):
 def _mean(found):
     """The mean over networks of other seeds.
 
-    Blocks of time give the errors of the rest; what comes from densities has that of its spread.
+    What comes from densities has the error of its spread alone.
     """
     mean, count = {}, len(found)
     for name in found[0]:
         values = np.array([one[name] for one in found], float)
         mean[name] = values.mean(axis=0)
         if name.endswith("_sem"):
-            mean[name] = np.sqrt(np.sum(values**2, axis=0)) / count
+            seen = [one[name.removesuffix("_sem")] for one in found]
+            mean[name] = over_graphs(seen, values, axis=0)[1]
         elif name in _FROM_DENSITIES:
-            mean[f"{name}_sem"] = values.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
+            mean[f"{name}_sem"] = over_graphs(values, np.full(count, np.nan))[1]
     return mean
 
 

@@ -202,6 +202,7 @@ def test_finite_jumps(conductance):
     assert at(found, "fraction_silent") > at(white, "fraction_silent")
 
 
+@pytest.mark.filterwarnings("ignore:cv_. rests on")
 @pytest.mark.slow
 def test_neurons_under_poisson_input_in_simulation(conductance):
     """In-degrees and rates of 4000 simulated neurons without recurrence; slow because it compiles.

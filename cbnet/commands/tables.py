@@ -160,7 +160,9 @@ def quantities(result, leave_out=(), names=None):
     table.columns[1].justify = "left"
     table.show_header = False
     for key, x in data.items():
-        if key.endswith("_sem") or key in ("noise", *leave_out) or isinstance(x, list | dict):
+        if key.endswith(("_sem", "_count")) or key in ("noise", *leave_out):
+            continue
+        if isinstance(x, list | dict):
             continue
         unit = next((u for u in _UNITS if key.endswith(f"_{u}")), "")
         field = key.removesuffix(f"_{unit}")
@@ -175,6 +177,8 @@ def quantities(result, leave_out=(), names=None):
         text = show(x, sem, digits=_DIGITS.get(key, 4 if unit == "s" else 6))
         if unit and x is not None and not text.startswith("silent"):
             text += f" {unit.replace('_per_', '/')}"
+        if f"{key}_count" in data and x is not None:
+            text += f" ({data[f'{key}_count']} neurons)"
         table.add_row(name, text)
     return table
 

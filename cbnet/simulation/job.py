@@ -84,7 +84,30 @@ class Job:
             reference=reset,
             bins=_BINS,
             recorded=np.asarray(self.recorded, np.int32),
+            correlation_time=self.correlation_time,
         )
+
+    @property
+    def correlation_time(self):
+        """Time over which activity may be correlated, in s, by time constants and delays.
+
+        The longest of the membrane's time constant, three times a synaptic one (what synapses have
+        filtered is filtered again by membranes and by the network) and the delays.
+        """
+        times = []
+        for population in POPULATIONS:
+            values = self.params.resolve(population) | {"R_E": 0.0, "R_I": 0.0}
+            found = reduced.of_model(self.params.model, values)
+            middle = (found.constant("threshold", values) + found.constant("reset", values)) / 2
+            pull = -float(found.function("dleak", values)(middle))
+            times += [1 / pull] if pull > 0 else []
+            if found.filtered:
+                times += [3 * float(found.constant(name, values)) for name in ("tau_E", "tau_I")]
+            if self.storage != "none" and not self.graph:
+                times.append(values["D_max"])
+        for _, _, delays in (self.graph or {}).values():
+            times.append(self.dt * delays.max(initial=0))
+        return float(max(times, default=0.0))
 
     def _lowest(self, values, threshold, reset):
         """A voltage below which the membrane is not seen, or not often."""

@@ -16,6 +16,7 @@ SETTINGS = (
     ("low", float),
     ("high", float),
     ("bins", np.int32),
+    ("pieces", np.int32),
     ("reference", float),
     ("traces", np.int32),
     ("time_step", float),

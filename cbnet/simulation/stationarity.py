@@ -115,7 +115,8 @@ def _blocks(accumulated, seconds):
 
 def _moments(sums):
     """Mean and variance about the common mean of each block, and the common mean."""
-    n, first, second = np.transpose(sums)
+    blocks = np.array_split(sums, BLOCKS)  # of the shorter pieces that are summed up
+    n, first, second = np.transpose([one.sum(axis=0) for one in blocks])
     with np.errstate(divide="ignore", invalid="ignore"):
         offset = first.sum() / n.sum()
         return first / n, np.maximum(second / n - 2 * offset * first / n + offset**2, 0), offset

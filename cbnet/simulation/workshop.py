@@ -159,7 +159,9 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
             f"{one.dt * 1e3:g} ms, before the threshold is tested; take a lower threshold or a "
             "shorter dt"
         )
-    fields = measure(accumulated)
+    fields, doubts = measure(accumulated)
+    for doubt in doubts:
+        warnings.warn(doubt, CbnetWarning, stacklevel=2)
     changing = drifts(accumulated, times.slowest_constant(one.params))
     if changing:
         told = ", ".join(map(str, changing[:3]))

@@ -36,7 +36,7 @@ def variables(kind):
 
 def words(kind):
     """Those that are words rather than numbers."""
-    return {"simulation": ("law", "storage", "arrivals", "initial")}.get(kind, ())
+    return {"simulation": ("law", "storage", "arrivals", "initial", "notes")}.get(kind, ())
 
 
 def scalars(kind):

@@ -45,7 +45,7 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
                 recorded.push_back(i);
         statistics.reset(new cbnet::Statistics({
             {{size}}, {{N_E}}, {{first_step}}, {{measured_steps}}, {{steps_per_bin}}, {{probes}},
-            {{low}}, {{high}}, {{bins}}, {{reference}}, recorded, {{traces}} != 0
+            {{low}}, {{high}}, {{bins}}, {{pieces}}, {{reference}}, recorded, {{traces}} != 0
         }));
     }
 
