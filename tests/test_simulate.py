@@ -7,9 +7,10 @@ from brian2 import Hz, ms, mV, second, volt
 import cbnet
 from cbnet import cache, results
 from cbnet.errors import CbnetWarning
-from cbnet.simulation import building, wiring
+from cbnet.simulation import building, wiring, workshop
 from cbnet.simulation.job import prepare
 from cbnet.simulation.measured import Simulation
+from cbnet.simulation.stationarity import Drift
 from cbnet.simulation.workshop import run_jobs
 
 KEYS = [
@@ -113,7 +114,7 @@ def test_other_values_compile_nothing(compiled, params):
     before = {one.key for one in cache.entries()}
     assert len(before) >= 2  # sources and binary
     changed = params.replace(K=104, a=0.006, g=15, nu_X=70 * Hz, D_max=3 * ms, tau_L=25 * ms)
-    result = cbnet.simulate(changed, 1250, "0.1s", transient="50ms", dt="0.05ms", seed=9, record=2)
+    result = cbnet.simulate(changed, 1250, "0.1s", transient="0.1s", dt="0.05ms", seed=9, record=2)
     assert {one.key for one in cache.entries()} == before
     assert result.build_s < 5  # it is looked up
     assert result.synapses == 1250 * 130
@@ -262,14 +263,14 @@ def test_too_long_a_step_is_reported(no_compiler, small):
     assert abs(result.dt_bias) > 0.02
 
 
-def test_drift_is_reported(no_compiler):
-    # slow synapses that begin empty
-    slow = cbnet.load("conductance").replace(
-        K=40, a=0.05, g=0.01, nu_X=100 * Hz, tau_S=300 * ms, tau_rp=8 * ms
-    )
+def test_drift_is_reported(no_compiler, small, monkeypatch):
+    found = [Drift(name, 20.0, 25.0, "Hz", 8.0) for name in ("rate_E", "rate_I", "x", "y", "z")]
+    monkeypatch.setattr(workshop, "drifts", lambda accumulated, slowest: found)
     with pytest.warns(CbnetWarning) as said:
-        cbnet.simulate(slow, 250, "0.1s", transient="0s", dt="0.1ms", initial="low", seed=1)
-    assert any("the rate drifts: " in str(w.message) for w in said)
+        cbnet.simulate(small, 250, "50ms", transient="50ms", dt="0.1ms", seed=1)
+    told = [str(w.message) for w in said if "drifts" in str(w.message)]
+    assert len(told) == 1 and "rate_E 20 to 25 Hz (8.0 standard errors)" in told[0]
+    assert "and 2 more; take a longer transient" in told[0]
 
 
 def test_progress(no_compiler, small):

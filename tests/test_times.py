@@ -81,6 +81,7 @@ def told(params, length=True, **options):
         ({}, {}, []),
         ({}, {"transient": "50ms"}, []),
         ({}, {"transient": "0s"}, []),  # from the very beginning, as was asked for
+        ({"tau_S": "300ms"}, {"transient": "0s"}, ["transient: 0 ms is short beside tau_E"]),
         ({}, {"transient": "20ms"}, ["transient: 20 ms is short beside tau_L = 20 ms"]),
         (
             {"tau_S": "100ms"},

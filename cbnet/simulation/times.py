@@ -126,7 +126,9 @@ def check_length(job):
                 "less than one of it; take a longer duration"
             )
     slowest = times[0]
-    if 0 < job.transient < _LEAST * slowest.seconds * (1 - 1e-9):
+    # who asks for none wants the beginning, unless there is little else
+    wanted = job.transient == 0 and 4 * slowest.seconds <= job.duration
+    if job.transient < _LEAST * slowest.seconds * (1 - 1e-9) and not wanted:
         _warn(
             f"transient: {shown(job.transient)} is short beside {slowest}: what is measured still "
             f"depends on the initial state; take {shown(_RELAXED * slowest.seconds)}"
