@@ -158,6 +158,7 @@ def test_a_script_refuses_names_that_it_needs(name):
         script(params, N=250, dt="0.1ms")
 
 
+@pytest.mark.filterwarnings("ignore:transient")  # of two runs that are compared bit by bit
 @pytest.mark.parametrize(("quadratic", "differ"), [(True, True), (False, False)])
 def test_steps_of_brian2_do_not_depend_on_names(quadratic, differ, monkeypatch):
     """E and I have variables of their own where they differ, next to parameters called so."""

@@ -257,6 +257,7 @@ def same(found, expected):
         assert float(getattr(found, name)) == float(getattr(expected, name)), name
 
 
+@pytest.mark.filterwarnings("ignore:transient")  # of two runs that are compared bit by bit
 @pytest.mark.parametrize("way", ["own time constants", "literals and an expression"])
 def test_without_a_compiler_the_simulation_is_that_of_the_shipped_model(shipped, way, monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
@@ -276,6 +277,7 @@ def test_without_a_compiler_the_simulation_is_that_of_the_shipped_model(shipped,
         )
 
 
+@pytest.mark.filterwarnings("ignore:transient")  # of two runs that are compared bit by bit
 def test_one_variable_for_both_kinds_is_simulated_as_two(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler")
     jumps = {"J_E": 0.1 * mV, "J_I": 0.5 * mV}

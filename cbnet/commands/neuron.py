@@ -5,7 +5,6 @@ from typing import Annotated
 
 import typer
 
-from .. import unused
 from ..errors import ParameterError
 from ..parameters import SEED
 from . import options, output, progress, tables
@@ -84,6 +83,7 @@ def neuron(
             result = respond(params, population=population, noise=noise, rtol=accuracy)
         more = {}
         if currents:
+            from .. import unused
             from ..theory.currents import currents as currents_of
 
             with unused.told():
