@@ -376,8 +376,9 @@ def test_networks_of_other_seeds_give_the_errors_of_what_comes_from_densities():
     found = [{"rate": r, "rate_sem": 0.3, "drift": d} for r, d in ((1, 0.4), (2, 0.5), (3, 0.6))]
     mean = one._mean(found)
     assert mean["rate"] == pytest.approx(2) and mean["drift"] == pytest.approx(0.5)
-    assert mean["rate_sem"] == pytest.approx(0.3 / np.sqrt(3))
-    assert mean["drift_sem"] == pytest.approx(0.1 / np.sqrt(3))
+    assert mean["rate_sem"] == pytest.approx(1.321 / np.sqrt(3))  # of the spread, which is larger
+    student = 1.321  # what three of a normal law leave unknown of its width
+    assert mean["drift_sem"] == pytest.approx(student * 0.1 / np.sqrt(3))
     assert np.isnan(one._mean(found[:1])["drift_sem"])
 
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import reduced
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, SEED, Entry, Parameters
+from ..parameters import POPULATIONS, SEED, Entry, Parameters, require
 from . import storage as storages
 from . import times, timestep, wiring
 from .building import compiler_missing
@@ -209,6 +209,7 @@ def prepare(
     ParameterError
         If something asked for cannot be simulated.
     """
+    require(params)
     duration = _seconds(duration, "duration", above=0)
     if transient is None:
         transient = times.transient(params, duration, connected=not feedforward)

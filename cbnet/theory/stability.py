@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import results, unused
 from ..errors import CbnetWarning, ParameterError
-from ..parameters import POPULATIONS, to_quantity
+from ..parameters import POPULATIONS, require, to_quantity
 from ..threads import one_thread
 from . import _methods
 from ._characteristic import leading
@@ -337,6 +337,7 @@ def check_sizes(N, fraction_excitatory):
 
 def check_in_degrees(params, N, fraction_excitatory):
     """Raise ParameterError for a network that is too small for its in-degrees."""
+    require(params)
     if np.isinf(N):
         return
     N_E = round(fraction_excitatory * N)
