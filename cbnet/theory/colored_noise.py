@@ -220,7 +220,7 @@ def _converged(membrane, rtol, dimensions):
         try:
             # a grid that cannot hold the membrane shows in its answer, which is then left out
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                found = stationary(within, level, dimensions)
+                found = stationary(within, level, dimensions, coarser=before)
         except (_synapses.TooMany, MemoryError, np.linalg.LinAlgError):
             break
         if not np.isfinite(found.rate):
