@@ -24,11 +24,22 @@ _EXTENSIONS = 12  # of the grid downwards, each to twice the depth
 _STATES = 300  # of the synapses at most: more take minutes
 
 
+class Bottomless(Exception):
+    """Potentials for which no grid is deep enough."""
+
+
 def stationary(membrane, level, dimensions, density=False, coarser=None):
     """The stationary state on one of :data:`LEVELS`, with Z (`dimensions` 3) or without (2).
 
-    The grid reaches so far down that next to nothing is left out, or the rate is NaN. `coarser` is
-    the state on another level, which tells how far that is.
+    The grid reaches so far down that next to nothing is left out. `coarser` is the state on another
+    level, which tells how far that is.
+
+    Raises
+    ------
+    Bottomless
+        If there is no end to it.
+    TooMany
+        If the synapses have too many states.
     """
     M, count, widest, narrowest = LEVELS[level]
     mu, tau, c, tau_S, trains, n, center = _frame(membrane)
@@ -68,7 +79,7 @@ def stationary(membrane, level, dimensions, density=False, coarser=None):
         V_lo = max(floor, V_r - 2 * (V_r - V_lo))
         mu, sd = min(mu, found.v_mean), max(sd, found.v_sd)
         depth, total = _plane.graded(V_lo, theta, mu, sd, layer)
-    return replace(found, rate=np.nan)
+    raise Bottomless
 
 
 def _floor(velocity, V_r, width):
