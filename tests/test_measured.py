@@ -51,7 +51,7 @@ def measured(accumulated):
 
 
 def test_fields_are_those_of_a_simulation(measured):
-    fields, _ = measured
+    fields = measured
     assert set(fields) <= set(Simulation._variables())
     later = {"synapses", "law", "storage", "arrivals", "dt", "dt_bias", "seed", "initial", "events"}
     later |= {"wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB", "transient", "duration"}
@@ -60,7 +60,7 @@ def test_fields_are_those_of_a_simulation(measured):
 
 
 def test_populations(measured):
-    fields, _ = measured
+    fields = measured
     for population, rate in (("E", 40), ("I", 80)):
         error = float(fields[f"rate_{population}_sem"])
         assert abs(fields[f"rate_{population}"] - rate) < 4 * error
@@ -78,7 +78,7 @@ def test_populations(measured):
 
 
 def test_currents(measured):
-    fields, _ = measured
+    fields = measured
     # ten independent steps in a bin
     mean = np.array([50, -40, 10])
     sd = np.array([20, 10, np.hypot(20, 10)]) / np.sqrt(10)
@@ -89,7 +89,7 @@ def test_currents(measured):
 
 
 def test_density(measured):
-    fields, _ = measured
+    fields = measured
     width = 2e-4
     heights = np.asarray(fields["V_density"])
     outside = fields["V_outside"]
@@ -100,7 +100,7 @@ def test_density(measured):
 
 
 def test_recorded(accumulated, measured):
-    fields, _ = measured
+    fields = measured
     assert fields["recorded"].tolist() == [2, 450]
     times = np.asarray(fields["spike_times"])
     assert times.size == accumulated.spikes[[2, 450]].sum() > 0
@@ -113,7 +113,7 @@ def test_recorded(accumulated, measured):
 
 
 def test_counts_in_time(accumulated, measured):
-    fields, _ = measured
+    fields = measured
     assert fields["count_E_1ms"].shape == fields["count_I_1ms"].shape == (500,)
     whole = fields["count_E_1ms"].sum() + fields["count_I_1ms"].sum()
     # five steps at the end are in no bin, but in the rates: 12 spikes, give or take 3.5
