@@ -72,3 +72,50 @@ def test_too_short_a_series_has_no_error():
     assert np.isnan(long_run.error_of_mean(series, 21))
     assert np.isnan(long_run.error_of_mean(series[:8]))
     assert long_run.long_enough(0.2, 0.02) and not long_run.long_enough(0.199, 0.02)
+
+
+PARTS = 32
+
+
+def wandering(ways, strength, lasting, rng, neurons=300, mean=10.0):
+    """Counts of Poisson neurons whose rates follow a few processes of `lasting` parts."""
+    phi = np.exp(-1 / lasting) if lasting else 0.0
+    noise = rng.standard_normal((ways, PARTS)) * np.sqrt(1 - phi**2)
+    noise[:, 0] /= np.sqrt(1 - phi**2)
+    shared = signal.lfilter([1], [1, -phi], noise, axis=1)
+    mixed = rng.standard_normal((neurons, ways)) @ shared / np.sqrt(ways)
+    return rng.poisson(mean * np.exp(strength * mixed - strength**2 / 2))
+
+
+def share_that_wanders(runs, correlation_time, **values):
+    rng = np.random.default_rng(7)
+    given = [wandering(rng=rng, **values) for _ in range(runs)]
+    return np.mean([long_run.wander(one, correlation_time) for one in given])
+
+
+@pytest.mark.parametrize("mean", [0.1, 1.0, 30.0])
+def test_independent_neurons_do_not_wander(mean):
+    # one in a hundred may be called so by chance
+    assert share_that_wanders(200, 0.5, ways=1, strength=0.0, lasting=0, mean=mean) < 0.03
+
+
+def test_weak_common_fluctuations_are_not_wandering():
+    # what they share is of Poisson's order: F N/D of about 2
+    found = share_that_wanders(100, 0.5, ways=5, strength=0.08, lasting=0)
+    assert found < 0.06
+
+
+@pytest.mark.parametrize("lasting", [0, 3, 300])
+def test_rates_that_wander_in_a_few_ways(lasting):
+    found = share_that_wanders(100, 0.5, ways=10, strength=0.7, lasting=lasting)
+    assert found > (0.9 if lasting < 100 else 0.6)
+
+
+def test_private_slow_fluctuations_are_noticed():
+    found = share_that_wanders(40, 0.5, ways=300, strength=0.5, lasting=20)
+    assert found > 0.9
+
+
+def test_wandering_of_nothing():
+    assert not long_run.wander(np.zeros((5, PARTS)), 0.5)
+    assert not long_run.wander(np.ones((1, PARTS)), 0.5)

@@ -43,13 +43,15 @@ class Irregularity:
     doubt: str = ""
 
 
-def measured(accumulated, population):
+def measured(accumulated, population, correlation_time=0.0):
     """The CV of a population in the long run, as well as its spikes tell.
 
     Parameters
     ----------
     accumulated : cbnet.simulation.online.Accumulated
     population : {"E", "I"}
+    correlation_time : float
+        Time over which correlations last in s.
 
     Returns
     -------
@@ -64,7 +66,7 @@ def measured(accumulated, population):
     if not len(spikes):
         return Irregularity(math.nan, math.nan, 0)
     sums = accumulated.interval_sums[rows]
-    correlation_time = o.correlation_time / (o.steps * o.dt) * PARTS
+    correlation_time *= PARTS / (o.steps * o.dt)
     each, count = of_each(
         spikes, accumulated.interval_squares[mine], accumulated.interval_lengths[mine], o.steps
     )
@@ -81,7 +83,8 @@ def measured(accumulated, population):
             f"rests on the {count} of {len(spikes)} neurons that have {FEWEST_INTERVALS} "
             f"intervals, which fire more regularly than others ({together.doubt})"
         )
-    return Irregularity(each, error_of_each(sums, enough, correlation_time), count, doubt)
+    error = error_of_each(sums, enough, correlation_time, each)
+    return Irregularity(each, error, count, doubt)
 
 
 def of_each(spikes, squares, lengths, steps):
@@ -155,7 +158,7 @@ def of_each(spikes, squares, lengths, steps):
     return float(found.mean()), len(found)
 
 
-def error_of_each(sums, enough, correlation_time):
+def error_of_each(sums, enough, correlation_time, cv):
     """Standard error of a mean of CVs over noise.
 
     Leaving out the intervals that end in a part of the window moves the CV of every neuron; what
@@ -169,6 +172,14 @@ def error_of_each(sums, enough, correlation_time):
         Neurons of the mean; the first of them are those of `sums`.
     correlation_time : float
         Time over which correlations last, in parts.
+    cv : float
+        The mean.
+
+    Notes
+    -----
+    The CV without the bias of few intervals scatters more than the one that is moved here. With
+    x = CV²/n the variance of what a neuron of n intervals has alone is 1 + 32x/(1 + 10x) times as
+    large, within 12 % for gamma renewal trains with CV 0.3 to 1.3 and n from 15 to 150.
     """
     kept = sums[enough[: len(sums)]]
     m, M = len(kept), int(np.count_nonzero(enough))
@@ -178,10 +189,11 @@ def error_of_each(sums, enough, correlation_time):
     moved = (PARTS - 1) * (without.mean(axis=1, keepdims=True) - without)
     # CVs follow the squares of slow fluctuations, whose spectrum is half as wide
     error = error_of_mean(moved.mean(axis=0), 2 * correlation_time)
-    if m < M:
-        alone = np.sum((moved / PARTS) ** 2) / m**2
-        shared = max(error**2 - alone, 0.0)
-        error = math.sqrt(shared + alone * m / M)
+    alone = np.sum((moved / PARTS) ** 2, axis=1) / m**2
+    x = cv**2 / kept[:, :, 0].sum(axis=1)
+    wider = alone @ (1 + 32 * x / (1 + 10 * x)) * (m / M) - alone.sum()
+    if error > 0:
+        error = math.sqrt(error**2 + wider * min(1.0, error**2 / alone.sum()))
     return error
 
 

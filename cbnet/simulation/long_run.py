@@ -20,6 +20,9 @@ import math
 import numpy as np
 
 _FEWEST, _MOST = 5, 20  # ordinates of the periodogram
+_LOW = 6  # ordinates of single neurons' counts that tell what they share
+_COLLECTIVE = 6.0  # times Poisson's variance, from which on a network has dynamics of its own
+_RISE, _SURE = 1.3, 2.0  # to the lowest frequencies; and in its standard errors
 SHORTEST = 2 * _FEWEST  # times over which correlations last that a window must have
 
 
@@ -32,6 +35,54 @@ def long_enough(window, correlation_time):
         Its length, and the time over which correlations last.
     """
     return window > SHORTEST * correlation_time * (1 - 1e-9)
+
+
+def wander(counts, correlation_time):
+    """Whether rates wander on their own, for how long the window cannot show.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (neurons, parts)
+        Spikes of each neuron in equal parts of the window.
+    correlation_time : float
+        By membranes, synapses and delays, in parts.
+
+    Returns
+    -------
+    bool
+
+    Notes
+    -----
+    Of a population only the sum is seen, and the ordinates of its periodogram scatter by 100 %.
+    Those of single neurons, summed, scatter by 1/√D, if the neurons fluctuate in D independent
+    ways; the overlap of the neurons' Fourier coefficients at different frequencies is 1/D. N
+    neurons of Fano factor F then have fluctuations of F N/D times Poisson's variance in each way
+    (the mean eigenvalue of the covariance of their counts, weighted with itself). Asynchronous
+    networks have 0.3 to 3, at all N, K and windows. Where it is larger the network has collective
+    dynamics, as strong coupling with slow synapses makes them: its rates wander, or switch between
+    states, up to a hundred times more slowly than the synapses, and a window of any length may show
+    one state of several (250 neurons, τ_S = 100 ms: means over 30 s differ by twice what the
+    spectrum within them says).
+    """
+    parts = np.shape(counts)[1]
+    waves = np.fft.rfft(counts, axis=1)[:, 1 : parts // 2]
+    each = np.abs(waves) ** 2
+    power = each.sum(axis=0)
+    if len(power) < 2 * _LOW or not np.all(power > 0):
+        return False
+    low = waves[:, :_LOW] / np.sqrt(power[:_LOW])
+    overlap = np.abs(low.conj().T @ low) ** 2
+    shared = (overlap.sum() - np.trace(overlap)) / (_LOW * (_LOW - 1))  # 1/D
+    strength = each[:, :_LOW].sum(axis=1)
+    active = strength.sum() ** 2 / np.sum(strength**2)  # neurons, all of them if they are alike
+    factor = power[:_LOW].mean() / parts / counts.sum(axis=0).mean()
+    if factor * active * shared > _COLLECTIVE:
+        return True
+    # what correlations of the known time make of the spectrum is no rise
+    u = 2 * np.pi * np.arange(1, len(power) + 1) * correlation_time / parts
+    flat = power * (1 + u**2)
+    rise = flat[:2].mean() / flat[3:8].mean()
+    return bool(rise > _RISE and math.log(rise) > _SURE * math.sqrt((1 / 2 + 1 / 5) * shared))
 
 
 def error_of_mean(series, correlation_time=0.0):
@@ -54,7 +105,7 @@ def error_of_mean(series, correlation_time=0.0):
         return 0.0
     number = min(_MOST, (n - 1) // 2)
     if correlation_time > 0:
-        number = min(number, int(n / (2 * correlation_time) + 1e-6))
+        number = min(number, int(n / (2 * correlation_time) + 1e-6))  # 0 if it is infinite
     power = np.abs(np.fft.rfft(series - series.mean())[1 : max(number, 0) + 1]) ** 2 / n
     while number >= _FEWEST:
         level, beside = _level(power[:number])

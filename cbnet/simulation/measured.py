@@ -6,6 +6,7 @@ import numpy as np
 
 from ..results import Result, variable
 from . import irregularity, long_run, statistics
+from .online import PARTS
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -14,7 +15,7 @@ class Simulation(Result):
 
     Standard errors are those over noise within this one graph; they know nothing of how networks
     of other graphs differ. They are NaN, and `notes` say so, where the measured time is too short
-    to tell.
+    to tell, or rates wander on their own for as long (:func:`cbnet.simulation.long_run.wander`).
 
     Voltage, currents and Fano factor are those of the excitatory population; voltage and currents
     leave out refractory time. Currents are displacements of v a millisecond, in bins of 1 ms.
@@ -108,6 +109,10 @@ def measure(accumulated):
         "count_I_1ms": accumulated.count_I.astype(int),
     }
     notes, doubts = [], []
+    wander = long_run.wander(
+        accumulated.interval_sums[:, :, 0], seen.correlation_time / window * PARTS
+    )
+    lasting = np.inf if wander else seen.correlation_time
     parts = {"E": slice(0, seen.N_E), "I": slice(seen.N_E, seen.N)}
     for population, mine in parts.items():
         rate = statistics.rate(
@@ -116,9 +121,9 @@ def measure(accumulated):
             mine.stop - mine.start,
             accumulated.spikes[mine].sum(),
             window,
-            seen.correlation_time,
+            lasting,
         )
-        cv = irregularity.measured(accumulated, population)
+        cv = irregularity.measured(accumulated, population, lasting)
         if cv.doubt:
             (notes if np.isnan(cv.value) else doubts).append(f"cv_{population} {cv.doubt}")
         fields |= {
@@ -128,20 +133,26 @@ def measure(accumulated):
             f"cv_{population}_sem": cv.sem,
             f"cv_{population}_count": cv.count,
         }
-    fano = statistics.fano(accumulated.count_E, seen.correlation_time / bin_s)
+    fano = statistics.fano(accumulated.count_E, lasting / bin_s)
     fields |= {"fano_1ms": fano.value, "fano_1ms_sem": fano.sem}
-    fields |= _membrane(accumulated) | _recorded(accumulated)
-    fields["notes"] = "; ".join([*_unknown_errors(fields, window, seen), *notes, *doubts])
+    fields |= _membrane(accumulated, lasting) | _recorded(accumulated)
+    fields["notes"] = "; ".join(
+        [*_unknown_errors(fields, window, seen.correlation_time, lasting), *notes, *doubts]
+    )
     return fields, doubts
 
 
-def _unknown_errors(fields, window, seen):
+def _unknown_errors(fields, window, known, wander):
     """Why standard errors are not known, in no sentence or one."""
-    if not long_run.long_enough(window, seen.correlation_time):
+    if not long_run.long_enough(window, known):
         return [
-            f"standard errors need {long_run.SHORTEST} times the "
-            f"{seen.correlation_time * 1e3:.4g} ms over which activity may be correlated: measure "
-            f"for {long_run.SHORTEST * seen.correlation_time:.3g} s"
+            f"standard errors need {long_run.SHORTEST} times the {known * 1e3:.4g} ms over which "
+            f"activity may be correlated: measure for {long_run.SHORTEST * known:.3g} s"
+        ]
+    if wander:
+        return [
+            "standard errors: the neurons' rates wander together, which fluctuates too slowly for "
+            f"{window:.3g} s: take several seeds"
         ]
     names = [name.removesuffix("_sem") for name in fields if name.endswith("_sem")]
     unknown = [
@@ -154,9 +165,9 @@ def _unknown_errors(fields, window, seen):
     return [f"standard error of {', '.join(unknown)}: fluctuates too slowly for {window:.3g} s"]
 
 
-def _membrane(accumulated):
+def _membrane(accumulated, lasting):
     seen = accumulated.observation
-    pieces = seen.correlation_time / (seen.steps * seen.dt) * seen.pieces
+    pieces = lasting / (seen.steps * seen.dt) * seen.pieces
     mean, sd = statistics.mean_and_sd(accumulated.voltage_sums, seen.reference, pieces)
     grid, heights, outside = statistics.density(accumulated.histogram, seen.low, seen.high)
     found = [statistics.mean_and_sd(sums, 0.0, pieces) for sums in accumulated.current_sums]
