@@ -70,6 +70,10 @@ def test_exponents_and_their_errors():
     # 2000 draws know a standard deviation to 1/√4000
     assert np.std(slopes) == pytest.approx(found.sem, rel=4 / math.sqrt(4000))
     assert not v.exponent(x, [1.0, -1.0, math.nan]).known
+    for unknown in (math.nan, 0.0):  # the error of one point: that of the exponent is not known
+        found = v.exponent(x, x**0.5, [0.01, unknown, 0.01])
+        assert math.isfinite(found.value) and not found.known
+        assert v.at_most(found, 1.0) == UNDECIDED
 
 
 def test_where_a_line_crosses():
@@ -371,7 +375,6 @@ def stability(growth=-50.0, power=50.0, fano=0.0, error=0.01):
     f, N = np.arange(10.0, 100.0, 10.0), np.array([5e3, 1e4])
     marks, sizes = ("model", "point"), ("model", "N")
     spectrum = np.full((2, 1, f.size), power)
-    wave = 1 + error * np.where(np.arange(f.size) % 2, 1, -1)
     counts = np.broadcast_to(10 * (N / 5e3) ** fano, (2, 2))
     return xr.Dataset(
         {
@@ -379,7 +382,8 @@ def stability(growth=-50.0, power=50.0, fano=0.0, error=0.01):
             "point_frequency": (marks, np.full((2, 1), 50.0)),
             "point_delay": ("point", [10.0]),
             "spectrum_theory": ((*marks, "f"), spectrum),
-            "spectrum_simulation": ((*marks, "f"), spectrum * wave),
+            "point_mode_power": (marks, np.full((2, 1), power)),
+            "point_mode_power_sem": (marks, np.full((2, 1), error * power)),
             "fano_theory": (sizes, counts),
             "fano_simulation": (sizes, counts),
             "fano_sem_simulation": (sizes, error * counts),
