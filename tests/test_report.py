@@ -472,6 +472,32 @@ def test_verdicts(key):
         assert decide(make(**vague)).verdict == UNDECIDED
 
 
+@pytest.mark.parametrize("key", [key for key, (*_, vague) in WORLDS.items() if vague is not None])
+def test_errors_that_are_not_known_decide_nothing(key):
+    make, holds, *_ = WORLDS[key]
+    data = make(**holds)
+    errors = [name for name in data if "_sem" in name]
+    assert errors
+    unknown = data.assign({name: data[name] * np.nan for name in errors})
+    assert CLAIMS[key].decide(unknown).verdict == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "along"),
+    [
+        ("3.1", "rate_sem_exact", "K"),
+        ("6.6", "tau_eff_critical_seen_sem", "tau_critical"),
+        ("2.4", "V_sd_sem", "K"),
+        ("b.16", "fano_sem_simulation", "N"),
+    ],
+)
+def test_one_error_that_is_not_known_leaves_a_claim_open(key, name, along):
+    data = WORLDS[key][0]()
+    assert CLAIMS[key].decide(data).verdict == SUPPORTED
+    errors = data[name].where(data[along] != data[along][0])
+    assert CLAIMS[key].decide(data.assign({name: errors})).verdict == UNDECIDED
+
+
 def test_exponents_have_limits_as_well_as_errors():
     assert CLAIMS["2.1"].decide(strong_coupling(exponent=-0.2)).verdict == NOT_SUPPORTED
 
