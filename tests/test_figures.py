@@ -345,6 +345,13 @@ def _empty_figure():
     return Figure(figsize=(1, 1))
 
 
+def test_processes_that_figures_share_answer():
+    try:
+        assert list(shared._pool().map(abs, [-1.0, 2.0])) == [1.0, 2.0]
+    finally:
+        shared._end_pool()
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ParameterError, match="did you mean 'scaling'"):
         making.chosen("scalin")
