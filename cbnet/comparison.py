@@ -33,7 +33,7 @@ class Comparison(Result):
 
     Of several fixed points a row shows the stable one of the highest rate; `theory_fixed_points`
     counts them. Every seed has a graph of its own: standard errors are over graphs and noise
-    (:func:`cbnet.pooling.over_graphs`), of rows of one seed over noise in the one graph.
+    (``cbnet.pooling.over_graphs``), of rows of one seed over noise in the one graph.
     """
 
     model: object = variable(dims=("row",), meaning="model")
