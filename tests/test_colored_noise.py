@@ -371,8 +371,11 @@ WELLS = {
 }
 
 
-@pytest.mark.parametrize("name", WELLS)
+@pytest.mark.parametrize(
+    "name", ["leaky", "exponential", pytest.param("rare", marks=pytest.mark.slow)]
+)
 def test_a_reset_at_the_threshold_above_a_deep_well(name):
+    """Slow: few arrivals within a time constant take ten grids, some seconds."""
     neuron, simulated = WELLS[name]
     found = respond(neuron, noise="colored")
     error = float(found.error)

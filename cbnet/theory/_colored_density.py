@@ -14,9 +14,6 @@ _BINS, _POINTS = 40, 50  # from reset to threshold, and as many around the mean;
 _AROUND = 2.5  # sds
 _NEAREST = 2.0 ** -np.arange(3, 10)  # bins at the threshold, of the way to it from the reset
 _SMALL = 1e-3  # share of the time, of a bin: below, its error counts relative to that
-# What vanishes as the time constant to the power of 0.4 at least differs between one and zero by
-# no more than so many times what it does between two and one.
-_FROM_ZERO = 3.2
 
 
 def occupied(membrane, rtol, factor):
@@ -36,14 +33,14 @@ def occupied(membrane, rtol, factor):
     float
         Relative, of the share of any bin as wide as a fortieth of the way from reset to threshold
         or an eighth of v's sd, and of narrower ones next to the threshold; of bins of less than
-        0.1 % of the time relative to that.
+        0.1 % of the time relative to that. Infinite if time constants were made longer.
 
     Raises
     ------
     ConvergenceError
         If no grid holds the membrane.
     """
-    longer, nearer = membrane, None
+    longer = membrane
     while True:
         try:
             found, error = _on_grids(longer, rtol)
@@ -54,12 +51,7 @@ def occupied(membrane, rtol, factor):
                     "are fast"
                 ) from None
         else:
-            if longer is membrane:
-                return found, error
-            if nearer is not None:
-                apart = _apart(found, nearer[0], membrane)
-                return nearer[0], _FROM_ZERO * apart + nearer[1]
-            nearer = found, error
+            return found, error if longer is membrane else np.inf
         # too few arrivals for the grid: those of a longer time
         longer = replace(longer, taus=tuple(2 * tau for tau in longer.taus))
         factor /= 2

@@ -28,7 +28,6 @@ _LOWEST = "a rate below 1e-6 Hz given as 0"
 # Arrivals within a synaptic time constant: with fewer the law of the synapses is jagged, two grids
 # agree by chance more often, and those of the answer are asked for half the error.
 _FEWEST, _JAGGED = 0.12, 2.0
-_FURTHER = 4.0  # than to so many, time constants of a density may be made longer
 _SHORT = 0.3  # of the membrane: with longer synaptic time constants finite jumps tell little
 
 
@@ -143,7 +142,7 @@ def density(membrane, v, rtol=RTOL):
         raise ParameterError(
             "density: got a neuron at rest without noise; its density is a point: read V_mean"
         )
-    factor = _FURTHER * _FEWEST / min(_arrivals(membrane, default=_FEWEST))
+    factor = _FEWEST / min(_arrivals(membrane, default=_FEWEST))
     found, error = _colored_density.occupied(lowered, rtol, factor)
     if error > rtol:
         warn(
