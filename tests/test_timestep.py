@@ -54,7 +54,7 @@ def created(params, copies, dt):
 
 def brian2_rate(params, r_E, r_I, dt, copies, duration, burn_in=0.02):
     """Rate and its standard error of copies of a neuron under Poisson input, in numpy."""
-    params = params.replace(r_E=r_E * Hz, r_I=r_I * Hz, D=10 * ms)
+    params = params.replace(r_E=r_E * Hz, r_I=r_I * Hz)
     target = b2.prefs.codegen.target
     b2.prefs.codegen.target = "numpy"
     try:
@@ -144,6 +144,8 @@ def test_mean_interval_where_every_arrival_fires():
 
 # conductance with few inputs of large effect, at two steps; every statistic in units of its own
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:dt = 0.4 ms")  # long on purpose
+@pytest.mark.filterwarnings("ignore:tau_rp")
 @pytest.mark.parametrize("tau_rp", [0, 0.03, 2])
 @pytest.mark.parametrize(
     ("changes", "r_E", "r_I"),
