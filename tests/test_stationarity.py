@@ -77,7 +77,7 @@ def test_false_alarms_are_rare(tau):
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("rate_E", 30.0), ("V_mean", 12e-3), ("current_sd E", 1.0), ("cv_E", 0.4)]
+    ("name", "size"), [("rate_E", 30.0), ("V_mean", 12e-3), ("current_sd E", 1.0), ("cv_E", 0.8)]
 )
 def test_a_statistic_that_changes_is_named(name, size):
     rng = np.random.default_rng(2)
