@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import Hz, mV
+from brian2 import Hz, ms, mV, volt
 
 import cbnet
 from cbnet.theory import first_passage, siegert
@@ -112,3 +112,20 @@ def test_time_units_scale_out():
     slow, fast = at(1.0), at(1e-3)
     assert fast.rate[0] == pytest.approx(1e3 * slow.rate[0], rel=1e-8)
     assert fast.cv[0] == pytest.approx(slow.cv[0], rel=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::cbnet.errors.CbnetWarning")  # outside of some ranges
+@pytest.mark.parametrize(
+    "noise", ["shot", "diffusion", "colored", "fast", "adiabatic", "rescaled", "rice"]
+)
+@pytest.mark.parametrize("model", ["conductance", "current"])
+def test_what_comes_to_rest_at_the_threshold_is_silent(model, noise):
+    params = cbnet.load(model).replace(r_E=0 * Hz, r_I=0 * Hz, tau_E=50 * ms, tau_I=50 * ms)
+    theta = params.resolve("E")["theta"] * volt
+    assert float(cbnet.respond(params.replace(E_L=theta), noise=noise).rate) == 0
+    if noise != "rice":  # which counts crossings of a free membrane
+        above = cbnet.respond(params.replace(E_L=theta + 1e-3 * mV), noise=noise)
+        values = params.resolve("E")
+        width = theta / volt + 1e-6 - values["V_r"]
+        exact = 1 / (values["tau_rp"] + values["tau_L"] * np.log(width / 1e-6))
+        assert float(above.rate) == pytest.approx(exact, rel=1e-3)
