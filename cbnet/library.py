@@ -17,14 +17,14 @@ def model_names():
 
 
 def find_model(name):
-    """The model called `name`, or the one in ``"FILE.py:OBJECT"``.
+    """The model called `name`, or what ``"FILE.py:OBJECT"`` is: a model, or parameters of one.
 
     Raises
     ------
     ParameterError
         If there is no such model or file.
     ModelError
-        If the file cannot be run, or the object is not a :class:`~cbnet.model.Model`.
+        If the file cannot be run, or the object is neither.
     """
     if ":" in name or name.endswith(".py"):
         path, _, attribute = name.rpartition(":") if ":" in name else (name, "", "model")
@@ -38,18 +38,16 @@ def find_model(name):
 
 
 def _from_file(path, attribute):
-    if not path.is_file():
-        raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing Python file")
+    if not path.is_file() or path.suffix != ".py":
+        raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing file FILE.py")
     spec = importlib.util.spec_from_file_location(path.stem, path)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise ModelError(f"{path}: {type(error).__name__}: {error}") from error
     found = getattr(module, attribute, None)
-    if isinstance(found, Parameters):
-        return found.model
-    if not isinstance(found, Model):
+    if not isinstance(found, Model | Parameters):
         models = [n for n, v in vars(module).items() if isinstance(v, Model)]
         raise ModelError(f"{path}: got no Model called {attribute!r}; expected {_listed(models)}")
     return found
@@ -65,7 +63,8 @@ def load(name):
     Parameters
     ----------
     name : str or Model
-        ``"current"``, ``"conductance"``, ``"FILE.py:OBJECT"``, or a model.
+        ``"current"``, ``"conductance"``, ``"FILE.py:OBJECT"``, or a model. An object that is
+        parameters already is what it is.
 
     Returns
     -------
@@ -77,4 +76,5 @@ def load(name):
     >>> cbnet.load("conductance").K
     1000
     """
-    return Parameters(name if isinstance(name, Model) else find_model(name))
+    found = name if isinstance(name, Model) else find_model(name)
+    return found if isinstance(found, Parameters) else Parameters(found)
