@@ -31,6 +31,11 @@ class JumpResponse:
     neuron : Neuron
     r_E, r_I : float
         Rates of each of its inputs, Hz.
+
+    Raises
+    ------
+    ValueError
+        If no grid holds the neuron.
     """
 
     def __init__(self, neuron, r_E, r_I):
@@ -87,6 +92,8 @@ class _Grid:
         # the reset lies between two centres
         where = (neuron.reset - self._v[0]) / dx
         k = int(np.floor(where))
+        if not 0 <= k < n - 1:
+            raise ValueError("reset: got one within a cell of the threshold")
         self._reset = np.zeros(n)
         self._reset[k], self._reset[k + 1] = 1 - (where - k), where - k
         time = splu(self._generator)

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from .. import results, unused
-from ..errors import CbnetWarning, ParameterError
+from ..errors import CbnetWarning, ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, require, to_quantity
 from ..threads import one_thread
 from . import _methods
@@ -159,7 +159,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     ParameterError
         For an option that cannot be used.
     ConvergenceError
-        If the leading mode could not be established; ``best`` is the largest λ found, 1/s.
+        If the leading mode could not be established; ``best`` is the largest λ found, 1/s. If there
+        is no self-consistent state.
 
     Notes
     -----
@@ -354,6 +355,8 @@ def _linearised(params, rates, **grid):
 
 def _choose(solution, fixed_point):
     count = len(solution.rate_E)
+    if not count:
+        raise ConvergenceError("stability: got no self-consistent state; cbnet.solve says why")
     if fixed_point is None:
         settled = np.flatnonzero(solution.stable)
         if not settled.size:
