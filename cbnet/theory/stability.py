@@ -24,6 +24,7 @@ from .self_consistency import solve
 _BIN = 1e-3  # s, of the spike count
 _HIGHEST = 5e3  # Hz: white noise is no picture of the input at shorter times
 _ALONG = 40  # frequencies at which the response to finite jumps is asked whether something grows
+_SURELY = 0.8  # feedback below which it does not, though a coarse grid said so
 _FINER = {"order": 12, "finer": 1.5}  # what the first answer is compared with
 
 
@@ -309,7 +310,8 @@ def _from_white_noise_to_jumps(params, rates, white, mode, counted, highest):
     try:
         jumps = _linearised(params, rates, respond=JumpResponse)
         near = jumps.mode_near(mode)
-        other = _of_other_sign(jumps, mode, near, highest)
+        rough = _linearised(params, rates, respond=functools.partial(JumpResponse, rough=True))
+        other = _of_other_sign(rough, jumps, mode, near, highest)
         distance = abs((near if other is None else other) - mode) / (abs(mode) + 1.0)
     except (ValueError, RuntimeError, ZeroDivisionError):  # no grid holds the neuron
         return np.inf, None
@@ -319,11 +321,11 @@ def _from_white_noise_to_jumps(params, rates, white, mode, counted, highest):
     return (distance if np.isfinite(distance) else np.inf), other
 
 
-def _of_other_sign(jumps, mode, near, highest):
+def _of_other_sign(rough, jumps, mode, near, highest):
     """A mode of finite jumps that says otherwise than white noise's whether the state is stable."""
     omega = np.append(0.0, np.geomspace(highest / 300, highest, _ALONG))
-    M = jumps.matrix(1j * omega)
-    if mode.real < 0 and np.abs(np.linalg.eigvals(M)).max() < 1:
+    M = rough.matrix(1j * omega)
+    if mode.real < 0 and np.abs(np.linalg.eigvals(M)).max() < _SURELY:
         return None  # nothing grows
     size = np.concatenate([[np.inf], np.abs(np.linalg.det(np.eye(2) - M)), [np.inf]])
     least = np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]))
