@@ -31,5 +31,9 @@ class SimulationError(CbnetError, RuntimeError):
     """A simulation could not be compiled or run; the message has the program's own."""
 
 
+class SavingError(CbnetError, RuntimeError):
+    """What was computed could not be written; the message says where it is instead, if anywhere."""
+
+
 class CbnetWarning(UserWarning):
     """The answer stands, but something about it should be known."""

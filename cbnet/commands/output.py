@@ -6,7 +6,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..errors import ParameterError
+from .. import files
+from ..errors import ParameterError, SavingError
 
 
 def print_json(data):
@@ -56,27 +57,89 @@ def folder(path, option="--out"):
 
 
 @contextlib.contextmanager
-def saving(out, name):
-    """A function that saves a result as `name` in the folder of ``--out``, if there is one."""
+def saving(out):
+    """What saves results in the folder of ``--out``, if there is one.
+
+    Yields
+    ------
+    Saver
+        What could not be saved is told when the block ends: numbers are printed first.
+
+    Raises
+    ------
+    SavingError
+        If a file could not be written; the message says where it was kept.
+    """
     if out is None:
-        yield lambda result: None
+        yield Saver(None)
         return
     with folder(out) as where:
-        yield lambda result: result.save(unused(where / f"{name}.nc"))
+        saver = Saver(where)
+        yield saver
+        saver.tell()
 
 
-def save_figure(figure, path):
-    """Write a figure of :mod:`cbnet.plotting`."""
+class Saver:
+    """Writes files into a folder, and elsewhere if that cannot be done.
+
+    Parameters
+    ----------
+    where : Path or None
+        The folder; nothing is saved if there is none.
+    """
+
+    def __init__(self, where):
+        self.where, self._failures, self._refuge = where, [], None
+
+    def result(self, result, name):
+        """Save a result as ``NAME.nc``, under the first such name that is free; its path."""
+        return self.file(f"{name}.nc", files.netcdf(result.to_xarray()))
+
+    def figure(self, figure, name, ending):
+        """Save a figure of :mod:`cbnet.plotting`; its path."""
+        return self.file(f"{name}.{ending}", drawing(figure, ending))
+
+    def file(self, name, fill):
+        """Write a file (see :func:`cbnet.files.write`); its path, None if there is no folder."""
+        if self.where is None:
+            return None
+        try:
+            return files.write_new(self.where / name, fill)
+        except (ParameterError, SavingError) as error:
+            kept = self._elsewhere(name, fill)
+            self._failures.append(f"{error}{f'; kept as {kept}' if kept else ''}")
+            return kept
+
+    def _elsewhere(self, name, fill):
+        """A folder for temporary files is better than none."""
+        try:
+            if self._refuge is None:
+                self._refuge = Path(tempfile.mkdtemp(prefix="cbnet-kept-"))
+            return files.write_new(self._refuge / name, fill)
+        except (OSError, ParameterError, SavingError):
+            return None
+
+    def tell(self):
+        """Raise SavingError if anything could not be written."""
+        if self._failures:
+            raise SavingError(f"--out: {'; '.join(self._failures)}")
+
+
+def drawing(figure, ending):
+    """What writes a figure of :mod:`cbnet.plotting`, for :func:`cbnet.files.write`."""
     from ..plotting import style
 
-    with style():  # also says how fonts and pixels are written
-        figure.savefig(path)
+    def fill(file):
+        with style():  # also says how fonts and pixels are written
+            figure.savefig(file, format=ending)
+
+    return fill
 
 
-def announce(path, stream=None):
-    """Say where a result was saved."""
+def announce(path, as_json=False):
+    """Say where a result was saved; on standard error if the output is JSON."""
     if path is not None:
-        print(f"saved {path}", file=stream or sys.stdout, flush=True)
+        print(f"saved {path}", file=sys.stderr if as_json else sys.stdout, flush=True)
 
 
 def file_name(command, params):

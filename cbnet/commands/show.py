@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .. import files
 from ..errors import ParameterError
 from . import network, neuron, options, output, simulate, tables
 from .compare import show as show_comparison
@@ -70,7 +71,7 @@ def show(
             from ..sweeps.drawing import draw
         else:
             draw = plotting.comparison if kind == "Comparison" else plotting.quick
-        output.save_figure(draw(result), target)
+        files.write(target, output.drawing(draw(result), target.suffix[1:]))
     if as_json:
         output.print_json(result.to_dict())
         return

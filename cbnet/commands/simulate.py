@@ -1,7 +1,6 @@
 """``cbnet simulate``: one network simulation."""
 
 import math
-import sys
 from typing import Annotated
 
 import typer
@@ -72,22 +71,21 @@ def simulate(
         "arrivals": arrivals,
         "storage": storage,
     }
-    with output.saving(out, output.file_name("simulate", params)) as save:
+    with output.saving(out) as save:
         from ..simulation.run import simulate as run
         from ..simulation.run import step_check
 
         with progress.reporter(quiet) as reporter:
             result = run(params, progress=reporter, **given)
             checked = step_check(result, progress=reporter, **given) if dt_check else None
-        saved = save(result)
-    if as_json:
-        shown = result.to_dict()
-        output.print_json(shown | {"dt_check": checked.to_dict()} if checked else shown)
-    else:
-        show(result)
-        if checked:
-            print(checked)
-    output.announce(saved, sys.stderr if as_json else None)
+        if as_json:
+            shown = result.to_dict()
+            output.print_json(shown | {"dt_check": checked.to_dict()} if checked else shown)
+        else:
+            show(result)
+            if checked:
+                print(checked, flush=True)
+        output.announce(save.result(result, output.file_name("simulate", params)), as_json)
 
 
 def show(result):
