@@ -8,16 +8,20 @@ shared while it is used, are the system's own, which go with the process that ho
 
 import contextlib
 import errno
+import hashlib
 import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import ParameterError, SimulationError
+from . import files
+from .errors import CbnetError, CbnetWarning, ParameterError, SimulationError
 from .locks import FileLock
 
 DEFAULT_LIMIT = "2GB"
@@ -26,6 +30,7 @@ _DRAFT = ".draft-"
 _POLL = 0.05  # s between attempts at a lock: a call that blocks would hold a thread at Ctrl-C
 _ATTEMPTS = 3
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_OTHERS_MAY_WRITE = 0o022
 _BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 
@@ -89,6 +94,54 @@ def limit():
     return int(float(found[1]) * _BYTES[found[2]])
 
 
+def _prepared():
+    """The cache folder, made for the user alone if it is not there.
+
+    Raises
+    ------
+    SimulationError
+        If somebody else could have put something into it: programs of it are run.
+    """
+    top = folder()
+    with _explained():
+        top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _trust(top)
+    for part in (_programs(), _texts()):
+        with _explained():
+            part.mkdir(mode=0o700, exist_ok=True)
+        _trust(part)
+    return top
+
+
+def _trust(path):
+    """Raise SimulationError unless a file or folder is the user's, and nobody else may write it."""
+    if not hasattr(os, "geteuid"):
+        return
+    with _explained():
+        status = os.lstat(path)
+    if status.st_uid != os.geteuid():
+        said = f"belongs to user {_user(status.st_uid)}"
+    elif stat.S_ISLNK(status.st_mode) and path != folder():
+        said = "is a link"
+    elif not stat.S_ISLNK(status.st_mode) and status.st_mode & _OTHERS_MAY_WRITE:
+        said = "can be written by others"
+    else:
+        return
+    raise SimulationError(
+        f"cache folder {folder()}: cannot be trusted ({path} {said}); set CBNET_CACHE to a folder "
+        f"of your own, or remove this one"
+    )
+
+
+def _user(number):
+    try:
+        import pwd
+
+        return pwd.getpwuid(number).pw_name
+    except (ImportError, KeyError):
+        return number
+
+
 @contextlib.contextmanager
 def entry(key, build, description="", waiting=None):
     """The folder of an entry, made if it is not there, and kept as long as it is in use.
@@ -103,7 +156,8 @@ def entry(key, build, description="", waiting=None):
     description : str
         What this is, in one line.
     waiting : callable, optional
-        Called again and again while another process builds; what it raises ends the wait.
+        ``waiting(who)`` is called again and again while another process or thread builds, with who
+        it is in words; what it raises ends the wait.
 
     Yields
     ------
@@ -125,6 +179,7 @@ def entry(key, build, description="", waiting=None):
     True
     """
     most, built = limit(), False
+    _prepared()
     for _ in range(_ATTEMPTS):
         with using(key, waiting) as found:
             if found is not None:
@@ -157,6 +212,8 @@ def using(key, waiting=None):
     if not _place(key).is_dir():
         yield None
         return
+    for part in (folder(), _programs(), _place(key)):
+        _trust(part)
     lock = _held(key, True, waiting)
     try:
         if not _complete(_place(key)):
@@ -221,10 +278,9 @@ def clear():
 
 def check():
     """Raise SimulationError unless the cache folder can be written; makes it if it is not there."""
-    with _explained():
-        _programs().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=_programs()) as file:
-            file.write(b"cbnet")
+    _prepared()
+    with _explained(), tempfile.TemporaryFile(dir=_programs()) as file:
+        file.write(b"cbnet")
 
 
 def text(key, make):
@@ -237,30 +293,41 @@ def text(key, make):
     make : callable
         Returns what JSON can hold. A cache that cannot be written goes unnoticed: it is called
         again next time.
+
+    Warns
+    -----
+    CbnetWarning
+        If the folder could have been written by others: it is not used.
     """
+    try:
+        path = _prepared() / "texts" / f"{key}.json"
+    except SimulationError as error:
+        if "trusted" in str(error):
+            warnings.warn(f"{error}: not used", CbnetWarning, stacklevel=3)
+        return json.loads(json.dumps(make()))
     with contextlib.suppress(OSError, ValueError, SimulationError):
-        path = folder() / "texts" / f"{key}.json"
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        with contextlib.suppress(OSError):
-            os.utime(path)
-        return stored
+        _trust(path)
+        digest, _, stored = path.read_text(encoding="utf-8").partition("\n")
+        if digest == _digest(stored.encode()):
+            with contextlib.suppress(OSError):
+                os.utime(path)
+            return json.loads(stored)
     written = json.dumps(make())
-    with contextlib.suppress(OSError, SimulationError):
-        path = folder() / "texts" / f"{key}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{key}{_DRAFT}")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(written)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+    with contextlib.suppress(CbnetError):
+        files.write(path, f"{_digest(written.encode())}\n{written}", overwrite=True)
     return json.loads(written)
+
+
+def _digest(content):
+    return hashlib.sha256(content).hexdigest()
 
 
 def _programs():
     return folder() / "programs"
+
+
+def _texts():
+    return folder() / "texts"
 
 
 def _place(key):
@@ -279,9 +346,11 @@ def _held(key, shared, waiting):
     while True:
         with _explained():
             if lock.take(shared):
+                if not shared:
+                    lock.sign()
                 return lock
         if waiting is not None:
-            waiting()
+            waiting(lock.owner())
         time.sleep(_POLL)
 
 
@@ -309,12 +378,12 @@ def _build(key, build, description):
                 raise _unusable(error) from error
             raise
         with _explained():
-            files = {p: p.stat().st_size for p in draft.rglob("*") if p.is_file()}
+            made = [p for p in draft.rglob("*") if p.is_file()]
             record = {
                 "description": description,
                 "created": time.time(),
-                "bytes": sum(files.values()),
-                "files": {p.relative_to(draft).as_posix(): n for p, n in files.items()},
+                "bytes": sum(p.stat().st_size for p in made),
+                "files": {p.relative_to(draft).as_posix(): _digest(p.read_bytes()) for p in made},
             }
             (draft / _RECORD).write_text(json.dumps(record), encoding="utf-8")
             os.rename(draft, _place(key))
@@ -331,13 +400,16 @@ def _record(path):
 
 
 def _complete(path):
-    """Whether every file is there in its size: systems that fail, or tidy caches, leave others."""
+    """Whether every file is there as it was made: systems that fail, or tidy caches, leave others.
+
+    Checked by content: a program of the cache is run.
+    """
     record = _record(path)
     if record is None:
         return False
     try:
-        return all((path / name).stat().st_size == n for name, n in record["files"].items())
-    except OSError:
+        return all(_digest((path / name).read_bytes()) == n for name, n in record["files"].items())
+    except (OSError, TypeError, KeyError, AttributeError):
         return False
 
 
@@ -381,7 +453,7 @@ def _evict(most):
 
 def _written_texts():
     found = []
-    for path in (folder() / "texts").glob("*"):
+    for path in _texts().glob("*"):
         with contextlib.suppress(FileNotFoundError):
             found.append((path, path.stat()))
     return found

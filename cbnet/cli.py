@@ -116,7 +116,10 @@ def main(arguments=None):
     if arguments is None:
         arguments = sys.argv[1:]
         threads.one_by_default()
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
+        for name in ("SIGTERM", "SIGHUP"):  # a batch system's Ctrl-C, a terminal that is closed
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                signal.signal(number, signal.default_int_handler)
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
             signal.signal(signal.SIGINT, _ignore)  # Brian2 calls the handler that it finds
     arguments = list(arguments)

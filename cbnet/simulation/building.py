@@ -23,7 +23,7 @@ import numpy as np
 from .. import cache
 from ..errors import SimulationError
 from ..parameters import POPULATIONS, Parameters
-from . import processes, structure
+from . import structure
 from .layout import Layout, Wires, inputs, projections
 from .program import Program, disk_full, reason
 
@@ -39,14 +39,18 @@ def compiler_missing():
 
 
 @contextlib.contextmanager
-def program(job, jobs=None):
+def program(job, children, jobs=None, waiting=None):
     """A compiled program for a job, from the cache or made now; kept as long as it is in use.
 
     Parameters
     ----------
     job : cbnet.simulation.job.Job
+    children : cbnet.simulation.processes.Children
+        Which run the compiler.
     jobs : int, optional
         Compiler processes side by side; by default one a core.
+    waiting : callable, optional
+        See :func:`cbnet.cache.entry`.
 
     Yields
     ------
@@ -60,20 +64,21 @@ def program(job, jobs=None):
     wanted = structure.of_job(job)
 
     def generate(folder):
-        _generate(job, folder)
+        _generate(job, folder, children)
 
     description = wanted.description
-    with cache.entry(wanted.key, generate, f"{description} (sources)") as sources:
+    with cache.entry(wanted.key, generate, f"{description} (sources)", waiting) as sources:
         manifest = json.loads((sources / "manifest.json").read_text())
 
         def compile_sources(folder):
-            _compile(sources, folder, jobs or os.cpu_count() or 1)
+            _compile(sources, folder, jobs or os.cpu_count() or 1, children)
 
-        with cache.entry(manifest["sources"], compile_sources, f"{description} (program)") as made:
+        about = f"{description} (program)"
+        with cache.entry(manifest["sources"], compile_sources, about, waiting) as made:
             yield Program(made, manifest)
 
 
-def _generate(job, folder):
+def _generate(job, folder, children):
     specification = {
         "params": job.params.to_dict(),
         "N_E": job.layout.N_E,
@@ -93,7 +98,7 @@ def _generate(job, folder):
         )
     root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    done = processes.run(
+    done = children.run(
         [sys.executable, "-c", f"from {__name__} import _write_sources; _write_sources()"],
         cwd=folder,
         # temporary files of Brian2 vanish with the folder, whatever happens
@@ -123,7 +128,7 @@ all.h.gch: all.h
 """
 
 
-def _compile(sources, folder, jobs):
+def _compile(sources, folder, jobs, children):
     for name in ("static_arrays",):
         if (sources / name).is_dir():
             shutil.copytree(sources / name, folder / name)
@@ -132,7 +137,7 @@ def _compile(sources, folder, jobs):
     files = json.loads((work / "manifest.json").read_text())["files"]
     cpp = structure.HEADERS
     (work / "cbnet.mk").write_text(_MAKEFILE)
-    done = processes.run(
+    done = children.run(
         [
             "make",
             "-s",

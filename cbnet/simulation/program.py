@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import SimulationError
 from ..parameters import POPULATIONS
-from . import online, processes
+from . import online
 
 
 @dataclass(frozen=True)
@@ -29,14 +29,14 @@ class Program:
     folder: Path
     manifest: dict
 
-    def run(self, job, scratch, on_progress=None):
+    def run(self, job, children, on_progress=None):
         """Run once.
 
         Parameters
         ----------
         job : cbnet.simulation.job.Job
-        scratch : path
-            Results go to a subfolder and are deleted again.
+        children : cbnet.simulation.processes.Children
+            Results go to a subfolder of its scratch folder and are deleted again.
         on_progress : callable, optional
             Called with the fraction done.
 
@@ -51,15 +51,15 @@ class Program:
         SimulationError
             With the program's own message.
         """
-        results = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
+        results = Path(tempfile.mkdtemp(prefix="run-", dir=children.scratch))
         try:
-            return self._run(job, results, on_progress)
+            return self._run(job, results, children, on_progress)
         except OSError as error:
             raise SimulationError(f"{error.filename or results}: {error.strerror}") from error
         finally:
             shutil.rmtree(results, ignore_errors=True)
 
-    def _run(self, job, results, on_progress):
+    def _run(self, job, results, children, on_progress):
         arguments = []
         for name, value in self._values(job).items():
             if np.ndim(value):
@@ -79,7 +79,7 @@ class Program:
         for name in self.manifest["static_arrays"]:
             (results / "static_arrays" / name).symlink_to(self.folder / "static_arrays" / name)
         command = [str(self.folder / "main"), "--results_dir", f"{results}/", *arguments]
-        done = processes.run(command, cwd=results, on_progress=on_progress)
+        done = children.run(command, cwd=results, on_progress=on_progress)
         info = results / "last_run_info.txt"  # written last, and left empty on a full disk
         whole = info.is_file() and info.stat().st_size > 0
         if done.code != 0 or not whole or "rror" in done.output:

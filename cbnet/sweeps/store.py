@@ -3,8 +3,6 @@
 import contextlib
 import errno
 import json
-import os
-import platform
 import shutil
 import time
 from dataclasses import dataclass, field
@@ -85,10 +83,9 @@ class Store:
         with self.explained():
             taken = lock.take()
         if not taken:
-            who = self._owner()
             raise SweepError(
-                f"{self.folder}: another sweep is working in it{who}; wait for it, or stop it: "
-                "nothing was changed"
+                f"{self.folder}: another sweep is working in it ({lock.owner()}); wait for "
+                "it, or stop it: nothing was changed"
             )
         try:
             with self.explained():
@@ -98,21 +95,10 @@ class Store:
                 probe.write_bytes(b"cbnet")
                 for left in self.folder.rglob(".draft-*"):  # of a process that was killed
                     shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-                self._said_owner()
+                lock.sign()
             yield self
         finally:
             lock.release()
-
-    def _said_owner(self):
-        who = {"pid": os.getpid(), "host": platform.node(), "since": time.time()}
-        (self.folder / LOCK).write_text(json.dumps(who))
-
-    def _owner(self):
-        try:
-            who = json.loads((self.folder / LOCK).read_text())
-            return f" (process {who['pid']} on {who['host']})"
-        except (OSError, ValueError, KeyError):
-            return ""
 
     def busy(self):
         """Whether a sweep is working in the folder."""
