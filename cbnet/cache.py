@@ -281,6 +281,10 @@ def check():
     _prepared()
     with _explained(), tempfile.TemporaryFile(dir=_programs()) as file:
         file.write(b"cbnet")
+    lock = FileLock(_programs() / f"check-{os.getpid()}.lock")
+    with _explained():
+        lock.take()
+    lock.release(remove=True)
 
 
 def text(key, make):

@@ -4,6 +4,7 @@ Exit codes: 0 done; 1 the work failed; 2 the request was wrong; 130 interrupted.
 """
 
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -30,6 +31,7 @@ from .commands import (
     simulate,
     status,
     sweep,
+    terminal,
 )
 from .errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
 from .parameters import nearest
@@ -114,7 +116,9 @@ def main(arguments=None):
         The exit code.
     """
     if arguments is None:
+        terminal.open_what_is_closed()
         arguments = sys.argv[1:]
+        os.environ["MPLBACKEND"] = "agg"  # no window is opened, whatever the user's is
         threads.one_by_default()
         for name in ("SIGTERM", "SIGHUP"):  # a batch system's Ctrl-C, a terminal that is closed
             number = getattr(signal, name, None)
@@ -191,7 +195,7 @@ def _usage(error):
 
 
 def _say(kind, text):
-    print(f"cbnet: {kind}: {text}", file=sys.stderr, flush=True)
+    print(terminal.plain(f"cbnet: {kind}: {text}"), file=sys.stderr, flush=True)
 
 
 def _showing(others):

@@ -183,13 +183,13 @@ def _split_quantity(text):
     """``"20 ms"`` as (20.0, " ", "ms"); the number is None where there is none."""
     found = re.fullmatch(
         r"\s*([-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|infinity))"
-        r"(\s*)([A-Za-zµ]*)\s*",
+        r"(\s*)([A-Za-zµμ]*)\s*",
         text,
         flags=re.IGNORECASE,
     )
     if not found:
         return None, "", ""
-    return float(found[1].replace("_", "")), found[2], found[3].replace("µ", "u")
+    return float(found[1].replace("_", "")), found[2], re.sub("[µμ]", "u", found[3])
 
 
 def _read_table(text):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from .. import files
 from ..errors import ParameterError, SavingError
+from . import terminal
 
 
 def print_json(data):
@@ -139,7 +140,9 @@ def drawing(figure, ending):
 def announce(path, as_json=False):
     """Say where a result was saved; on standard error if the output is JSON."""
     if path is not None:
-        print(f"saved {path}", file=sys.stderr if as_json else sys.stdout, flush=True)
+        print(
+            terminal.plain(f"saved {path}"), file=sys.stderr if as_json else sys.stdout, flush=True
+        )
 
 
 def file_name(command, params):

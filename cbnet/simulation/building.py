@@ -14,13 +14,14 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from .. import cache
+from .. import cache, compiler
 from ..errors import SimulationError
 from ..parameters import POPULATIONS, Parameters
 from . import structure
@@ -32,9 +33,8 @@ _FOREVER = 1e5  # s: the observer stops the program
 
 def compiler_missing():
     """What C++ standalone needs and cannot find, in words; an empty string if nothing."""
-    missing = [
-        name for name in (os.environ.get("CXX", "g++").split()[0], "make") if not shutil.which(name)
-    ]
+    needed = (compiler.command()[0], "make")
+    missing = [name for name in needed if not shutil.which(name)]
     return " and ".join(missing)
 
 
@@ -121,11 +121,14 @@ program: $(KERNELS) $(REST)
 $(REST): FLAGS += -O1
 
 %.o: %.cpp all.h.gch
-\t$(CXX) $(FLAGS) -I. -I$(CPP) -include all.h -c $< -o $@
+\t$(CXX) $(FLAGS) -I. -Icpp -include all.h -c $< -o $@
 
 all.h.gch: all.h
-\t$(CXX) $(OPTIMISED) -I. -I$(CPP) -x c++-header all.h -o all.h.gch
+\t$(CXX) $(OPTIMISED) -I. -Icpp -x c++-header all.h -o all.h.gch
 """
+
+
+_OF_MAKE = ("MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL", "MFLAGS")
 
 
 def _compile(sources, folder, jobs, children):
@@ -135,7 +138,8 @@ def _compile(sources, folder, jobs, children):
     work = folder / "build"
     shutil.copytree(sources, work)
     files = json.loads((work / "manifest.json").read_text())["files"]
-    cpp = structure.HEADERS
+    # whatever its name, the folder of the installation is none for make and its shell to read
+    shutil.copytree(structure.HEADERS, work / "cpp")
     (work / "cbnet.mk").write_text(_MAKEFILE)
     done = children.run(
         [
@@ -144,13 +148,12 @@ def _compile(sources, folder, jobs, children):
             "-f",
             "cbnet.mk",
             f"-j{jobs}",
-            f"CXX={os.environ.get('CXX', 'g++')}",
-            f"OPTIMISED={structure.FLAGS}",
+            f"CXX={shlex.join(compiler.command()).replace('$', '$$')}",
+            f"OPTIMISED={compiler.FLAGS}",
             f"SRCS={' '.join(files)}",
-            f"CPP={cpp}",
         ],
         cwd=work,
-        env={**os.environ, "TMPDIR": str(work)},
+        env={k: v for k, v in os.environ.items() if k not in _OF_MAKE} | {"TMPDIR": str(work)},
     )
     if done.code != 0 or not (work / "main").is_file():
         raise _failed("compiling", done, folder)
@@ -188,6 +191,7 @@ def _write_sources():
     if spec["explicit"]:
         with np.load(folder / "graph.npz") as stored:
             graph = {p: tuple(stored[f"{p}{k}"] for k in range(3)) for p in POPULATIONS}
+    brian2.prefs.reset_to_defaults()  # the user's own are for the user's programs
     brian2.set_device("cpp_standalone", build_on_run=False)
     brian2.prefs.core.stop_on_keyboard_interrupt = False
     brian2.defaultclock.dt = spec["dt"] * brian2.second

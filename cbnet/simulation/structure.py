@@ -5,7 +5,6 @@ import hashlib
 import importlib.metadata
 import importlib.resources
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import compiler as compilers
 from ..parameters import POPULATIONS
 
 # Compiled again when the text of any of these changes.
@@ -21,7 +21,6 @@ _OWN = ("diffusion.py", "model.py", "parameters.py")
 _OWN_FOLDERS = ("simulation", "simulation/templates", "simulation/cpp")
 _PACKAGES = ("brian2", "sympy", "numpy", "jinja2")
 HEADERS = Path(__file__).parent / "cpp"
-FLAGS = "-std=c++17 -O3 -march=native -fno-math-errno -fno-trapping-math -w"
 
 
 @dataclass(frozen=True)
@@ -143,12 +142,12 @@ def _own_files():
 
 def compiler():
     """The compiler, its version, the flags, and the processor they are for."""
-    command = os.environ.get("CXX", "g++").split()
+    command = compilers.command()
     found = shutil.which(command[0])
     return {
         "command": command,
         "version": _version(found, *command[1:]) if found else "",
-        "flags": FLAGS,
+        "flags": compilers.FLAGS,
         "processor": _processor(),
     }
 

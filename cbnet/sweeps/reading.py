@@ -38,7 +38,7 @@ def read(path):
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ParameterError(f"{path}: got no such file; expected a grid in TOML") from None
     except (OSError, UnicodeDecodeError) as error:
