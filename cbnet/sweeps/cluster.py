@@ -138,7 +138,11 @@ class Cluster:
 
     def remark(self):
         """What should be known while nothing happens."""
-        return "" if self._client.status != "running" or self._threads() else "no workers yet"
+        return (
+            ""
+            if self._client.status != "running" or self._threads()
+            else f"no workers yet at {self._address}"
+        )
 
     def memory(self):
         """Bytes that the workers of the cluster hold now."""

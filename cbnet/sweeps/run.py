@@ -224,7 +224,7 @@ class _Run:
             if not self.remark:
                 self.idle_since = time.monotonic()
             elif self.idle_since and time.monotonic() - self.idle_since > _PATIENCE:
-                self.warn(f"{self.remark} at {crew.where}: waiting for them; Ctrl-C ends it")
+                self.warn(f"{self.remark}: waiting for them; Ctrl-C ends it")
                 self.idle_since = None  # once is enough
         tell = getattr(self.progress, "tell", None)
         if tell is not None:
