@@ -105,7 +105,8 @@ def arguments(point):
         synapses = (v["a"], v["E_E"] * 1e3, 0, v["g"] * v["a"], v["E_I"] * 1e3, 0)
     times = (v["tau_E"] * 1e3, v["tau_I"] * 1e3, v["R_E"] / 1e3, v["R_I"] / 1e3)
     names = ("tau_L", "E_L", "theta", "V_r", "tau_rp")
-    return [repr(float(x)) for x in (*synapses, *times, *(v[name] * 1e3 for name in names))]
+    tau_L, E_L, *rest = (v[name] * 1e3 for name in names)
+    return [repr(float(x)) for x in (*synapses, *times, tau_L, E_L, 0, 0, *rest)]
 
 
 def run(program, point, dt, duration, seed, copies=COPIES):

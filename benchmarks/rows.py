@@ -14,7 +14,7 @@ from brian2 import Hz, ms, second
 from scipy.optimize import brentq
 
 import cbnet
-from cbnet.diffusion import of_model
+from cbnet.reduced import of_model
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.plain_step import PlainChain
 from cbnet.simulation.storage import available_memory

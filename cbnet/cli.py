@@ -14,7 +14,7 @@ from typing import Annotated
 import typer
 from typer.core import TyperGroup
 
-from . import __version__, threads
+from . import __version__
 from .commands import (
     cache,
     cite,
@@ -119,7 +119,6 @@ def main(arguments=None):
         terminal.open_what_is_closed()
         arguments = sys.argv[1:]
         os.environ["MPLBACKEND"] = "agg"  # no window is opened, whatever the user's is
-        threads.one_by_default()
         for name in ("SIGTERM", "SIGHUP"):  # a batch system's Ctrl-C, a terminal that is closed
             number = getattr(signal, name, None)
             if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup

@@ -5,9 +5,10 @@ import os
 
 import numpy as np
 
+from . import unused
 from .errors import ParameterError
 from .library import load
-from .parameters import Entry, Parameters, to_quantity
+from .parameters import SEED, Entry, Parameters, to_quantity
 from .results import Result, variable
 from .simulation import timestep, workshop
 from .simulation.job import TARGET_BIAS, prepare
@@ -96,7 +97,7 @@ class Comparison(Result):
                     "simulation": simulation if simulated else None,
                 }
             )
-        return {"rows": rows}
+        return {"rows": rows} | ({"unused": list(self.unused)} if self.unused else {})
 
 
 def compare(
@@ -163,7 +164,7 @@ def compare(
     K, simulate_K = _in_degrees(base, K, simulate_K)
     if seeds is not None:
         seeds = _whole("seeds", seeds, at_least=1)
-    seed = _whole("seed", seed, at_least=0)
+    seed = SEED.parse(seed, "seed")
     points = []
     for model in models:
         start = _same_values(base, model)
@@ -171,6 +172,7 @@ def compare(
             for k in K:
                 scaled = start.scaled(scaling, k)
                 points += [(scaling, scaled.replace(nu_X=rate)) for rate in nu_X]
+    left_out = _left_out(base, [(point, point.K in simulate_K) for _, point in points])
     times = {
         "duration": Entry("duration", 0, unit="s", above=0).parse(duration, "duration"),
         "transient": Entry("transient", 0, unit="s", at_least=0).parse(transient, "transient"),
@@ -195,7 +197,8 @@ def compare(
     def theory():
         progress.stage("solving the theory")
         for done, (_, point) in enumerate(points):
-            solutions.append(solve(point, noise=noise))
+            with unused.told():
+                solutions.append(solve(point, noise=noise))
             progress.update((done + 1) / len(points))
 
     if jobs:
@@ -204,7 +207,21 @@ def compare(
     else:
         theory()
         simulated = []
-    return _collect(base, points, solutions, simulated, owners, seed, times)
+    return _collect(base, points, solutions, simulated, owners, seed, times, left_out)
+
+
+def _left_out(base, points):
+    """Keys of what was set and enters neither theory nor simulation of any point."""
+    found = unused.of_both(
+        [
+            (point, unused.of_network(point), unused.of_simulation(point) if simulated else None)
+            for point, simulated in points
+        ]
+    )
+    met = {key for point, _ in points for key in point.changes}
+    found |= {key: base for key in base.changes if key not in met}  # no other model has it
+    found = {key: params for key, params in found.items() if key in base.changes}
+    return unused.warn_of(found, "cbnet.compare")
 
 
 def _whole(name, value, at_least):
@@ -243,8 +260,13 @@ def _same_values(base, model):
     if getattr(model, "name", model) == base.model.name:
         return base
     start = load(model)
-    known = {k: v for k, v in base.changes.items() if k.rpartition(".")[2] in start.model.entries}
-    return Parameters(start.model, known)
+    names = {*start.model.entries, *(d.name for d in start.model.derived)}
+    given = base.changes
+    if any(key.rpartition(".")[2] not in names for key in given):
+        given = base.without_derived()
+    return Parameters(
+        start.model, {k: v for k, v in given.items() if k.rpartition(".")[2] in names}
+    )
 
 
 def _default_size(params):
@@ -253,7 +275,7 @@ def _default_size(params):
     return excitatory + max(excitatory // 4, int(params.gamma * params.K) + 1)
 
 
-def _collect(base, points, solutions, simulations, owners, seed, options):
+def _collect(base, points, solutions, simulations, owners, seed, options, left_out):
     """Rows from fixed points and simulations."""
     columns = {"scaling": [scaling for scaling, _ in points]}
     columns["model"] = [point.model.name for _, point in points]
@@ -282,6 +304,7 @@ def _collect(base, points, solutions, simulations, owners, seed, options):
         columns[f"simulation_{name}_sem"] = sems
     return Comparison(
         parameters=base,
+        unused=left_out,
         noise=solutions[0].noise,
         seed=seed,
         **{name: to_quantity(value, "s") for name, value in options.items()},

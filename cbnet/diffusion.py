@@ -26,6 +26,7 @@ from brian2 import Equations
 from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 from brian2.core.variables import Constant, Variable
+from brian2.equations.equations import PARAMETER
 from brian2.equations.unitcheck import check_dimensions
 from brian2.parsing.sympytools import str_to_sympy
 from brian2.units.fundamentalunits import (
@@ -45,6 +46,43 @@ _SECOND = get_or_create_dimension(unit("s")[1])
 
 
 @dataclass(frozen=True)
+class Synapse:
+    """What a presynaptic spike of one kind does, as the strings say it.
+
+    Attributes
+    ----------
+    target : str
+        The variable that jumps: ``"v"``, or a synaptic variable, whatever it is called.
+    jump : sympy.Expr
+        By how much.
+    decay : sympy.Expr or None
+        Rate at which the target decays, 1/τ (1/s); None for v itself.
+    per_target : sympy.Expr or None
+        What one unit of the target adds to dv/dt; None for v itself.
+    """
+
+    target: str
+    jump: sp.Expr
+    decay: sp.Expr | None = None
+    per_target: sp.Expr | None = None
+
+    @property
+    def filtered(self):
+        """Whether the spike reaches v through a variable that decays."""
+        return self.decay is not None
+
+    @property
+    def charge(self):
+        """The integral over time of what the spike adds to the target."""
+        return self.jump / self.decay
+
+    @property
+    def effect(self):
+        """h(v), by how much the spike moves v; to first order in the charge if it is filtered."""
+        return sp.simplify(self.charge * self.per_target) if self.filtered else self.jump
+
+
+@dataclass(frozen=True)
 class Diffusion:
     """A membrane in one dimension: expressions in ``v``, ``R_E``, ``R_I`` and parameters.
 
@@ -54,24 +92,28 @@ class Diffusion:
         Drift (V/s) and squared noise (V²/s), Itô.
     leak : sympy.Expr
         f(v), what is left of the drift without arrivals.
-    jumps : dict of str to sympy.Expr
-        h(v) for ``"E"`` and ``"I"``; for filtered synapses q h(v), to first order in the charge q.
+    synapses : dict of str to Synapse
+        By kind of presynaptic spike, ``"E"`` and ``"I"``.
     threshold, reset : sympy.Expr
         Where a spike is fired and where v restarts.
-    targets : dict of str to tuple
-        The variable that a spike of ``"E"`` and ``"I"`` moves, and by how much.
-    decays : dict of str to sympy.Expr
-        Decay rate of each synaptic variable; empty for instantaneous synapses.
     """
 
     A: sp.Expr
     B2: sp.Expr
     leak: sp.Expr
-    jumps: dict
+    synapses: dict
     threshold: sp.Expr
     reset: sp.Expr
-    targets: dict
-    decays: dict
+
+    @functools.cached_property
+    def jumps(self):
+        """h(v) by kind: :attr:`Synapse.effect`."""
+        return {kind: synapse.effect for kind, synapse in self.synapses.items()}
+
+    @property
+    def decays(self):
+        """Decay rate of each synaptic variable; empty for instantaneous synapses."""
+        return {s.target: s.decay for s in self.synapses.values() if s.filtered}
 
     @property
     def filtered(self):
@@ -105,11 +147,11 @@ class Diffusion:
             "threshold": self.threshold,
             "reset": self.reset,
         }
-        for population, (target, displacement) in self.targets.items():
-            expressions[f"jump_{population}"] = self.jumps[population]
-            if target != "v":
-                expressions[f"charge_{population}"] = displacement / self.decays[target]
-                expressions[f"tau_{population}"] = 1 / self.decays[target]
+        for kind, synapse in self.synapses.items():
+            expressions[f"jump_{kind}"] = self.jumps[kind]
+            if synapse.filtered:
+                expressions[f"charge_{kind}"] = synapse.charge
+                expressions[f"tau_{kind}"] = 1 / synapse.decay
         sources, arguments = {}, {}
         for name, expression in expressions.items():
             arguments[name] = sorted(s.name for s in expression.free_symbols - {V})
@@ -119,8 +161,7 @@ class Diffusion:
         return Reduced(
             sources=sources,
             arguments=arguments,
-            targets={population: target for population, (target, _) in self.targets.items()},
-            filtered=self.filtered,
+            targets={kind: synapse.target for kind, synapse in self.synapses.items()},
             affine=self.affine,
             affine_leak=self.affine_leak,
             affine_jumps=self.affine_jumps,
@@ -175,58 +216,73 @@ def reduce(coupling, threshold, reset, units):
         if name in equations.diff_eq_names:
             dim = equations[name].dim / _SECOND
             rates_of_change[name] = _membrane_rhs(expression, variables, name, dim)
+    _check_refractory(equations)
+    v_rhs = rates_of_change.pop("v")
+    states = [V, *(sp.Symbol(name, real=True) for name in rates_of_change)]
+    decays = {name: _decay_rate(name, rhs, states) for name, rhs in rates_of_change.items()}
+    synapses = {
+        kind: _synapse(on_pre, v_rhs, decays, variables, equations)
+        for kind, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory))
+    }
+    _check_used(decays, v_rhs, synapses)
+    leak = v_rhs.subs(dict.fromkeys(states[1:], 0))
+    A, B2 = leak, sp.Integer(0)
+    for kind, synapse in synapses.items():
+        h = synapse.effect
+        # what has a duration leaves Stratonovich's term behind
+        A = A + RATES[kind] * (h + (h * sp.diff(h, V) / 2 if synapse.filtered else 0))
+        B2 = B2 + RATES[kind] * h**2
+    return Diffusion(
+        A=A,
+        B2=B2,
+        leak=leak,
+        synapses=synapses,
+        threshold=_boundary(threshold, ">", variables, equations["v"].dim),
+        reset=_boundary(reset, "=", variables, equations["v"].dim),
+    )
+
+
+def _check_refractory(equations):
     if "unless refractory" not in equations["v"].flags:
         raise ModelError(
             "equation of 'v': got no '(unless refractory)'; the theory holds v at the reset while "
             "refractory: add it"
         )
-    decays = {
-        s: _decay_rate(s, rhs, rates_of_change) for s, rhs in rates_of_change.items() if s != "v"
-    }
-    filters = {sp.Symbol(s, real=True): s for s in decays}
-    v_rhs = rates_of_change["v"]
-    leak = v_rhs.subs(dict.fromkeys(filters, 0))
-    A, B2, jumps, targets = leak, sp.Integer(0), {}, {}
-    for population, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory)):
-        target, displacement = _on_pre(on_pre, variables, equations)
-        targets[population] = (target, displacement)
-        R = RATES[population]
-        if target == "v":
-            jumps[population] = displacement
-            A, B2 = A + R * displacement, B2 + R * displacement**2
-            continue
-        if displacement.has(V, *filters):
+    for name in sorted(equations.diff_eq_names - {"v"}):
+        if "unless refractory" in equations[name].flags:
             raise ModelError(
-                f"on_pre {on_pre.strip()!r}: got a jump of {target!r} that depends on the state; "
-                "expected a constant jump of a synaptic variable"
+                f"equation of {name!r}: got '(unless refractory)'; synapses go on while the "
+                "membrane is refractory: drop it"
             )
-        s = sp.Symbol(target, real=True)
-        direction = sp.diff(v_rhs, s)
-        if direction.has(*filters):
-            raise ModelError(f"equation of 'v': got {target!r} not linearly; expected s*h(v)")
-        qh = sp.simplify(displacement / decays[target] * direction)
-        jumps[population] = qh
-        A = A + R * (qh + qh * sp.diff(qh, V) / 2)
-        B2 = B2 + R * qh**2
+
+
+def _synapse(on_pre, v_rhs, decays, variables, equations):
+    """The Synapse of an on_pre statement."""
+    target, jump = _on_pre(on_pre, variables, equations)
+    if target == "v":
+        return Synapse(target, jump)
+    filters = [sp.Symbol(name, real=True) for name in decays]
+    if jump.has(V, *filters):
+        raise ModelError(
+            f"on_pre {on_pre.strip()!r}: got a jump of {target!r} that depends on the state; "
+            "expected a constant jump of a synaptic variable"
+        )
+    per_target = sp.diff(v_rhs, sp.Symbol(target, real=True))
+    if per_target.has(*filters):
+        raise ModelError(f"equation of 'v': got {target!r} not linearly; expected {target}*h(v)")
+    return Synapse(target, jump, decays[target], per_target)
+
+
+def _check_used(decays, v_rhs, synapses):
     unused = [s for s in decays if v_rhs.has(sp.Symbol(s, real=True)) is False]
     if unused:
         raise ModelError(f"equation of {unused[0]!r}: got a variable that never reaches 'v'")
-    untouched = sorted(set(decays) - {target for target, _ in targets.values()})
+    untouched = sorted(set(decays) - {synapse.target for synapse in synapses.values()})
     if untouched:
         raise ModelError(
             f"equation of {untouched[0]!r}: got a variable that no on_pre moves; expected synaptic "
             "variables only"
         )
-    return Diffusion(
-        A=A,
-        B2=B2,
-        leak=leak,
-        jumps=jumps,
-        threshold=_boundary(threshold, ">", variables, equations["v"].dim),
-        reset=_boundary(reset, "=", variables, equations["v"].dim),
-        targets=targets,
-        decays=decays,
-    )
 
 
 def _variables(text, units):
@@ -242,6 +298,12 @@ def _variables(text, units):
     taken = set(equations.names) & (set(units) | {"R_E", "R_I"})
     if taken:
         raise ModelError(f"equations: got {sorted(taken)}, which are names of parameters")
+    declared = [name for name in equations.names if equations[name].type == PARAMETER]
+    if declared:
+        raise ModelError(
+            f"equations: got {declared[0]!r} without a value; expected differential equations and "
+            "expressions: give it in the model's parameters"
+        )
     if equations.is_stochastic:
         raise ModelError("equations: got 'xi'; noise comes from the arrivals alone: drop it")
     variables = {**DEFAULT_FUNCTIONS, **DEFAULT_CONSTANTS}
@@ -288,10 +350,9 @@ def _membrane_rhs(expression, variables, name, dim):
     return _parse(expression.code, variables, dim, f"equation of {name!r}")
 
 
-def _decay_rate(name, rhs, all_rhs):
+def _decay_rate(name, rhs, states):
     """k of ds/dt = -k s, the only auxiliary equation that a short time constant removes."""
     s = sp.Symbol(name, real=True)
-    states = [V, *(sp.Symbol(n, real=True) for n in all_rhs if n != "v")]
     k = sp.simplify(-sp.diff(rhs, s))
     if k.has(*states) or sp.simplify(rhs + k * s) != 0 or k == 0:
         raise ModelError(

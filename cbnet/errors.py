@@ -1,5 +1,11 @@
 """What cbnet raises and warns, for callers who want to tell the cases apart."""
 
+import os
+import sys
+import warnings
+
+_HERE = os.path.dirname(__file__) + os.sep
+
 
 class CbnetError(Exception):
     """Base of every error that cbnet raises on purpose."""
@@ -37,3 +43,11 @@ class SavingError(CbnetError, RuntimeError):
 
 class CbnetWarning(UserWarning):
     """The answer stands, but something about it should be known."""
+
+
+def warn(text):
+    """A :class:`CbnetWarning`, placed where cbnet was called."""
+    level, frame = 2, sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(text, CbnetWarning, stacklevel=level)

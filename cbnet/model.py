@@ -2,10 +2,11 @@
 
 import functools
 import math
+import re
 from dataclasses import asdict, dataclass, field
 
 from .errors import ModelError, ParameterError
-from .parameters import Entry, Parameters, nearest, reference_table, unit
+from .parameters import Entry, Parameters, nearest, reference_table, to_quantity, unit
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Derived:
         Its value from the parameters.
     solves, inverse : str
         The parameter it stands in for, and that parameter's value from this quantity.
+    above : float, optional
+        Bound of its values, exclusive, in `unit`.
     """
 
     name: str
@@ -49,9 +52,23 @@ class Derived:
     inverse: str
     symbol: str = ""
     meaning: str = ""
+    above: float | None = None
+
+    def value(self, values):
+        """Its value from parameters in SI; NaN where it has none."""
+        try:
+            return _evaluate(self.expression, values)
+        except (ArithmeticError, ValueError):
+            return math.nan
 
 
 _FUNCTIONS = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "expm1", "log1p")}
+
+
+@functools.lru_cache(maxsize=64)
+def identifiers(*texts):
+    """The identifiers in some strings."""
+    return frozenset().union(*(re.findall(r"\b[A-Za-z_]\w*", text) for text in texts))
 
 
 @functools.lru_cache(maxsize=256)
@@ -77,12 +94,14 @@ class Model:
         Shown in tables and legends.
     equations, excitatory, inhibitory : str
         Brian2 equations of the neuron, in ``v``, and the ``on_pre`` statements of a spike of each
-        kind, for instantaneous synapses.
+        kind. A spike moves ``v`` itself, or a variable that decays exponentially and drives ``v``,
+        under any name and with any time constant: what it is follows from the equations.
     threshold, reset : str
         Brian2's, of the form ``v > ...`` and ``v = ...``.
     variants : dict of str to Coupling
-        Other couplings: ``"filtered"`` serves when the synaptic time constants are positive,
-        ``"exponential"`` when ``jump="exponential"``.
+        A shorthand of models that come with cbnet: couplings that stand in for the strings above,
+        ``"filtered"`` when the parameters ``tau_E`` and ``tau_I`` are positive, ``"exponential"``
+        when ``jump="exponential"``. A model without them is what its strings say.
     parameters : dict of str to Quantity, float or Entry
         Defaults that differ from the reference set, and parameters it does not have.
     derived : tuple of Derived
@@ -160,7 +179,7 @@ class Model:
             if entry.follows is None
         }
 
-    @property
+    @functools.cached_property
     def units(self):
         """Pairs of name and unit of every parameter and derived quantity that is a number."""
         units = {name: entry.unit for name, entry in self.entries.items() if not entry.choices}
@@ -176,7 +195,8 @@ class Model:
         """The table's row of a parameter or derived quantity."""
         for derived in self.derived:
             if derived.name == name:
-                return Entry(name, None, derived.unit, derived.symbol, derived.meaning, "derived")
+                about = (derived.symbol, derived.meaning, f"{derived.expression}")
+                return Entry(name, None, derived.unit, *about, above=derived.above)
         if name not in self.entries:
             known = [*self.entries, *self.aliases, *(d.name for d in self.derived)]
             raise ParameterError(
@@ -187,34 +207,62 @@ class Model:
 
     def derive(self, values):
         """Values of the derived quantities."""
-        return {d.name: _evaluate(d.expression, values) for d in self.derived}
+        return {d.name: d.value(values) for d in self.derived}
 
-    def invert(self, asked, plain, before):
-        """Parameter values that give the derived quantities asked for; the other ones stay put."""
+    def rivals(self, name):
+        """Names that fix the same parameter as this one, of which one alone can be set."""
+        return self._rivals.get(name, ())
+
+    @functools.cached_property
+    def _rivals(self):
+        together = {}
         for d in self.derived:
-            if d.name in asked and d.solves in plain:
-                raise ParameterError(
-                    f"{d.name}: got {d.name} and {d.solves}, which fix each other; give one of them"
-                )
-        held = {d.name: before[d.name] for d in self.derived if d.solves not in plain}
-        values, solved = dict(before), {}
+            together.setdefault(d.solves, [d.solves]).append(d.name)
+        return {n: tuple(m for m in names if m != n) for names in together.values() for n in names}
+
+    def resolve(self, settings):
+        """Every value by name, from those that were set.
+
+        Parameters
+        ----------
+        settings : dict
+            Values in SI of parameters and of derived quantities.
+
+        Returns
+        -------
+        dict
+            A derived quantity that was set has its value, and the parameter that it stands in for
+            follows: NaN where no value of it that is allowed gives the derived one.
+        """
+        values = self.defaults | {n: x for n, x in settings.items() if n in self.entries}
+
+        def follow():
+            for name, entry in self.entries.items():
+                if entry.follows is not None and name not in settings:
+                    values[name] = values[entry.follows]
+
+        follow()
         for d in self.derived:
-            if d.name in asked or d.name in held:
-                values[d.name] = asked.get(d.name, held.get(d.name))
-                solved[d.solves] = values[d.solves] = _evaluate(d.inverse, values)
-        return {
-            name: self.entries[name].parse(value, f"{name} (from {', '.join(asked)})")
-            for name, value in solved.items()
+            if d.name in settings:
+                values[d.solves] = self._solved(d, {**values, d.name: settings[d.name]})
+        follow()
+        found = self.derive(values) | {
+            d.name: settings[d.name] for d in self.derived if d.name in settings
         }
+        return {name: values[name] for name in self.entries} | found
+
+    def _solved(self, derived, values):
+        entry = self.entries[derived.solves]
+        try:
+            value = _evaluate(derived.inverse, values)
+            shown = to_quantity(value, entry.unit)
+            return entry.parse(shown, derived.solves)
+        except (ArithmeticError, ValueError):
+            return math.nan
 
     def coupling(self, values):
         """The coupling that these values call for."""
-        if values["tau_E"] > 0:
-            if "filtered" not in self.variants:
-                raise ParameterError(
-                    f"tau_S: got a positive synaptic time constant; model {self.name!r} has no "
-                    "'filtered' variant; give it one or set tau_S=0ms"
-                )
+        if values["tau_E"] > 0 and "filtered" in self.variants:
             return self.variants["filtered"]
         if values["jump"] == "linear":
             return Coupling(self.equations, self.excitatory, self.inhibitory, self.requires)
@@ -223,6 +271,23 @@ class Model:
                 f"jump: got {values['jump']!r}; model {self.name!r} has only 'linear' jumps"
             )
         return self.variants[values["jump"]]
+
+    def names(self, coupling):
+        """Identifiers in the strings of a coupling, and those that their derived ones follow from.
+
+        Parameters
+        ----------
+        coupling : Coupling
+
+        Returns
+        -------
+        frozenset of str
+        """
+        found = set(identifiers(coupling.equations, *self._statements(coupling)))
+        for d in reversed(self.derived):
+            if d.name in found:
+                found |= identifiers(d.expression)
+        return frozenset(found)
 
     def check(self, values, population):
         """Raise ParameterError unless these values can be used together."""
@@ -234,7 +299,7 @@ class Model:
             raise ParameterError(f"V_r: got {show('V_r')}; expected it below {show('theta')}")
         if not values["D_min"] <= values["D_max"]:
             raise ParameterError(f"D_min: got {show('D_min')}; expected at most {show('D_max')}")
-        if (values["tau_E"] > 0) != (values["tau_I"] > 0):
+        if "filtered" in self.variants and (values["tau_E"] > 0) != (values["tau_I"] > 0):
             raise ParameterError(
                 f"tau_E, tau_I: got {show('tau_E')} and {show('tau_I')}; expected both zero "
                 "(instantaneous) or both positive"
@@ -243,13 +308,44 @@ class Model:
             raise ParameterError(
                 f"CV_K: got {show('CV_K')} with {show('law')}; expected law=gaussian, or CV_K=0"
             )
-        for rule in self.coupling(values).requires:
+        coupling = self.coupling(values)
+        self._check_derived(values, population, coupling)
+        unused = [n for n in ("tau_E", "tau_I") if values[n] > 0 and n not in self.names(coupling)]
+        if unused:
+            raise ParameterError(
+                f"{unused[0]}: got {show(unused[0])}, which no equation of model {self.name!r} "
+                "names; set the time constants that its equations have, and "
+                f"{' and '.join(unused)} to 0 ms"
+            )
+        for rule in coupling.requires:
             if not _evaluate(rule, values):
                 left = rule.split("<")[0].split(">")[0].strip()
                 raise ParameterError(
                     f"{left}: got {_evaluate(left, values):g} for population {population}; "
                     f"expected {rule} in model {self.name!r}"
                 )
+
+    def _check_derived(self, values, population, coupling):
+        """Refuse a derived quantity beyond its bound, and a parameter without a value."""
+        for d in self.derived:
+            shown = values[d.name] / unit(d.unit)[0]
+            if not math.isfinite(shown) or (d.above is not None and not shown > d.above):
+                bound = "" if d.above is None else f" above {d.above:g}"
+                got = "no value" if math.isnan(shown) else f"{shown:.6g} {d.unit}"
+                raise ParameterError(
+                    f"{d.name}: got {got} for population {population} from {d.name} = "
+                    f"{d.expression}; expected a finite number{bound}: set {d.name} together with "
+                    "what you changed, or what else it follows from"
+                )
+            named = d.solves in identifiers(coupling.equations, *self._statements(coupling))
+            if named and math.isnan(values[d.solves]):
+                raise ParameterError(
+                    f"{d.solves}: got {d.name} = {shown:.6g} {d.unit}, which no {d.solves} gives; "
+                    f"expected one that does, which model {self.name!r} needs: set {d.solves}"
+                )
+
+    def _statements(self, coupling):
+        return coupling.excitatory, coupling.inhibitory, self.threshold, self.reset
 
     def to_dict(self):
         """The model as plain data, ready for JSON."""

@@ -4,12 +4,14 @@ Values are kept in SI base units and become Brian2 quantities only when somebody
 that reading a table or checking a command line does not import Brian2 (which takes seconds).
 """
 
+import decimal
 import difflib
 import functools
 import hashlib
 import importlib.resources
 import json
 import math
+import operator
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -88,8 +90,8 @@ class Entry:
         Whether only whole numbers make sense.
     choices : tuple of str
         The allowed words, for a parameter that is not a number.
-    above, at_least : float, optional
-        Bounds, exclusive and inclusive, in `unit`.
+    above, at_least, at_most : float, optional
+        Bounds, the first exclusive, the others inclusive, in `unit`.
     follows : str, optional
         Another parameter whose value this one takes until it is set.
     """
@@ -104,6 +106,7 @@ class Entry:
     choices: tuple = ()
     above: float | None = None
     at_least: float | None = None
+    at_most: float | None = None
     follows: str | None = None
 
     @property
@@ -116,6 +119,8 @@ class Entry:
             bound = f" above {self.above:g}"
         elif self.at_least is not None:
             bound = f" of at least {self.at_least:g}"
+        if self.at_most is not None:
+            bound += f"{' and' if bound else ' of'} at most {self.at_most}"
         kind = "a whole number" if self.integer else "a finite number"
         return f"{kind}{bound}" + (f", in {self.unit} (as in 20{self.unit})" * (self.unit != "1"))
 
@@ -134,13 +139,13 @@ class Entry:
             return given
         factor, dims = unit(self.unit)
         if isinstance(given, str):
-            number, _, got = _split_quantity(given)
-            if number is None:
+            digits, got = _split_quantity(given)
+            if digits is None:
                 raise refuse("not a number")
             if got == "":
                 if dims != _ONE:
                     raise refuse("no unit")
-                value = number
+                value = _exactly(digits) if self.integer else float(digits)
             else:
                 try:
                     got_factor, got_dims = unit(got)
@@ -148,25 +153,35 @@ class Entry:
                     raise refuse(f"{got!r} is not a unit") from None
                 if got_dims != dims:
                     raise refuse(f"{got!r} is the wrong unit")
-                value = number * got_factor
+                value = float(digits) * got_factor
         else:
             got_dims = tuple(given.dim._dims) if hasattr(given, "dim") else _ONE
-            if isinstance(given, bool) or got_dims != dims:
+            if type(given).__name__ in ("bool", "bool_"):  # numpy's too, without importing it
+                raise refuse("not a number")
+            if got_dims != dims:
                 raise refuse("wrong unit" if hasattr(given, "dim") else "no unit")
             try:
-                value = float(given)
+                value = operator.index(given) if self.integer and _counts(given) else float(given)
             except (TypeError, ValueError):
                 raise refuse("not a number") from None
-        if not math.isfinite(value):
+        try:
+            finite = math.isfinite(value)
+        except OverflowError:  # a whole number beyond every float
+            finite = False
+        if not finite:
             raise refuse("not finite")
         if self.integer:
             if value != round(value):
                 raise refuse("not whole")
+            if isinstance(value, float) and abs(value) > _EXACT:
+                raise refuse("a float, which has no such digits")
             value = int(value)
-        shown = value / factor
+        shown = value if self.integer else value / factor
         if self.above is not None and not shown > self.above:
             raise refuse()
         if self.at_least is not None and not shown >= self.at_least:
+            raise refuse()
+        if self.at_most is not None and not shown <= self.at_most:
             raise refuse()
         return value
 
@@ -174,22 +189,39 @@ class Entry:
         """The value in its unit, as a person writes it."""
         if self.choices:
             return str(value)
-        shown = value / unit(self.unit)[0]
-        text = str(int(shown)) if self.integer else f"{shown:.8g}"
+        text = str(value) if self.integer else f"{value / unit(self.unit)[0]:.8g}"
         return text + (f" {self.unit}" if self.unit != "1" else "")
 
 
+# The seed of anything random: numpy's generators and files of results keep 64 bits of it.
+SEED = Entry("seed", 0, integer=True, at_least=0, at_most=2**64 - 1)
+_EXACT = 2**53  # beyond it not every whole number is a float
+
+
+def _counts(given):
+    """Whether a number is whole by its type: it has every digit."""
+    return hasattr(given, "__index__") and not hasattr(given, "dim")
+
+
+def _exactly(digits):
+    """A number in words with every digit of it, if it is a whole one."""
+    number = decimal.Decimal(digits)
+    if not number.is_finite() or number.adjusted() > 308:  # beyond every float
+        return float(number)
+    return int(number) if number == number.to_integral_value() else float(number)
+
+
 def _split_quantity(text):
-    """``"20 ms"`` as (20.0, " ", "ms"); the number is None where there is none."""
+    """``"20 ms"`` as ("20", "ms"); the number is None where there is none."""
     found = re.fullmatch(
         r"\s*([-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|infinity))"
-        r"(\s*)([A-Za-zµμ]*)\s*",
+        r"\s*([A-Za-zµμ]*)\s*",
         text,
         flags=re.IGNORECASE,
     )
     if not found:
-        return None, "", ""
-    return float(found[1].replace("_", "")), found[2], re.sub("[µμ]", "u", found[3])
+        return None, ""
+    return found[1].replace("_", ""), re.sub("[µμ]", "u", found[2])
 
 
 def _read_table(text):
@@ -248,8 +280,7 @@ class Parameters:
         ParameterError
             For an unknown name, a wrong unit, or a value that cannot be used.
         """
-        new = dict(self.changes)
-        given = {}
+        given, by = {}, {}
         for key, value in changes.items():
             population, _, name = key.rpartition(".")
             if population not in ("", *POPULATIONS):
@@ -258,19 +289,48 @@ class Parameters:
                 )
             prefix = f"{population}." if population else ""
             for target in self.model.aliases.get(name, (name,)):
-                entry = self.model.entry(target, key)
-                given[prefix + target] = entry.parse(value, key)
-        derived = {d.name for d in self.model.derived}
-        for prefix in ("", "E.", "I."):
-            mine = {
-                k[len(prefix) :]: v for k, v in given.items() if k.rpartition(".")[0] == prefix[:-1]
-            }
-            plain = {k: v for k, v in mine.items() if k not in derived}
-            asked = {k: v for k, v in mine.items() if k in derived}
-            if asked:
-                before = {**self.resolve(prefix[:1] or "E"), **plain}
-                plain |= self.model.invert(asked, plain, before)
-            new |= {prefix + k: v for k, v in plain.items()}
+                parsed = self.model.entry(target, key).parse(value, key)
+                target = prefix + target
+                if given.setdefault(target, parsed) != parsed:
+                    raise ParameterError(
+                        f"{key}: got {key} and {by[target]}, which both set {target}; give one of "
+                        "them"
+                    )
+                by[target] = key
+        return self.updated(given)
+
+    def updated(self, given):
+        """A copy with other values, which are in SI.
+
+        Parameters
+        ----------
+        given : dict
+            Values of parameters and of derived quantities; no aliases.
+
+        Raises
+        ------
+        ParameterError
+            If two of them fix each other, or values cannot be used together.
+
+        Notes
+        -----
+        What is set stays until it is set again, or until what it fixes is: J_E stays whatever else
+        changes, a then follows from it, until a is set. The order of what does not fix each other
+        makes no difference.
+        """
+        new = dict(self.changes)
+        for key, value in given.items():
+            prefix, name = key[: key.rfind(".") + 1], key.rpartition(".")[2]
+            for rival in self.model.rivals(name):
+                if prefix + rival in given:
+                    derived = min(name, rival, key=lambda n: n in self.model.entries)
+                    other = rival if derived == name else name
+                    raise ParameterError(
+                        f"{prefix}{derived}: got {derived} and {other}, which fix each other; give "
+                        "one of them"
+                    )
+                new.pop(prefix + rival, None)
+            new[key] = value
         return Parameters(self.model, new)
 
     def scaled(self, law, K, **options):
@@ -290,31 +350,57 @@ class Parameters:
         return scale(self, law, K, **options)
 
     def resolve(self, population="E"):
-        """Every value for one population by name: SI floats, whole numbers, words."""
-        values = dict(self.model.defaults)
-        for name in values:
-            if name in self.changes or f"{population}.{name}" in self.changes:
-                values[name] = self._lookup(name, population)
-        for name, entry in self.model.entries.items():
-            if entry.follows is not None:
-                set_here = f"{population}.{name}" in self.changes or name in self.changes
-                values[name] = self._lookup(name, population) if set_here else values[entry.follows]
-        values |= self.model.derive(values)
-        order = (*self.model.entries, *self._derived_names)
-        return {name: values[name] for name in order}
+        """Every value for one population by name: SI floats, whole numbers, words.
 
-    @property
-    def _derived_names(self):
-        return [d.name for d in self.model.derived]
+        A parameter that a derived quantity stands in for is NaN where no value of it gives that.
+        """
+        known = self.__dict__.setdefault("_resolved", {})
+        if population not in known:
+            known[population] = self.model.resolve(self.settings(population))
+        return dict(known[population])
 
-    def _lookup(self, name, population):
-        for key in (f"{population}.{name}", name):
-            if key in self.changes:
-                return self.changes[key]
-        entry = self.model.entries[name]
-        if entry.choices or entry.integer:
-            return entry.value
-        return entry.value * unit(entry.unit)[0]
+    def settings(self, population):
+        """What was set for one population, by name: its own values before those of both."""
+        found = {key: value for key, value in self.changes.items() if "." not in key}
+        for key, value in self.changes.items():
+            if key.startswith(f"{population}."):
+                name = key.partition(".")[2]
+                for rival in self.model.rivals(name):
+                    found.pop(rival, None)
+                found[name] = value
+        return found
+
+    def without_derived(self):
+        """What was set, with parameters in place of the derived quantities that stand for them.
+
+        Returns
+        -------
+        dict
+            Values in SI, for a model that does not have these derived quantities.
+
+        Raises
+        ------
+        ParameterError
+            Where no value of a parameter gives a derived quantity.
+        """
+        derived = {d.name: d for d in self.model.derived}
+        found = {k: x for k, x in self.changes.items() if k.rpartition(".")[2] not in derived}
+        for key in self.changes:
+            own, _, name = key.rpartition(".")
+            if name not in derived:
+                continue
+            solved = derived[name].solves
+            values = {p: self.resolve(p)[solved] for p in ([own] if own else POPULATIONS)}
+            if any(math.isnan(x) for x in values.values()):
+                raise ParameterError(
+                    f"{key}: got {derived[name].name} = {derived[name].expression}, which no "
+                    f"{solved} gives; set {solved}, or what else it follows from"
+                )
+            if own or len(set(values.values())) > 1:
+                found |= {f"{p}.{solved}": x for p, x in values.items()}
+            else:
+                found[solved] = next(iter(values.values()))
+        return found
 
     def __getattr__(self, name):
         if name.startswith("_"):
@@ -324,7 +410,7 @@ class Parameters:
         except ParameterError as error:
             raise AttributeError(str(error)) from None
         first, second = (self.resolve(p)[name] for p in POPULATIONS)
-        if first != second:
+        if _differ(first, second):
             raise AttributeError(
                 f"{name}: the populations differ ({entry.show(first)} and {entry.show(second)}); "
                 f"read params.of('E').{name} or params.of('I').{name}"
@@ -335,13 +421,12 @@ class Parameters:
         """These parameters as one population sees them, the same for both."""
         if population not in POPULATIONS:
             raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
-        values = self.resolve(population)
-        return Parameters(self.model, {name: values[name] for name in self.model.entries})
+        return Parameters(self.model, self.settings(population))
 
     def differing(self):
         """Names whose values differ between the populations."""
         first, second = (self.resolve(p) for p in POPULATIONS)
-        return tuple(name for name in first if first[name] != second[name])
+        return tuple(name for name in first if _differ(first[name], second[name]))
 
     def to_dict(self):
         """Everything needed to make this object again, ready for JSON."""
@@ -368,9 +453,13 @@ class Parameters:
     def __repr__(self):
         shown = []
         for key, value in self.changes.items():
-            entry = self.model.entries[key.rpartition(".")[2]]
+            entry = self.model.entry(key.rpartition(".")[2], key)
             shown.append(f"{key}={entry.show(value)}")
         return f"Parameters({self.model.name!r}{''.join(', ' + s for s in shown)})"
+
+
+def _differ(one, other):
+    return one != other and not (one != one and other != other)  # NaN is no difference from NaN
 
 
 def require(params):

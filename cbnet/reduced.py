@@ -9,16 +9,15 @@ import dataclasses
 import functools
 import hashlib
 import importlib.metadata
-import importlib.resources
 import json
 import platform
 
 import numpy as np
 
-from . import __version__, cache
+from . import cache, code
+from .errors import ParameterError
 
 _PACKAGES = ("brian2", "sympy", "numpy")  # derive the text, and run it
-_MODULES = ("diffusion.py", "reduced.py")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,8 +32,6 @@ class Reduced:
         By name, the parameters the function needs, total rates ``R_E``, ``R_I`` among them.
     targets : dict of str to str
         The variable that a spike of ``"E"`` and ``"I"`` moves: ``"v"``, or a synaptic variable.
-    filtered : bool
-        Whether synaptic time constants were taken to zero.
     affine, affine_leak, affine_jumps : bool
         Whether the drift, the leak and the jumps are straight lines in v.
     """
@@ -42,10 +39,49 @@ class Reduced:
     sources: dict
     arguments: dict
     targets: dict
-    filtered: bool
     affine: bool
     affine_leak: bool
     affine_jumps: bool
+
+    @property
+    def filtered_kinds(self):
+        """The kinds of spikes that reach v through a synaptic variable."""
+        return [kind for kind, target in self.targets.items() if target != "v"]
+
+    @property
+    def filtered(self):
+        """Whether any synapse has a time constant, which was taken to zero."""
+        return bool(self.filtered_kinds)
+
+    @property
+    def partly_filtered(self):
+        """Whether one kind of synapses has a time constant and the other has none."""
+        return 0 < len(self.filtered_kinds) < len(self.targets)
+
+    def time_constants(self, values):
+        """Of the synapses, by kind, in s; 0 for those that move v at once.
+
+        Raises
+        ------
+        ParameterError
+            If a synaptic variable does not decay.
+        """
+        found = {}
+        for kind, target in self.targets.items():
+            if target == "v":
+                found[kind] = 0.0
+                continue
+            name = f"tau_{kind}"
+            given = {n: np.float64(values[n]) for n in self.arguments[name]}
+            with np.errstate(all="ignore"):
+                found[kind] = float(self.function(name, given)(np.float64(0.0)))
+            if not (np.isfinite(found[kind]) and found[kind] > 0):
+                how = f"set {' and '.join(given)}" if given else "change the equation"
+                raise ParameterError(
+                    f"{' and '.join(given) or target}: got a time constant of "
+                    f"{found[kind] * 1e3:g} ms for {target!r}; expected one above 0: {how}"
+                )
+        return found
 
     @functools.cached_property
     def _compiled(self):
@@ -87,9 +123,8 @@ class Reduced:
 
     def constant(self, name, values):
         """The threshold, the reset, a charge or a time constant: what does not depend on v."""
-        return self.function(name, values)(
-            np.zeros(np.broadcast_shapes(*map(np.shape, values.values())))
-        )
+        shapes = [value.shape for value in values.values() if isinstance(value, np.ndarray)]
+        return self.function(name, values)(np.zeros(np.broadcast_shapes(*shapes)))
 
     def operating_point(self, values):
         """Where the drift holds v, and how fast it pulls.
@@ -150,8 +185,12 @@ def of_model(model, values):
     ModelError
         If the strings do not reduce to one dimension; the message names the identifier or the
         statement.
+    ParameterError
+        If the time constant of a synaptic variable is not above zero.
     """
-    return _remembered(model.coupling(values), model.threshold, model.reset, model.units)
+    found = _remembered(model.coupling(values), model.threshold, model.reset, model.units)
+    found.time_constants(values)  # refuses what does not decay
+    return found
 
 
 @functools.lru_cache(maxsize=64)
@@ -172,7 +211,4 @@ def _remembered(coupling, threshold, reset, units):
 def _origin():
     """Everything beside the strings that the text depends on."""
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
-    versions |= {"python": platform.python_version(), "cbnet": __version__}
-    files = importlib.resources.files(__package__)
-    code = [hashlib.sha256((files / name).read_bytes()).hexdigest() for name in _MODULES]
-    return [versions, code]
+    return [versions | {"python": platform.python_version()}, code.of()]

@@ -88,10 +88,13 @@ class Result:
         What it was computed for.
     versions : dict
         Of Python, cbnet, Brian2, numpy and scipy.
+    unused : tuple of str
+        What was set among the parameters and does not enter this answer.
     """
 
     parameters: Parameters
     versions: dict = dataclasses.field(default_factory=versions)
+    unused: tuple = ()
 
     def __init_subclass__(cls, **kwargs):
         super().__init_subclass__(**kwargs)
@@ -114,6 +117,7 @@ class Result:
         return sorted({*super().__dir__(), *self._numbers})
 
     @classmethod
+    @functools.cache
     def _variables(cls):
         return {f.name: f.metadata for f in dataclasses.fields(cls) if "dims" in f.metadata}
 
@@ -128,11 +132,12 @@ class Result:
 
     def to_dict(self):
         """The JSON object that the command line prints: plain numbers, None where undefined."""
-        return {
+        found = {
             meta["key"]: plain(self.in_units(name))
             for name, meta in self._variables().items()
             if meta["key"]
         }
+        return found | ({"unused": list(self.unused)} if self.unused else {})
 
     def to_xarray(self):
         """Labelled arrays in SI base units, with parameters and versions as attributes.
@@ -154,6 +159,7 @@ class Result:
             "cbnet_result": type(self).__name__,
             "parameters": json.dumps(self.parameters.to_dict(), sort_keys=True),
             "versions": json.dumps(self.versions, sort_keys=True),
+            "unused": json.dumps(self.unused),
         }
         return xr.Dataset(data, attrs=attributes)
 
@@ -168,6 +174,7 @@ class Result:
         return cls(
             parameters=Parameters.from_dict(json.loads(dataset.attrs["parameters"])),
             versions=json.loads(dataset.attrs["versions"]),
+            unused=tuple(json.loads(dataset.attrs.get("unused", "[]"))),
             **values,
         )
 
@@ -231,7 +238,11 @@ class Result:
             else:
                 text = "undefined" if np.isnan(shown) else f"{float(shown):.6g}{suffix}"
             lines.append(f"  {name:<14} {text}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._not_used()])
+
+    def _not_used(self):
+        """The line of the ``repr`` that names what was set and not used, if there is any."""
+        return [f"  {'not used':<14} {', '.join(self.unused)}"] if self.unused else []
 
 
 def _in_si(value, unit_name, name):

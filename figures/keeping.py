@@ -17,27 +17,29 @@ import numpy as np
 from cbnet import results
 from cbnet.errors import ParameterError
 from cbnet.parameters import Parameters
-from cbnet.sweeps import identity
 
 _folder = None  # of the figure that is being made; without one nothing is kept
+_made = None  # from which code
 
 
 @contextlib.contextmanager
-def until_finished(folder):
-    """Keep what is computed inside in a folder, which is removed in the end unless it fails."""
-    global _folder
-    _folder = Path(folder)
+def until_finished(folder, made):
+    """Keep what is computed inside in a folder, which is removed in the end unless it fails.
+
+    `made` is what the answers come from beside what is asked: with another one they are not found.
+    """
+    global _folder, _made
+    _folder, _made = Path(folder), made
     try:
         yield
     finally:
-        _folder = None
+        _folder = _made = None
     shutil.rmtree(folder, ignore_errors=True)
 
 
 def key(name, item):
     """A hash of what is asked, and of the code that answers."""
-    made = [identity.made(kind) for kind in ("theory", "simulation")]
-    text = json.dumps([name, item, made], sort_keys=True, default=_plain)
+    text = json.dumps([name, item, _made], sort_keys=True, default=_plain)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

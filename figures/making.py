@@ -8,10 +8,10 @@ from pathlib import Path
 
 import xarray as xr
 
-import cbnet
-from cbnet import plotting
+from cbnet import code, plotting, unused
 from cbnet.errors import ParameterError
 from cbnet.parameters import nearest
+from cbnet.sweeps import identity
 
 from . import MODES, NAMES, keeping, module
 
@@ -47,7 +47,7 @@ def make(name, mode, out, progress, fresh=False):
     progress : object
         With ``stage(name)`` and ``update(fraction)``.
     fresh : bool
-        Compute even if data of the same settings and version of cbnet are there.
+        Compute even if data of the same settings and code are there.
 
     Returns
     -------
@@ -58,14 +58,16 @@ def make(name, mode, out, progress, fresh=False):
     if mode not in MODES:
         raise ParameterError(f"mode: got {mode!r}; expected one of {', '.join(MODES)}")
     one, path = module(name), Path(out) / f"{name}.nc"
-    identity = _identity(name, mode)
-    data = None if fresh else _finished(path, identity)
+    made = _identity(name, mode)
+    data = None if fresh else _finished(path, made)
     if data is None:
         started = time.perf_counter()
-        with keeping.until_finished(path.with_name(f"{name}.unfinished")):
+        # the parameters of a figure are those of all its panels
+        draft = path.with_name(f"{name}.unfinished")
+        with unused.told(), keeping.until_finished(draft, made):
             data = one.compute(progress, **one.SETTINGS[mode])
             data.attrs |= {
-                **identity,
+                **made,
                 "seconds": round(time.perf_counter() - started, 1),
                 "caption": caption(one, mode),
             }
@@ -100,19 +102,37 @@ def unfinished(names, mode, out):
 
 
 def _identity(name, mode):
-    made_from = json.dumps([cbnet.__version__, module(name).SETTINGS[mode]], sort_keys=True)
-    return {"figure": name, "mode": mode, "made_from": made_from}
+    """What the data of a figure come from: settings, code, versions of what computes."""
+    made = {  # of cbnet its code says more than its version
+        kind: {name: of for name, of in identity.made(kind).items() if name != "cbnet"}
+        for kind in ("theory", "simulation")
+    }
+    about = [module(name).SETTINGS[mode], made, _code(name)]
+    return {"figure": name, "mode": mode, "made_from": json.dumps(about, sort_keys=True)}
 
 
-def _finished(path, identity):
-    """The data of an earlier run, if it had the same settings and version."""
+def _code(name):
+    """Hash of what computes a figure, the models among it; of its own module not the drawing."""
+    own = f"{name}.py"
+    others = {f"{other}.py" for other in NAMES if other != name} | {"drawing.py", "making.py"}
+    contents = {
+        f"{package}/{path}": file.read_bytes()
+        for package in ("figures", "models")
+        for path, file in code.files(f"cbnet.{package}").items()
+        if path.endswith((".py", ".toml")) and not (package == "figures" and path in others)
+    }
+    return code.digest(contents, {f"figures/{own}": ("compute", "SETTINGS")})
+
+
+def _finished(path, made):
+    """The data of an earlier run, if it had the same settings and code."""
     if not path.is_file():
         return None
     try:
         data = _load(path)
     except (OSError, ValueError):
         return None
-    return data if all(data.attrs.get(k) == v for k, v in identity.items()) else None
+    return data if all(data.attrs.get(k) == v for k, v in made.items()) else None
 
 
 def _load(path):

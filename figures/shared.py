@@ -12,7 +12,7 @@ import numpy as np
 import xarray as xr
 
 import cbnet
-from cbnet import threads
+from cbnet import threads, unused
 from cbnet.errors import ConvergenceError
 from cbnet.parameters import to_quantity
 from cbnet.results import versions
@@ -159,6 +159,7 @@ def _end_pool():
 
 def _end_with_parent():
     """Leave interrupts to the process that started this one, and end when it does, be it killed."""
+    unused.be_silent()
     signal.signal(signal.SIGINT, lambda *_: None)  # not SIG_IGN: Brian2 calls the one before
 
     def wait():

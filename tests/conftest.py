@@ -4,10 +4,6 @@ import os
 
 import pytest
 
-from cbnet import threads
-
-threads.one_by_default()
-
 
 @pytest.fixture(scope="session", autouse=True)
 def cache_of_this_session(tmp_path_factory):

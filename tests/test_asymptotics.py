@@ -5,6 +5,7 @@ import pytest
 from brian2 import Hz, mV
 
 import cbnet
+from cbnet import unused
 from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.theory import asymptotics, renewal
 from cbnet.theory.critical import _maximum
@@ -53,9 +54,11 @@ def test_local_slopes_are_those_of_the_values(conductance):
 def test_moments_are_those_of_neurons_that_do_not_fire(conductance, current):
     for params, law in ((conductance, "sqrt"), (current, "sqrt")):
         quiet = params.replace(theta=-20 * mV, V_match=-55 * mV)
-        found = cbnet.voltage_scaling(quiet, law, 1000)
+        with unused.told():
+            found = cbnet.voltage_scaling(quiet, law, 1000)
         for noise in ("shot", "diffusion"):
-            seen = cbnet.respond(quiet, noise=noise)
+            with unused.told():
+                seen = cbnet.respond(quiet, noise=noise)
             assert numbers(found, "V_sd")[0] == pytest.approx(float(seen.V_sd / mV), rel=1e-3)
             assert numbers(found, "V_mean")[0] == pytest.approx(float(seen.V_mean / mV), rel=1e-4)
 

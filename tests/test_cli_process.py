@@ -11,7 +11,6 @@ import warnings
 import pytest
 
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError, SimulationError
-from cbnet.threads import ONE_THREAD
 from tests.command_line import ROOT, in_process_of_its_own, run
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
@@ -180,20 +179,3 @@ os.kill(os.getpid(), signal.SIGINT)
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-
-
-def test_linear_algebra_has_one_thread_unless_one_asks_for_more():
-    program = """if True:
-        import os, sys
-        from cbnet import cli
-        sys.argv = ["cbnet", "cite"]
-        cli.main()
-        print(os.environ["OMP_NUM_THREADS"])
-    """
-    for given, found in (({"OMP_NUM_THREADS": "3"}, "3"), ({}, "1")):
-        env = {name: value for name, value in os.environ.items() if name not in ONE_THREAD}
-        path = {"PYTHONPATH": str(ROOT)}
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, env=env | path | given
-        )
-        assert done.stdout.splitlines()[-1] == found, done.stderr

@@ -110,8 +110,8 @@ def test_the_parts_are_the_average_of_the_flux(model):
 def test_filtered_synapses_smooth_the_current(conductance):
     """Bins of 1 ms see less of a slow current; its mean stays."""
     sharp, fast, slow = (
-        cbnet.currents(conductance.replace(tau_S=t * ms, jump="exponential"), r_E=60 * Hz)
-        for t in (0, 0.01, 5)
+        cbnet.currents(conductance.replace(**{"tau_S": t * ms, **jump}), r_E=60 * Hz)
+        for t, jump in ((0, {"jump": "exponential"}), (0.01, {}), (5, {}))
     )
     for name in ("current_mean", "current_sd"):
         # at 10 µs the bins are 1 % off; v within a bin counts for some per cent of sd

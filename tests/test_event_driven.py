@@ -118,9 +118,10 @@ def test_flow_of_a_bent_leak_fires_between_arrivals():
 def test_result_is_saved_and_the_same_for_the_same_seed(params, tmp_path):
     first, again, other = (
         cbnet.simulate_neuron(params.replace(a=0.02), 5 * Hz, 9 * Hz, duration=2 * second, seed=s)
-        for s in (3, 3, 4)
+        for s in (2**53 + 1, 2**53 + 1, 2**53)
     )
     assert first == again
+    assert first.seed == first.to_dict()["seed"] == 2**53 + 1
     assert first.spikes != other.spikes
     assert isinstance(first, NeuronSimulation)
     loaded = results.load(first.save(tmp_path / "neuron.nc"))
@@ -133,6 +134,7 @@ def test_result_is_saved_and_the_same_for_the_same_seed(params, tmp_path):
     [
         ({"tau_S": 2 * ms}, {}, "tau_S"),
         ({}, {"seed": -1}, "seed"),
+        ({}, {"seed": 2**64}, "seed"),
         ({}, {"neurons": 1}, "neurons"),
         ({}, {"duration": 3 * mV}, "duration"),
         ({}, {"duration": 0 * second}, "duration"),

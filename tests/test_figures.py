@@ -271,6 +271,13 @@ def test_files_are_made_once(tmp_path, monkeypatch):
     (tmp_path / f"{name}.nc").write_bytes(b"half")  # as an interrupted run might leave
     making.make(name, "full", tmp_path, Silent())
     assert len(calls) == 4
+    monkeypatch.setattr(one, "CAPTION", "Other words.")
+    stored, _ = making.make(name, "full", tmp_path, Silent())
+    assert len(calls) == 4 and stored.attrs["caption"].startswith("Other words.")
+    monkeypatch.setattr(making, "_code", lambda name: "edited")
+    assert making.unfinished([name], "full", tmp_path) == (name,)
+    making.make(name, "full", tmp_path, Silent())
+    assert len(calls) == 5
 
 
 def _doubled(item):

@@ -43,10 +43,13 @@ def params():
         ("seed", -1),
         ("seed", 1.5),
         ("seed", True),
+        ("seed", 2**64),
         ("seed", np.nan),
         ("seed", "one"),
         ("seed", None),
         ("seed", [1, 2]),
+        ("graph_seed", -1),
+        ("graph_seed", 1.5),
         ("dt", 0 * ms),
         ("dt", "-0.1ms"),
         ("dt", "0.2ms"),
@@ -162,19 +165,36 @@ def test_initial_voltage(params):
     assert not np.any(spread == start("uniform", seed=2))
 
 
+LARGE = (2**53, 2**53 + 1, 2**64 - 2, 2**64 - 1)  # equal in twos as floats
+
+
 def test_streams_are_separate(params):
     def seeds(seed, **options):
         wires = prepare(params, **({"N": 1250, "seed": seed} | STEP | options)).wires
         return (*wires.graph_seeds.values(), *wires.drive_seeds.values(), wires.order_seed)
 
-    found = [seeds(seed) for seed in range(50)]
+    found = [seeds(seed) for seed in (*range(50), 2**53, 2**53 + 1, 2**64 - 2, 2**64 - 1)]
     assert len(found[0]) == 4
-    assert len({one for each in found for one in each}) == 4 * 50
+    assert len({one for each in found for one in each}) == 4 * len(found)
     assert all(0 <= one < 2**63 for each in found for one in each)
     # a stream does not depend on how often it was asked for, nor on the sizes
     one = prepare(params, 1250, seed=3, **STEP)
     assert dataclasses.replace(one).wires.order_seed == one.wires.order_seed == found[3][-1]
     assert seeds(3, N=2500, storage="procedural", initial="low") == found[3]
+
+
+def test_the_graph_follows_its_own_seed(params):
+    def drawn(**seeds):
+        job = prepare(params.replace(law="bernoulli"), 1250, **seeds, **STEP)
+        wires = job.wires
+        graph = (*wires.graph_seeds.values(), wires.synapse_seed, *wires.external["drive"])
+        noise = (*wires.drive_seeds.values(), wires.order_seed, *job.initial_voltage)
+        return graph, noise
+
+    graph, noise = drawn(seed=3)
+    assert drawn(seed=3, graph_seed=3) == (graph, noise)
+    assert drawn(seed=4, graph_seed=3) == (graph, drawn(seed=4)[1])
+    assert drawn(seed=3, graph_seed=4) == (drawn(seed=4)[0], noise)
 
 
 def test_values_and_seeds_are_run_arguments(params):

@@ -52,7 +52,7 @@ def test_fields_are_those_of_a_simulation(measured):
     assert set(fields) <= set(Simulation._variables())
     later = {"synapses", "law", "storage", "arrivals", "dt", "dt_bias", "seed", "initial", "events"}
     later |= {"wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB", "transient", "duration"}
-    later |= {"N", "N_E"}
+    later |= {"N", "N_E", "graph_seed"}
     assert set(Simulation._variables()) - set(fields) == later
 
 

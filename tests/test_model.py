@@ -36,7 +36,7 @@ def test_couplings_a_model_lacks_are_refused():
         parameters={"J": 0.1 * mV},
     )
     params = cbnet.Parameters(leaky)
-    with pytest.raises(ParameterError, match="tau_S: .*'leaky' has no 'filtered' variant"):
+    with pytest.raises(ParameterError, match="tau_E: .* no equation of model 'leaky' names"):
         params.replace(tau_S="1ms")
     with pytest.raises(ParameterError, match="jump: .*'leaky' has only 'linear'"):
         params.replace(jump="exponential")

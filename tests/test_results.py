@@ -18,7 +18,7 @@ from cbnet.parameters import base_units, to_quantity
 
 @pytest.fixture(scope="module")
 def params():
-    return cbnet.load("conductance").replace(g=12, a=0.0015, nu_X=10 * Hz)
+    return cbnet.load("conductance").replace(g=12, a=0.0015)
 
 
 @pytest.fixture(scope="module")

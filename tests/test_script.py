@@ -12,8 +12,8 @@ from brian2 import Hz, ms, mV, second
 
 import cbnet
 from cbnet import cli
-from cbnet.diffusion import of_model
 from cbnet.errors import ParameterError
+from cbnet.reduced import of_model
 from cbnet.simulation import building
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.plain_step import PlainChain
@@ -86,7 +86,8 @@ def test_only_brian2_and_numpy_are_imported_and_strings_are_verbatim(params):
 
 def test_values_are_those_of_the_parameters():
     params = small("current", tau_rp=1.7 * ms).replace(J_E=0.3 * mV)
-    text = script(params, N=1250, dt=0.05 * ms, duration=0.3 * second, seed=7, initial="low")
+    given = {"seed": 7, "graph_seed": 8, "initial": "low"}
+    text = script(params, N=1250, dt=0.05 * ms, duration=0.3 * second, **given)
     scope = {}
     wanted = text[text.index("\ntau_L = ") : text.index("\nN_E, N_I")]
     exec("from brian2 import *\n" + wanted, scope)
@@ -94,8 +95,25 @@ def test_values_are_those_of_the_parameters():
         np.testing.assert_allclose(
             float(scope[name]), params.resolve("E")[name], rtol=1e-12, err_msg=name
         )
-    for line in ("SEED = 7", "DT = 0.05*ms", "DURATION = 0.3*second", 'neurons.v = "V_r"'):
+    for line in (
+        "SEED = 7",
+        "GRAPH_SEED = 8",
+        "DT = 0.05*ms",
+        "DURATION = 0.3*second",
+        'neurons.v = "V_r"',
+    ):
         assert line in text
+
+
+def test_every_digit_of_a_seed_is_used():
+    drawn = set()
+    for seed in (1, 2**53, 2**53 + 1, 2**64 - 1):
+        text, scope = script(small(), N=1250, dt=0.1 * ms, seed=seed), {"np": np}
+        assert f"\nSEED = {seed}\n" in text
+        (line,) = (line for line in text.splitlines() if line.startswith("seed("))
+        scope["seed"] = drawn.add
+        exec(f"SEED = {seed}\n{line}", scope)
+    assert len(drawn) == 4 and all(0 <= one < 2**32 for one in drawn)  # as Brian2 takes them
 
 
 def test_poisson_input_is_used_only_where_it_is_not_gaussian():

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import Hz, mV, second, volt
+from brian2 import Hz, ms, mV, second, volt
 
 import cbnet
 from cbnet.errors import ConvergenceError
@@ -142,10 +142,53 @@ def test_rates_grow_with_excitation(params):
     assert np.all((rate >= 0) & (rate <= 500))
 
 
-def test_the_rarest_spikes_are_named_as_large_deviations(params):
-    found = cbnet.respond(params, r_E=1 * Hz, r_I=10 * Hz)
-    assert found.noise == "shot (large deviations)"
-    assert 0 < float(found.rate) < 1e-30
+@pytest.mark.parametrize(
+    ("r_E", "rate"),
+    [(4.0, 2.5733e-32), (3.0, 2.9601e-38), (1.0, 3.8746e-61), (0.1, 2.9717e-107)],
+)
+def test_the_rarest_spikes_are_solved_exactly(params, r_E, rate):
+    """Reference: Markov chains on grids of 16 to 128 cells a jump, by elimination without
+    subtraction, extrapolated; good to 6e-4."""
+    few = params.replace(
+        **{"tau_L": 11 * ms, "E_L": -74 * mV, "E_E": -5 * mV, "E_I": -77 * mV, "theta": -49 * mV},
+        **{"V_r": -62 * mV, "tau_rp": 2 * ms, "K": 150, "gamma": 0.5, "a": 0.012, "g": 7},
+    )
+    found = cbnet.respond(few, r_E=r_E * Hz, r_I=14 * Hz)
+    assert found.noise == "shot"
+    assert float(found.error) < 1e-4
+    assert float(found.rate) == pytest.approx(rate, rel=float(found.error) + 6e-4)
+
+
+def test_rates_of_an_exponential_neuron_rise_smoothly_from_the_rarest():
+    model = cbnet.Model(
+        name="exponential",
+        equations="""dv/dt = (E_L - v + Delta*exp((v - v_T)/Delta))/tau_L
+                     : volt (unless refractory)""",
+        excitatory="v_post += a*(E_E - v_post)",
+        inhibitory="v_post += g*a*(E_I - v_post)",
+        parameters={"Delta": 1.6 * mV, "v_T": -53 * mV},
+    )
+    params = cbnet.Parameters(model).replace(
+        **{"tau_L": 17 * ms, "E_L": -71 * mV, "E_E": 2 * mV, "E_I": -79 * mV, "theta": -42 * mV},
+        **{"V_r": -63 * mV, "tau_rp": 1.5 * ms, "K": 500, "gamma": 0.4, "g": 8},
+        **{"r_E": 30 * Hz, "r_I": 16 * Hz},
+    )
+    a = np.geomspace(0.00102, 0.00118, 9)
+    found = [cbnet.respond(params.replace(a=x)) for x in a]
+    height = np.log([float(x.rate) for x in found])
+    assert height[0] < -92 and height[-1] > -65
+    rise = np.diff(height)
+    assert np.all(rise > 0)
+    # a parabola through three neighbours: no step where spikes become rare
+    bend = np.diff(rise, 2)
+    assert np.all(np.abs(bend) < 4 * sum(float(x.error) for x in found) + 0.02 * rise.min())
+
+
+def test_a_rate_too_low_for_floats_is_given_in_words(params):
+    found = cbnet.respond(params.replace(a=5e-5), r_E=1 * Hz, r_I=10 * Hz)
+    assert float(found.rate) == 0
+    assert found.noise == "shot (a rate below 1e-290 Hz given as 0)"
+    assert 0 < float(found.error) < 1e-4
 
 
 def test_without_input_the_membrane_rests(params):

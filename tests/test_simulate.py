@@ -15,7 +15,17 @@ from cbnet.simulation.workshop import run_jobs
 KEYS = [
     *("rate_E_Hz", "rate_I_Hz", "rate_E_Hz_sem", "cv_E", "cv_I", "fano_1ms", "V_mean_mV"),
     *("V_sd_mV", "N", "N_E", "synapses", "law", "storage", "dt_ms", "dt_bias", "transient_s"),
-    *("duration_s", "seed", "wall_s", "build_s", "wire_s", "simulate_s", "events", "peak_rss_MB"),
+    *(
+        "duration_s",
+        "seed",
+        "graph_seed",
+        "wall_s",
+        "build_s",
+        "wire_s",
+        "simulate_s",
+        "events",
+        "peak_rss_MB",
+    ),
 ]
 TIMINGS = {"wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB"}
 
@@ -72,6 +82,23 @@ def test_keys(compiled):
     for key in KEYS:
         if key not in ("law", "storage"):
             assert isinstance(found[key], float | int)
+
+
+def test_a_graph_has_a_seed_of_its_own(small):
+    """In-degrees differ enough for a neuron's rate to tell who it is."""
+    random = small.replace(law="bernoulli")
+    options = {"N": 250, "duration": "2s", "dt": "0.1ms"}
+    seeds = [(1, None), (1, 1), (2, 1), (2, None)]
+    runs = run_jobs([prepare(random, seed=s, graph_seed=g, **options) for s, g in seeds], 1)
+    alone, same_graph, other_noise, other = runs
+    assert same(alone, same_graph) == []
+    assert [one.graph_seed for one in runs] == [1, 1, 1, 2]
+    assert alone.synapses == other_noise.synapses != other.synapses
+    counts = [one.spike_counts[:200] for one in (alone, other_noise, other)]
+    assert not np.array_equal(counts[0], counts[1])
+    # of the variance of the counts most is the graph's: 5 standard errors of 200 neurons apart
+    correlations = [np.corrcoef(counts[0], one)[0, 1] for one in counts[1:]]
+    assert correlations[0] > 0.7 and abs(correlations[1]) < 0.35
 
 
 def test_same_seed_same_numbers(compiled):

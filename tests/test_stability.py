@@ -140,7 +140,7 @@ def test_inhibitory_network_of_brunel_and_hakim(current, D):
 
 def test_critical_delay_of_brunel_and_hakim(current):
     """On the line between the phases λ is imaginary; the closed form says where that is."""
-    guess = inhibitory(current, D=1.2 * ms)
+    guess = inhibitory(current)
     rate = float(cbnet.solve(guess, noise="diffusion").rate_I[0])
     network = InhibitoryNetwork(guess, rate)
     with mpmath.workdps(25):

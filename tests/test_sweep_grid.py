@@ -60,6 +60,38 @@ def test_two_models_share_a_grid():
     assert [p.params.model.name for p in made.points()] == ["current", "conductance"]
 
 
+def test_jumps_that_are_set_stay_everywhere_in_the_grid():
+    given = {"model": "current", "parameters": {"J_E": "0.1mV", "J_I": "0.5mV"}}
+    axes = {"theta": ["-52mV", "-50mV"], "I.J_E": ["0.1mV", "0.2mV"]}
+    points = list(make(axes, **given).points())
+    assert len(points) == 4
+    for point in points:
+        for values, own in zip(point.resolved, (1e-4, point.setting["I.J_E"]), strict=True):
+            assert (values["J_E"], values["J_I"]) == (own, 5e-4)
+            assert values["theta"] == point.setting["theta"]
+
+
+def test_jumps_that_are_set_follow_k():
+    axes = {"J_E": ["0.1mV"], "K": [1000, 4000]}
+    made = make(axes, model="current", scaling="sqrt", parameters={"J_I": "0.5mV"})
+    found = [point.resolved[0] for point in made.points()]
+    assert [v["J_E"] for v in found] == pytest.approx([1e-4, 5e-5], rel=1e-14)
+    assert [v["J_I"] for v in found] == pytest.approx([5e-4, 2.5e-4], rel=1e-14)
+    assert [v["K"] for v in found] == [1000, 4000]
+
+
+@pytest.mark.parametrize(
+    ("axes", "message"),
+    [
+        ({"J_E": ["0.1mV"], "a": [0.001]}, "J_E: got J_E and a, which fix each other"),
+        ({"tau_S": ["1ms"], "tau_E": ["2ms"]}, "tau_E: got tau_E from two axes; drop one"),
+    ],
+)
+def test_axes_that_fix_each_other_are_refused(axes, message):
+    (point,) = make(axes, model="current").points()
+    assert point.refusal.startswith(message)
+
+
 @pytest.mark.parametrize(
     ("rule", "K", "expected"),
     [("8K", 400, 3200), ("max(4000, 4*K)", 400, 4000), (500, 400, 500), ("2K + 100", 400, 900)],
@@ -126,6 +158,7 @@ def test_axes_are_refused_in_one_line(text, said, tmp_path):
         ("seeds = []", "seeds: got []"),
         ("seeds = [1, 1]", "seeds: got [1, 1]"),
         ("seeds = [-1]", "seeds[0]: got -1"),
+        ("graph_seed = -1", "graph_seed: got -1"),
         ("seeds = 2000000", "seeds: got 2,000,000; expected at most 1,000,000"),
         ('run = "teory"', "run: got 'teory'"),
         ('noise = "pink"', "noise: got 'pink'"),
@@ -267,4 +300,15 @@ def test_points_that_ask_for_the_same_share_it():
     planned = plan.make(made)
     simulated = [u for u in planned.units if u.kind == "simulation"]
     assert len(simulated) == 1 and simulated[0].places == ((0, 0), (1, 0))
+
+
+def test_graphs_are_given_or_an_axis():
+    def options(**given):
+        made = make(run="simulation", N=10_000, seeds=[1, 2], **given)
+        return [(u.seed, u.options.get("graph_seed")) for u in plan.make(made).units]
+
+    assert options() == [(1, None), (2, None)]
+    assert options(graph_seed=7) == [(1, 7), (2, 7)]
+    crossed = options(axes={"graph_seed": [3, 4]})
+    assert crossed == [(1, 3), (2, 3), (1, 4), (2, 4)]
     assert cbnet.__version__

@@ -13,7 +13,7 @@ import pytest
 import xarray as xr
 
 import cbnet
-from cbnet.sweeps import records, store, tasks
+from cbnet.sweeps import records, store, table, tasks
 from cbnet.sweeps.run import Silent
 from tests.sweeping import SIMULATION, THEORY, environment, grid, points, same, start
 from tests.sweeping import cbnet as command
@@ -222,6 +222,30 @@ def test_a_tidy_table_has_units_in_its_names(tmp_path):
     assert {"nu_X_Hz", "K", "rate_E_Hz", "cv_E", "V_mean_mV", "source"} <= set(table.columns)
     assert set(table.nu_X_Hz) == {20.0, 30.0, 40.0, 50.0, 60.0}
     assert table.V_mean_mV.between(-80, -55).all()
+
+
+def test_seeds_keep_every_digit(tmp_path):
+    seeds = [1, 2**53, 2**53 + 1, 2**64 - 1]
+    changed = SIMULATION.replace('"simulation"', '"both"').replace(
+        "seeds = 4", f'keep = ["rate_E"]\nseeds = {seeds}'
+    )
+    planned = cbnet.Sweep.read(grid(tmp_path, changed)).plan()
+    units = [unit for unit in planned.units if unit.kind == "simulation"]
+    assert len({unit.identity for unit in units}) == len(units) == 8 * len(seeds)
+    assert {unit.seed for unit in units} == set(seeds)
+    contents, rates = store.Contents(), np.arange(len(planned.units), dtype=float)
+    for kind, shape in (("theory", (-1, 1)), ("simulation", (-1,))):
+        of = [unit.identity for unit in planned.units if unit.kind == kind]
+        arrays = {"rate_E": rates[: len(of)].reshape(shape)}
+        record = records.Record(kind, tuple(of), {}, arrays, [{} for _ in of])
+        contents.finished |= {one: (record, k) for k, one in enumerate(of)}
+    found = table.assemble(planned, contents)
+    assert found.dataset.seed.values.tolist() == seeds
+    for name in ("found.nc", "found.zarr") if table._has_zarr() else ("found.nc",):
+        again = cbnet.open_sweep(found.save(tmp_path / name))
+        assert again.dataset.seed.values.tolist() == seeds and again.grid.seeds == tuple(seeds)
+        rows = [row for row in again.to_dict()["rows"] if row["source"] == "simulation"]
+        assert json.loads(json.dumps([row["seed"] for row in rows])) == seeds * 8
 
 
 def test_a_dry_run_lists_points_and_what_is_refused_and_writes_nothing(tmp_path):

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ..parameters import SEED
 from . import options, output, progress, tables
 
 EXAMPLES = (
@@ -109,7 +110,7 @@ def compare(
         "duration": options.physical(duration, "--duration", "s", above=0),
         "transient": options.physical(transient, "--transient", "s", at_least=0),
         "seeds": options.whole(seeds, "--seeds", above=0),
-        "seed": options.whole(seed, "--seed", at_least=0),
+        "seed": SEED.parse(seed, "--seed"),
     }
     with output.saving(out or output.unused(FOLDER)) as save:
         from ..comparison import compare as run
@@ -162,7 +163,9 @@ def show(result):
     """Print a result for a person."""
     out = tables.console()
     rows = result.to_dict()["rows"]
-    tables.header(out, result.parameters, "theory beside simulation", rows[0]["noise"])
+    tables.header(
+        out, result.parameters, "theory beside simulation", rows[0]["noise"], unused=result.unused
+    )
     for table in tables.comparison(rows):
         out.print(table)
     seeds = max(row["seeds"] for row in rows)

@@ -23,8 +23,8 @@ Folder = Annotated[
     str | None,
     typer.Option(
         metavar="DIR",
-        help="Folder of the files. What an earlier run with the same settings finished there, "
-        "interrupted or not, is not computed again. "
+        help="Folder of the files. What an earlier run of the same code and settings finished "
+        "there, interrupted or not, is not computed again. "
         f"A new folder {FOLDER} if not given.",
         show_default=False,
     ),

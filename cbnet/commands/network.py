@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
+from ..parameters import SEED
 from . import options, output, tables
 
 EXAMPLES = (
@@ -49,7 +50,7 @@ def network(
     Theory draws no random numbers: --seed is checked, and changes nothing.
     """
     params = options.parameters(model, settings)
-    options.whole(seed, "--seed", at_least=0)
+    SEED.parse(seed, "--seed")
     accuracy = options.number(rtol, "--rtol", above=0)
     if fraction_excitatory is not None and N is None:
         raise ParameterError(
@@ -73,7 +74,9 @@ def show(result):
     """Print a result for a person."""
     out = tables.console()
     data = result.to_dict()
-    tables.header(out, result.parameters, "fixed points of the network", data["noise"])
+    tables.header(
+        out, result.parameters, "fixed points of the network", data["noise"], unused=result.unused
+    )
     out.print(tables.fixed_points(data))
     if any(point["growth_rate_per_s"] is not None for point in data["fixed_points"]):
         out.print(tables.modes(data))

@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
+from .. import unused
 from ..errors import ParameterError
+from ..parameters import SEED
 from . import options, output, progress, tables
 
 EXAMPLES = (
@@ -65,7 +67,7 @@ def neuron(
             "give both or neither"
         )
     params = options.parameters(model, settings)
-    seed = options.whole(seed, "--seed", at_least=0)
+    seed = SEED.parse(seed, "--seed")
     accuracy = options.number(rtol, "--rtol", above=0)
     length = options.physical(duration, "--duration", "s", above=0)
     with output.saving(out) as save:
@@ -83,7 +85,8 @@ def neuron(
         if currents:
             from ..theory.currents import currents as currents_of
 
-            more["currents"] = currents_of(params, population=population)
+            with unused.told():
+                more["currents"] = currents_of(params, population=population)
         if as_json:
             output.print_json(result.to_dict() | {key: x.to_dict() for key, x in more.items()})
         else:
@@ -100,7 +103,7 @@ def show(result):
     data = result.to_dict()
     r_E, r_I = (float(result.in_units(name)) for name in ("r_E", "r_I"))
     what = f"one neuron, r_E = {r_E:g} Hz, r_I = {r_I:g} Hz"
-    tables.header(out, result.parameters, what, data["noise"])
+    tables.header(out, result.parameters, what, data["noise"], unused=result.unused)
     out.print(tables.quantities(result, leave_out=("r_E_Hz", "r_I_Hz")))
 
 
@@ -109,6 +112,6 @@ def show_currents(result):
     out = tables.console()
     r_E, r_I = (float(result.in_units(name)) for name in ("r_E", "r_I"))
     what = f"currents of one neuron, r_E = {r_E:g} Hz, r_I = {r_I:g} Hz"
-    tables.header(out, result.parameters, what, result.to_dict()["noise"])
+    tables.header(out, result.parameters, what, result.to_dict()["noise"], unused=result.unused)
     out.print(tables.currents(result))
     out.print(tables.quantities(result))

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..parameters import Entry
+from ..parameters import SEED, Entry
 
 ModelName = Annotated[
     str,
@@ -27,7 +27,16 @@ Settings = Annotated[
     ),
 ]
 Seed = Annotated[
-    str, typer.Option(metavar="INTEGER", help="Seed of all random numbers, at least 0.")
+    str, typer.Option(metavar="INTEGER", help="Seed of all random numbers, from 0 to 2^64 - 1.")
+]
+GraphSeed = Annotated[
+    str | None,
+    typer.Option(
+        "--graph-seed",
+        metavar="INTEGER",
+        help="Seed of the wiring alone; that of --seed if not given.",
+        show_default=False,
+    ),
 ]
 Neurons = Annotated[str, typer.Option("-N", metavar="INTEGER", help="Neurons in all.")]
 Duration = Annotated[
@@ -104,7 +113,7 @@ _ARGUMENTS = {
         name: f"--{name.replace('_', '-')}"
         for name in (
             *("noise", "rtol", "seed", "seeds", "duration", "transient", "dt", "record", "initial"),
-            *("storage", "arrivals"),
+            *("storage", "arrivals", "graph_seed"),
             *("fraction_excitatory", "population", "simulate_K", "scalings", "models", "processes"),
         )
     },
@@ -179,7 +188,7 @@ def parameters(model, settings):
         raise ParameterError(f"--set {error}" if known else f"--set: {error}") from error
 
 
-def network(N, duration, transient, dt, initial, fraction_excitatory, seed):
+def network(N, duration, transient, dt, initial, fraction_excitatory, seed, graph_seed):
     """What :func:`cbnet.simulate` is told of a network and of its run, from their options."""
     if initial not in ("uniform", "low", "high"):
         initial = physical(initial, "--initial", "mV")
@@ -190,5 +199,6 @@ def network(N, duration, transient, dt, initial, fraction_excitatory, seed):
         "dt": physical(dt, "--dt", "ms", above=0),
         "initial": initial,
         "fraction_excitatory": number(fraction_excitatory, "--fraction-excitatory"),
-        "seed": whole(seed, "--seed", at_least=0),
+        "seed": SEED.parse(seed, "--seed"),
+        "graph_seed": None if graph_seed is None else SEED.parse(graph_seed, "--graph-seed"),
     }

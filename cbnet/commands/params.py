@@ -1,5 +1,7 @@
 """``cbnet params``: the table of parameters."""
 
+import math
+
 from ..parameters import POPULATIONS, unit
 from . import options, output, tables
 
@@ -57,15 +59,17 @@ def _row(params, name):
     entry = params.model.entry(name, name)
     values = {p: params.resolve(p)[name] for p in POPULATIONS}
     default = type(params)(params.model).resolve("E")[name]
+    given = {key.rpartition(".")[2] for key in params.changes}
+    instead = [d.name for d in params.model.derived if d.solves == name and d.name in given]
     return {
         "name": name,
         "symbol": entry.symbol or name,
         "unit": entry.unit,
         **{p: _in_unit(entry, v) for p, v in values.items()},
         "default": _in_unit(entry, default),
-        "set": name in {key.rpartition(".")[2] for key in params.changes},
+        "set": name in given,
         "meaning": entry.meaning,
-        "source": entry.source,
+        "source": f"from {instead[0]}" if instead else entry.source,
     }
 
 
@@ -77,4 +81,6 @@ def _in_unit(entry, value):
 
 
 def _text(value):
-    return f"{value:.8g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return "–" if math.isnan(value) else f"{value:.8g}"
+    return str(value)

@@ -34,6 +34,7 @@ def script(
     initial: options.Initial = "uniform",
     fraction_excitatory: options.FractionExcitatory = "0.8",
     seed: options.Seed = "0",
+    graph_seed: options.GraphSeed = None,
     out: Annotated[
         str | None,
         typer.Option(
@@ -52,7 +53,9 @@ def script(
     """
     target = None if out is None else _new(out)
     params = options.parameters(model, settings)
-    given = options.network(N, duration, transient, dt, initial, fraction_excitatory, seed)
+    given = options.network(
+        N, duration, transient, dt, initial, fraction_excitatory, seed, graph_seed
+    )
     from ..simulation.script import script as write
 
     text = write(params, **given)

@@ -102,7 +102,7 @@ def _write_nwb(result, path):
 def _plain(result):
     out = tables.console()
     noise = result.to_dict().get("noise")
-    tables.header(out, result.parameters, type(result).__name__, noise)
+    tables.header(out, result.parameters, type(result).__name__, noise, unused=result.unused)
     out.print(tables.quantities(result))
 
 

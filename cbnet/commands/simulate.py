@@ -55,6 +55,7 @@ def simulate(
         typer.Option("--dt-check", help="Run again with a quarter of the time step; compare."),
     ] = False,
     seed: options.Seed = "0",
+    graph_seed: options.GraphSeed = None,
     out: options.Out = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
@@ -65,7 +66,9 @@ def simulate(
     The in-degrees must fit: more than K excitatory and gamma K inhibitory neurons.
     """
     params = options.parameters(model, settings)
-    given = options.network(N, duration, transient, dt, initial, fraction_excitatory, seed)
+    given = options.network(
+        N, duration, transient, dt, initial, fraction_excitatory, seed, graph_seed
+    )
     given |= {
         "record": options.whole(record, "--record", at_least=0),
         "arrivals": arrivals,
@@ -94,7 +97,12 @@ def show(result):
     how = [result.storage, f"initial voltage {result.initial}"]
     if result.arrivals == "brian2":
         how.append("arrivals in Brian2's order")
-    tables.header(out, result.parameters, f"simulation of the network ({', '.join(how)})")
+    tables.header(
+        out,
+        result.parameters,
+        f"simulation of the network ({', '.join(how)})",
+        unused=result.unused,
+    )
     names = {"V_mean_mV": "V of E neurons, mean", "V_sd_mV": "V of E neurons, sd"}
     out.print(tables.quantities(result, leave_out=("storage",), names=names))
     out.print(tables.currents(result, " of E neurons"))

@@ -123,8 +123,9 @@ def differences(params):
         if name not in reference or reference[name].value != entry.value:
             found[name] = f"{name} = {entry.show(of_table(entry))}"
     for key, changed in params.changes.items():
-        entry = params.model.entries[key.rpartition(".")[2]]
-        default = of_table(entry) if entry.follows is None else None
+        entry = params.model.entry(key.rpartition(".")[2], key)
+        fixed = entry.follows is None and entry.name in params.model.entries
+        default = of_table(entry) if fixed else None
         if key != entry.name or changed != default:
             found[key] = f"{key} = {entry.show(changed)}"
     return list(found.values())
@@ -137,7 +138,7 @@ def of_table(entry):
     return entry.value if entry.choices or entry.integer else entry.value * unit(entry.unit)[0]
 
 
-def header(out, params, what, noise=None):
+def header(out, params, what, noise=None, unused=()):
     """The lines above a table: what was computed, how, and for which parameters."""
     out.print(f"{params.model.name}: {what}", style="bold")
     if noise is not None:
@@ -148,6 +149,8 @@ def header(out, params, what, noise=None):
         if changed
         else "parameters: the reference set"
     )
+    if unused:
+        out.print(f"of these not used: {', '.join(unused)}", markup=False)
 
 
 def quantities(result, leave_out=(), names=None):

@@ -128,6 +128,12 @@ all.h.gch: all.h
 """
 
 
+# Synapses of Brian2 are drawn before the other run arguments are applied.
+_SEED_SYNAPSES = """
+for (const auto &given : args)
+    if (given.rfind("observer.synapse_seed=", 0) == 0)
+        brian::_random_generators[0].seed(std::stoul(given.substr(given.find('=') + 1)));
+"""
 _OF_MAKE = ("MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL", "MFLAGS")
 
 
@@ -198,6 +204,8 @@ def _write_sources():
     in_degree = {(source, target): k for source, target, k in spec["in_degree"]}
     layout = Layout(spec["N_E"], spec["N_I"], in_degree)
     wires = Wires(spec["storage"], graph=graph)
+    if wires.storage == "synapses":
+        device.insert_code("main", _SEED_SYNAPSES)
     parts = network.create(
         params, layout, spec["dt"], wires, spec["arrivals"], np.dtype(spec["counts"])
     )

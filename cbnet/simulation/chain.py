@@ -227,7 +227,7 @@ class Chain:
 def _jump(diffusion, kind, values):
     """v -> h(v). A charge that passes a filtered synapse moves v along dv/dq = h(v)."""
     h = diffusion.function(f"jump_{kind}", values)
-    if not diffusion.filtered:
+    if diffusion.targets[kind] == "v":
         return h
     return lambda v: runge_kutta(h, v, 1.0) - v
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, to_quantity
+from ..parameters import POPULATIONS, SEED, to_quantity
 from ..reduced import of_model
 from .flow import leak_flow
 
@@ -143,17 +143,14 @@ def simulate_neuron(
     True
     """
     values = arrival_rates(params, r_E, r_I, population)
-    if values["tau_E"] > 0:
-        name = "tau_S" if values["tau_E"] == values["tau_I"] else "tau_E"
-        raise ParameterError(
-            f"{name}: got {values['tau_E'] * 1e3:g} ms; expected 0 ms, because filtered synapses "
-            "leave v no closed form between arrivals; use cbnet.simulate with a small dt instead"
-        )
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
+    diffusion = of_model(params.model, values)
+    if diffusion.filtered:
+        raise ParameterError(_why_not_exact(diffusion, values))
+    seed = SEED.parse(seed, "seed")
     if neurons is not None and not (isinstance(neurons, int | np.integer) and neurons >= 2):
         raise ParameterError(f"neurons: got {neurons}; expected a whole number of at least 2")
-    diffusion = of_model(params.model, values)
+    use = unused.of_neuron, population, "r_E", "r_I"
+    left_out = unused.tell(params, "cbnet.simulate_neuron", *use)
     total = values["R_E"] + values["R_I"]
     if duration is None:
         wanted = min(6e7 / total, 2000.0) if total > 0 else 10.0
@@ -170,8 +167,20 @@ def simulate_neuron(
         mu=to_quantity(mu, "V"),
         r_E=to_quantity(values["r_E"], "Hz"),
         r_I=to_quantity(values["r_I"], "Hz"),
-        seed=int(seed),
+        seed=seed,
         noise="exact",
+        unused=left_out,
+    )
+
+
+def _why_not_exact(diffusion, values):
+    taus = diffusion.time_constants(values)
+    kind = diffusion.filtered_kinds[0]
+    target, names = diffusion.targets[kind], diffusion.arguments[f"tau_{kind}"]
+    return (
+        f"{' and '.join(names) or target}: got {target!r}, which decays in {taus[kind] * 1e3:g} "
+        "ms; expected instantaneous synapses, because filtered ones leave v no closed form between "
+        "arrivals; use cbnet.simulate with a small dt instead"
     )
 
 

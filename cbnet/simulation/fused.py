@@ -8,7 +8,6 @@ objects one does here, made from the same strings (``cpp/instantaneous.h``, ``cp
 from dataclasses import dataclass
 
 import numpy as np
-import sympy as sp
 from brian2 import NeuronGroup
 
 from . import cpp_text
@@ -128,14 +127,11 @@ def _filtered(reduced):
     expressions = [reduced.leak, reduced.threshold, reduced.reset]
     states = []
     for population in "EI":
-        target, displacement = reduced.targets[population]
-        decay = reduced.decays[target]
-        # a spike moves v by jumps[population] in all, and s by `displacement`, which then decays
-        per_s = sp.simplify(reduced.jumps[population] * decay / displacement)
-        members += [*cpp_text.straight_line(per_s)]
-        members += [cpp_text.text(displacement), cpp_text.text(1 / decay)]
-        expressions += [per_s, displacement, decay]
-        states.append(target)
+        synapse = reduced.synapses[population]
+        members += [*cpp_text.straight_line(synapse.per_target)]
+        members += [cpp_text.text(synapse.jump), cpp_text.text(1 / synapse.decay)]
+        expressions += [synapse.per_target, synapse.jump, synapse.decay]
+        states.append(synapse.target)
     return {
         "header": "filtered.h",
         "stepper": "cbnet::FilteredNeurons",

@@ -34,6 +34,7 @@ def run(job, on_progress):
     brian2.prefs.codegen.target = "numpy"
     brian2.defaultclock.dt = job.dt * brian2.second
     try:
+        brian2.seed(job.wires.synapse_seed)
         parts = network.create(job.params, job.layout, job.dt, job.wires, job.arrivals)
         network.assign(parts, job.params, job.layout, job.wires)
         parts.neurons.v = job.initial_voltage * brian2.volt
@@ -107,7 +108,7 @@ def _accumulate(job, parts, spikes, traces, listed):
     currents = {}
     for population in "EI":
         h = job.reduced.function(f"jump_{population}", values)(v)
-        target = job.reduced.targets[population]
+        target = parts.reduced.synapses[population].target
         if target == "v":
             currents[population] = recorded[f"arrived_{population}"][:, probes] * h / job.dt
         else:

@@ -7,7 +7,7 @@ import numpy as np
 
 from .. import reduced
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, Entry, Parameters
+from ..parameters import POPULATIONS, SEED, Entry, Parameters
 from . import storage as storages
 from . import timestep, wiring
 from .building import compiler_missing
@@ -29,7 +29,8 @@ class Job:
     params : Parameters
     layout : Layout
     dt, duration, transient : float
-    seed : int
+    seed, graph_seed : int
+        Of the noise and the initial voltage; of the wiring.
     recorded : ndarray of int
         Neurons whose spikes and voltage are handed out.
     initial : str or float
@@ -50,6 +51,7 @@ class Job:
     duration: float
     transient: float
     seed: int
+    graph_seed: int
     recorded: np.ndarray
     initial: object
     storage: str
@@ -96,7 +98,8 @@ class Job:
     @property
     def streams(self):
         """Seeds of the wiring, the initial voltage, and the external input."""
-        return np.random.SeedSequence(self.seed).spawn(3)
+        wiring_stream = np.random.SeedSequence(self.graph_seed).spawn(1)[0]
+        return wiring_stream, *np.random.SeedSequence(self.seed).spawn(3)[1:]
 
     @functools.cached_property
     def wires(self):
@@ -106,12 +109,14 @@ class Job:
         connected = self.storage != "none"
         external = {one.name: self._number(one, rng) for one in inputs(self.params, connected)}
         names = [name for name, _, _ in projections(self.params, connected)]
+        *graph_seeds, synapse_seed = _whole_numbers(wiring_stream, len(names) + 1)
         order_seed, *drive_seeds = _whole_numbers(input_stream, 1 + len(external))
         return Wires(
             storage=self.storage,
             external=external,
             graph=self.graph,
-            graph_seeds=dict(zip(names, _whole_numbers(wiring_stream, len(names)), strict=True)),
+            graph_seeds=dict(zip(names, graph_seeds, strict=True)),
+            synapse_seed=synapse_seed % 2**32,
             drive_seeds=dict(zip(external, drive_seeds, strict=True)),
             order_seed=order_seed,
         )
@@ -162,6 +167,7 @@ def prepare(
     transient="0.2s",
     dt=None,
     seed=0,
+    graph_seed=None,
     record=0,
     initial="uniform",
     fraction_excitatory=0.8,
@@ -180,8 +186,8 @@ def prepare(
     """
     duration = _seconds(duration, "duration", above=0)
     transient = _seconds(transient, "transient", at_least=0)
-    if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise ParameterError(f"seed: got {seed}; expected a whole number of at least 0")
+    seed = SEED.parse(seed, "seed")
+    graph_seed = seed if graph_seed is None else SEED.parse(graph_seed, "graph_seed")
     sizes = layout(params, N, fraction_excitatory, connected=not feedforward)
     if isinstance(initial, str) and initial in ("uniform", "low", "high"):
         start = initial
@@ -191,6 +197,7 @@ def prepare(
         except ParameterError as error:
             raise ParameterError(f"{error}; or 'uniform', 'low', 'high'") from None
     recorded = _recorded(record, sizes)
+    _check_synapses(params)
     shortest = min(params.resolve(p)["D_min"] for p in POPULATIONS)
     if shortest <= 0:
         raise ParameterError(
@@ -235,7 +242,8 @@ def prepare(
         dt=step,
         duration=duration,
         transient=transient,
-        seed=int(seed),
+        seed=seed,
+        graph_seed=graph_seed,
         recorded=recorded,
         initial=start,
         storage=kept,
@@ -245,6 +253,18 @@ def prepare(
     )
     _ = one.observation  # refuses what cannot be measured
     return one
+
+
+def _check_synapses(params):
+    """Refuse neurons of which one kind of synapses has a time constant and the other has none."""
+    for population in POPULATIONS:
+        found = reduced.of_model(params.model, params.resolve(population))
+        if found.partly_filtered:
+            kind, target = next((k, t) for k, t in found.targets.items() if t != "v")
+            raise ParameterError(
+                f"model {params.model.name!r}: got a time constant of {kind} alone ({target!r}); "
+                "expected one for both kinds of synapses or for none; give the other a short one"
+            )
 
 
 def _kept(params, sizes, dt, storage, memory, feedforward):

@@ -16,7 +16,7 @@ is held for a random whole number of steps with the mean that makes the refracto
 :math:`\\tau_{rp}` on average.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from brian2 import Network, NeuronGroup, Synapses, second
@@ -27,7 +27,6 @@ from brian2.equations.equations import (
     Expression,
     SingleEquation,
 )
-from brian2.parsing.sympytools import sympy_to_str
 from brian2.units.fundamentalunits import get_or_create_dimension
 from brian2.utils.stringtools import get_identifiers, word_substitute
 
@@ -35,6 +34,7 @@ from .. import diffusion
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
 from . import arrivals as arriving
+from . import brian2_text
 from .drive import Drive
 from .fused import FusedNeurons, Population, can_fuse
 from .kernel import interpreted
@@ -108,9 +108,8 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
             "or both with a time constant, and one kind of jump"
         )
     reduced = diffusion.of_model(model, values["E"])
-    equations = Equations(coupling.equations) + Equations(
-        "arrived_E : integer\narrived_I : integer"
-    )
+    equations, reduced = _apart(Equations(coupling.equations), reduced)
+    equations += Equations("arrived_E : integer\narrived_I : integer")
     equations += parameter_equations(params, layout, wires.connected)
     fused = can_fuse(reduced) and not interpreted()
     if fused:
@@ -251,7 +250,7 @@ def _general(params, equations, reduced, layout, connected, arrivals):
     if not reduced.affine_leak:
         method = "rk4"
     elif reduced.filtered:
-        equations = _charge_exact(equations, reduced)
+        equations = _charge_exact(equations, reduced, model.units)
     if random:
         equations += Equations("held : second")
     neurons = NeuronGroup(
@@ -269,8 +268,9 @@ def _general(params, equations, reduced, layout, connected, arrivals):
         slot = {"when": "synapses", "order": 1}
     if reduced.filtered:
         moved = [
-            f"{target} += arrived_{p}*({sympy_to_str(displacement)})"
-            for p, (target, displacement) in reduced.targets.items()
+            f"{synapse.target} += arrived_{kind}*"
+            + brian2_text.code(synapse.jump, model.units, equations[synapse.target].dim)
+            for kind, synapse in reduced.synapses.items()
         ]
         code = "\n".join([*moved, "arrived_E = 0", "arrived_I = 0"])
         neurons.run_regularly(code, name="arrivals", **slot)
@@ -337,7 +337,38 @@ def parameter_equations(params, layout, connected):
     return Equations(equations)
 
 
-def _charge_exact(equations, reduced):
+def _apart(equations, reduced):
+    """A synaptic variable that both kinds of spikes move as a sum of two, one for each kind.
+
+    It decays linearly, so that this is the same; the input of each kind is then seen.
+    """
+    shared = {synapse.target for synapse in reduced.synapses.values() if synapse.filtered}
+    if len(shared) != 1 or len(reduced.decays) != 1 or len(reduced.synapses) != 2:
+        return equations, reduced
+    (name,) = shared
+    parts = {kind: f"{name}_from_{kind}" for kind in reduced.synapses}
+    one = equations[name]
+    changed = [equation for equation in equations.values() if equation.varname != name]
+    changed += [
+        SingleEquation(
+            one.type,
+            part,
+            one.dim,
+            var_type=one.var_type,
+            expr=Expression(word_substitute(one.expr.code, {name: part})),
+            flags=one.flags,
+        )
+        for part in parts.values()
+    ]
+    total = Expression(" + ".join(parts.values()))
+    changed.append(SingleEquation(SUBEXPRESSION, name, one.dim, expr=total))
+    synapses = {
+        kind: replace(synapse, target=parts[kind]) for kind, synapse in reduced.synapses.items()
+    }
+    return Equations(changed), replace(reduced, synapses=synapses)
+
+
+def _charge_exact(equations, reduced, units):
     """Let the membrane see the mean of each synaptic variable over the step.
 
     Exponential Euler freezes s at its value when the step begins and so delivers
@@ -347,8 +378,8 @@ def _charge_exact(equations, reduced):
     means, changed = {}, []
     for name in sorted(reduced.decays):
         means[name] = f"{name}_mean"
-        tau = f"({sympy_to_str(1 / reduced.decays[name])})"
-        mean = f"{name}*(1 - exp(-dt/{tau}))*{tau}/dt"
+        tau = brian2_text.code(1 / reduced.decays[name], units, second.dim)
+        mean = f"{name}*(1 - exp(-dt/({tau})))*{tau}/dt"
         changed.append(
             SingleEquation(SUBEXPRESSION, means[name], equations[name].dim, expr=Expression(mean))
         )

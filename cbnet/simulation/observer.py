@@ -1,13 +1,12 @@
 """What is measured while a compiled program runs, and when it ends."""
 
 import numpy as np
-import sympy as sp
 
 from . import cpp_text
 from .kernel import Kernel
 
 # Observation (cpp/statistics.h) as variables: every run of a program brings its own, and with them
-# the time step and the seed of Brian2's random numbers.
+# the time step and the seeds of Brian2's random numbers.
 SETTINGS = (
     ("first_step", np.int64),
     ("measured_steps", np.int64),
@@ -20,6 +19,7 @@ SETTINGS = (
     ("traces", np.int32),
     ("time_step", float),
     ("brian_seed", np.int64),
+    ("synapse_seed", np.int64),
 )
 
 
@@ -58,11 +58,8 @@ class Observer(Kernel):
             add.add_reference(variable, neurons, variable)
         expressions = {"leak": reduced.leak}
         for population in "EI":
-            target, displacement = reduced.targets[population]
-            h = reduced.jumps[population]
-            if target != "v":
-                h = sp.simplify(h * reduced.decays[target] / displacement)
-            expressions[population] = h
+            synapse = reduced.synapses[population]
+            expressions[population] = synapse.per_target if synapse.filtered else synapse.jump
         names = cpp_text.names(*expressions.values())
         self._ready(
             [*(setting for setting, _ in SETTINGS), "recorded", "t", "dt", "t_in_timesteps", *used],
@@ -71,7 +68,7 @@ class Observer(Kernel):
             parameters=cpp_text.parameters(neurons, values_of, names),
             leak=cpp_text.text(expressions["leak"]),
             inputs={p: cpp_text.text(expressions[p]) for p in "EI"},
-            synaptic={p: neurons.variables[reduced.targets[p][0]] for p in reduced.targets}
+            synaptic={p: neurons.variables[s.target] for p, s in reduced.synapses.items()}
             if reduced.filtered
             else None,
             fused=fused,

@@ -121,6 +121,7 @@ class Program:
         return values | {
             "observer.time_step": float(job.dt),
             "observer.brian_seed": wires.order_seed,
+            "observer.synapse_seed": wires.synapse_seed,
             "observer.first_step": seen.first_step,
             "observer.measured_steps": seen.steps,
             "observer.steps_per_bin": seen.steps_per_bin,

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 
+from .. import unused
 from ..results import plain
 from .job import prepare
 from .workshop import run_jobs
@@ -26,7 +27,10 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     dt : Quantity, optional
         Time step; by default one whose estimated bias on open-loop rates is within 1 %.
     seed : int
-        Of the wiring, the initial voltages and the external input, which are separate streams.
+        Of the initial voltages, the external input and the wiring, which are separate streams.
+    graph_seed : int, optional
+        Of the wiring: the graph, its delays and the numbers of external inputs; `seed` if not
+        given.
     record : int or sequence of int
         Neurons whose spikes and voltage are handed out: how many (spread over both populations) or
         which.
@@ -72,7 +76,9 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
     (``law="fixed"``) or on average, and K external Poisson inputs, exactly or on average likewise.
     """
-    return run_jobs([prepare(params, N, duration, **options)], 1, progress)[0]
+    job = prepare(params, N, duration, **options)
+    unused.tell(params, "cbnet.simulate", unused.of_simulation, job.storage == "none")
+    return run_jobs([job], 1, progress)[0]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +150,8 @@ def step_check(result, *, progress=None, **options):
     2.5e-05
     """
     dt = result.in_si("dt")
-    finer = simulate(result.parameters, progress=progress, **{**options, "dt": f"{dt / 4!r}s"})
+    with unused.told():
+        finer = simulate(result.parameters, progress=progress, **{**options, "dt": f"{dt / 4!r}s"})
 
     def shift(name):
         here, there = float(result.in_si(name)), float(finer.in_si(name))
@@ -161,6 +168,7 @@ def build(
     N=10_000,
     seed=0,
     *,
+    graph_seed=None,
     dt=None,
     fraction_excitatory=0.8,
     initial="uniform",
@@ -172,7 +180,7 @@ def build(
 
     Parameters
     ----------
-    params, N, seed, dt, fraction_excitatory, initial, storage, arrivals, graph
+    params, N, seed, graph_seed, dt, fraction_excitatory, initial, storage, arrivals, graph
         As for :func:`cbnet.simulate`.
 
     Returns
@@ -205,15 +213,18 @@ def build(
         N,
         dt=dt,
         seed=seed,
+        graph_seed=graph_seed,
         fraction_excitatory=fraction_excitatory,
         initial=initial,
         storage=storage,
         arrivals=arrivals,
         graph=graph,
     )
+    unused.tell(params, "cbnet.build", unused.of_simulation)
     brian2.defaultclock.dt = one.dt * brian2.second
-    brian2.seed(one.wires.order_seed % 2**32)
+    brian2.seed(one.wires.synapse_seed)
     parts = network.create(params, one.layout, one.dt, one.wires, arrivals, one.counts)
+    brian2.seed(one.wires.order_seed % 2**32)
     network.assign(parts, params, one.layout, one.wires)
     parts.neurons.v = one.initial_voltage * brian2.volt
     return parts.network

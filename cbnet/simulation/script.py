@@ -5,13 +5,13 @@ import re
 import textwrap
 
 import numpy as np
-from brian2.parsing.sympytools import sympy_to_str
+from brian2 import Equations
 from brian2.utils.stringtools import get_identifiers
 
-from .. import __version__, citations, diffusion
+from .. import __version__, citations, diffusion, reduced, unused
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, unit
-from . import timestep
+from . import brian2_text, timestep
 from .job import prepare
 from .plain_step import PlainChain
 
@@ -43,7 +43,8 @@ def script(params, N=10_000, duration="1s", **options):
     Parameters
     ----------
     params, N, duration, **options
-        As for :func:`cbnet.simulate`: `transient`, `dt`, `seed`, `initial`, `fraction_excitatory`.
+        As for :func:`cbnet.simulate`: `transient`, `dt`, `seed`, `graph_seed`, `initial`,
+        `fraction_excitatory`.
 
     Returns
     -------
@@ -69,7 +70,9 @@ def script(params, N=10_000, duration="1s", **options):
     >>> "v_post += a*(E_E - v_post)" in text
     True
     """
-    return _Script(params, prepare(params, N, duration, **options)).text()
+    job = prepare(params, N, duration, **options)
+    unused.tell(params, "the script", unused.of_simulation)
+    return _Script(params, job).text()
 
 
 class _Script:
@@ -80,6 +83,7 @@ class _Script:
         self.values = {p: params.resolve(p) for p in POPULATIONS}
         self.coupling = self.model.coupling(self.values["E"])
         self.reduced = diffusion.of_model(self.model, self.values["E"])
+        self.equations = Equations(self.coupling.equations)
         for name in {"law", "CV_K"} & set(params.differing()):
             raise ParameterError(
                 f"{name}: got different values for E and I; expected one for both in a script"
@@ -134,7 +138,8 @@ class _Script:
     def _accuracy(self):
         dt = self.job.dt
         if self.reduced.filtered:
-            short = min(v[s] for v in self.values.values() for s in ("tau_E", "tau_I"))
+            functions = self.reduced.functions
+            short = min(min(functions.time_constants(v).values()) for v in self.values.values())
             excess = 100 * (dt / short / -math.expm1(-dt / short) - 1)
             return (
                 "Time step. Exponential Euler freezes the synaptic variables at the beginning of a "
@@ -159,7 +164,7 @@ class _Script:
         values = self.params.resolve(population)
         values["R_E"] = values["K"] * r_E
         values["R_I"] = values["gamma"] * values["K"] * r_I
-        chain = PlainChain(diffusion.of_model(self.model, values), values, longest=dt)
+        chain = PlainChain(reduced.of_model(self.model, values), values, longest=dt)
         told = []
         for first in ("inhibition", "excitation"):
             small = chain.step_within(0.01, first, timestep.LADDER)
@@ -193,7 +198,8 @@ DIRECTORY = "{_file_name(self.model.name)}-program"  # C++ sources, program and 
 # crossed the threshold. Inhibition first is closer, and can be too high.
 FIRST = "inhibition"
 
-SEED = {job.seed}
+SEED = {job.seed}  # of the noise
+GRAPH_SEED = {job.graph_seed}  # of the wiring: who is connected to whom, and with which delay
 DT = {_number(job.dt * 1e3)}*ms
 TRANSIENT = {_number(job.transient)}*second  # simulated first, and not measured
 DURATION = {_number(job.duration)}*second
@@ -201,8 +207,8 @@ DURATION = {_number(job.duration)}*second
 set_device("cpp_standalone", directory=DIRECTORY)
 prefs.core.stop_on_keyboard_interrupt = False  # Ctrl-C ends the program at once
 defaultclock.dt = DT
-seed(SEED)
-rng = np.random.default_rng(SEED)
+seed(int(np.random.SeedSequence(SEED).generate_state(1)[0]))
+rng = np.random.default_rng(GRAPH_SEED)
 '''
 
     def _parameters(self):
@@ -291,11 +297,13 @@ rng = np.random.default_rng(SEED)
 
     def _jump(self):
         """The variable that an excitatory arrival moves, and by how much, as seen by the neuron."""
-        found = re.fullmatch(r"\s*(\w+)_post\s*\+=\s*([^;\n]+?)\s*", self.coupling.excitatory)
+        synapse = self.reduced.synapses["E"]
+        found = re.fullmatch(r"\s*\w+\s*\+=\s*([^;\n]+?)\s*", self.coupling.excitatory)
         if found:
-            return found[1], re.sub(r"\b(\w+)_post\b", r"\1", found[2])
-        target, displacement = self.reduced.targets["E"]
-        return target, sympy_to_str(displacement)
+            return synapse.target, re.sub(r"\b(\w+)_post\b", r"\1", found[1])
+        units = (*self.model.units, ("v", "V"))
+        dimension = self.equations[synapse.target].dim
+        return synapse.target, brian2_text.code(synapse.jump, units, dimension)
 
     def _external(self):
         target, jump = self._jump()
@@ -331,7 +339,9 @@ rng = np.random.default_rng(SEED)
 
     def _wiring(self):
         delay = "    delay=D_min,\n" if self.one_delay else ""
-        delays = "" if self.one_delay else '    {0}.delay = "D_min + (D_max - D_min)*rand()"\n'
+        delays = (
+            "" if self.one_delay else "{0}.delay = D_min + (D_max - D_min)*rng.random(len(i))\n"
+        )
         draw = _IN_DEGREE[self.law]
         projections = "\n".join(
             f'''{name} = Synapses(
@@ -344,7 +354,7 @@ rng = np.random.default_rng(SEED)
 i, j = partners({first}, {size}, in_degree_{source})
 {name}.connect(i=i, j=j)
 {name}.pre.order = ORDER["{name}"]
-{delays.format(name).strip(" ")}'''
+{delays.format(name)}'''
             for name, part, first, size, source in (
                 ("excitation", ":N_E", "0", "N_E", "E"),
                 ("inhibition", "N_E:", "N_E", "N_I", "I"),

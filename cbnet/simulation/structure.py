@@ -3,7 +3,6 @@
 import functools
 import hashlib
 import importlib.metadata
-import importlib.resources
 import json
 import platform
 import shutil
@@ -13,12 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .. import code
 from .. import compiler as compilers
 from ..parameters import POPULATIONS
 
-# Compiled again when the text of any of these changes.
-_OWN = ("diffusion.py", "model.py", "parameters.py")
-_OWN_FOLDERS = ("simulation", "simulation/templates", "simulation/cpp")
 _PACKAGES = ("brian2", "sympy", "numpy", "jinja2")
 HEADERS = Path(__file__).parent / "cpp"
 
@@ -98,7 +95,7 @@ def _skeleton(params):
             kept[f"{population}.{name}"] = values[name]
         for name in ("tau_E", "tau_I"):
             kept[f"{population}.{name}"] = 1e-3 if values[name] > 0 else 0.0
-    differing = sorted(set(params.differing()) & set(params.model.entries))
+    differing = sorted(params.differing())
     return {"model": params.model.to_dict(), "kept": kept, "differing": differing}
 
 
@@ -128,16 +125,8 @@ def _environment():
     versions = {name: importlib.metadata.version(name) for name in _PACKAGES}
     return {
         "versions": versions | {"python": platform.python_version()},
-        "own": _own_files(),
+        "code": code.of(*code.SIMULATION),
     }
-
-
-def _own_files():
-    package = importlib.resources.files("cbnet")
-    files = [package / name for name in _OWN]
-    for folder in _OWN_FOLDERS:
-        files += [f for f in (package / folder).iterdir() if f.name.endswith((".py", ".h", ".cpp"))]
-    return {f.name: hashlib.sha256(f.read_bytes()).hexdigest() for f in files}
 
 
 def compiler():

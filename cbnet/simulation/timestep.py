@@ -15,6 +15,7 @@ from scipy.optimize import brentq
 
 from ..parameters import POPULATIONS
 from ..reduced import of_model
+from ..threads import one_thread
 from .chain import Chain
 from .plain_step import PlainChain
 
@@ -28,6 +29,7 @@ _SCAN = 40  # rates, on a logarithmic scale, among which roots are bracketed
 _COARSE = 0.15  # grid for rates and first looks, in sd: rates to 1 %, a bias to a third of itself
 
 
+@one_thread
 def bias(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random"):
     """Relative error of the rate of one neuron that is simulated in steps.
 
@@ -67,6 +69,7 @@ def bias(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random")
     return round(plain.plain_bias(float(dt), "excitation"), 8)
 
 
+@one_thread
 def choose(params, target=0.01, connected=True, compiled=True):
     """The largest step that keeps the bias of single neurons of the network below a target.
 
@@ -163,7 +166,7 @@ def filtered_bias(diffusion, values, dt, compiled=True):
     mu, tau = (float(x) for x in diffusion.operating_point(values))
     if not np.isfinite(mu):
         return 0.0
-    tau_S = min(values["tau_E"], values["tau_I"])
+    tau_S = min(filter(None, diffusion.time_constants(values).values()))
     steps, slow = dt / tau_S, tau_S / (tau + tau_S)
     if compiled and diffusion.affine_leak and diffusion.affine_jumps:
         return 0.37 * slow * tau_S / (values["tau_rp"] + tau_S) * steps**2.5
@@ -191,8 +194,9 @@ def _ladder(params):
     """Steps to choose from, largest first."""
     resolved = [params.resolve(p) for p in "EI"]
     shortest = min(v["D_min"] for v in resolved)
-    if resolved[0]["tau_E"] > 0:
-        shortest = min(shortest, *(v[s] / 5 for v in resolved for s in ("tau_E", "tau_I")))
+    for values in resolved:
+        taus = of_model(params.model, values).time_constants(values).values()
+        shortest = min([shortest, *(tau / 5 for tau in taus if tau > 0)])
     steps = [dt for dt in LADDER if dt <= shortest * (1 + 1e-9)] or [LADDER[-1]]
 
     ratios = [[v["D_min"] / dt for v in resolved] for dt in steps]

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
+from .. import unused
 from ..errors import CbnetWarning, SimulationError
 from ..parameters import POPULATIONS
 from . import building, processes, structure, timestep
@@ -175,6 +176,7 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
         )
     return Simulation(
         parameters=one.params,
+        unused=unused.find(one.params, unused.of_simulation(one.params, one.storage == "none")),
         N=one.layout.N,
         N_E=one.layout.N_E,
         synapses=counted["synapses"],
@@ -186,6 +188,7 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
         transient=one.transient,
         duration=one.duration,
         seed=one.seed,
+        graph_seed=one.graph_seed,
         initial=one.initial if isinstance(one.initial, str) else f"{one.initial * 1e3:g} mV",
         wall_s=wall_s,
         build_s=build_s,

@@ -10,7 +10,7 @@ from ..parameters import Entry, nearest, to_quantity, unit
 from . import rules
 
 # What may be an axis beside the parameters of the model.
-SETTINGS = ("model", "noise", "scaling", "N", "N_E", "dt", "initial")
+SETTINGS = ("model", "noise", "scaling", "N", "N_E", "dt", "initial", "graph_seed")
 LAWS = ("sqrt", "inverse", "log", "preserving", "none")
 _SIZES = {"N": 2, "N_E": 1}
 _RANGES = ("linspace", "logspace")
@@ -55,6 +55,8 @@ def entry_of(name, models, label):
     """The table's row that says how values of an axis are read; None for words."""
     if name == "dt":
         return Entry("dt", None, "ms", above=0)
+    if name == "graph_seed":
+        return Entry(name, None, integer=True, at_least=0)
     if name in _SIZES:
         return Entry(name, None, integer=True, at_least=_SIZES[name])
     if name in SETTINGS:

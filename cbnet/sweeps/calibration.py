@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from .. import unused
 from ..errors import CbnetError
 from . import plan, tasks
 from .local import cores
@@ -230,7 +231,8 @@ def _rates(points):
     if not some:
         return {}
     try:
-        states = solve_many([quick[index] for index in some], "diffusion", _ROUGH)
+        with unused.told():
+            states = solve_many([quick[index] for index in some], "diffusion", _ROUGH)
     except CbnetError:
         return {}
     highest = np.nan_to_num(states.rate_E).max(axis=1, initial=0.0)  # the most work of its states

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from ..errors import CbnetError, ModelError, ParameterError
-from ..parameters import Parameters, to_quantity
+from ..parameters import Parameters
 from . import rules
 from .axes import SETTINGS, Axis
 
@@ -60,7 +60,8 @@ class Grid:
     scaling : str or None
         How the efficacy follows K.
     options : dict
-        Of :func:`cbnet.simulate`: duration, transient, dt (s), record, initial, storage, arrivals.
+        Of :func:`cbnet.simulate`: duration, transient, dt (s), record, initial, storage,
+        arrivals; graph_seed where it is given.
     keep : tuple of str
         Names of what results hold.
     """
@@ -117,25 +118,20 @@ class Grid:
     def _parameters(self, setting):
         base = self.bases[setting.get("model", next(iter(self.bases)))]
         model = base.model
-        changes, derived = dict(base.changes), {}
+        given = {}
         for name, value in setting.items():
             if name in SETTINGS:
                 continue
             population, _, plain = name.rpartition(".")
             prefix = f"{population}." if population else ""
             for target in model.aliases.get(plain, (plain,)):
-                if target in model.entries:
-                    changes[prefix + target] = value
-                else:
-                    derived[prefix + target] = to_quantity(value, model.entry(target, name).unit)
+                model.entry(target, name)  # refuses what this model does not have
+                if given.setdefault(prefix + target, value) != value:
+                    raise ParameterError(f"{name}: got {prefix + target} from two axes; drop one")
         law = setting.get("scaling", self.scaling)
-        scaled = law not in (None, "none") and "K" in setting
-        K = changes.pop("K") if scaled else None
-        if scaled and "K" in base.changes:
-            changes["K"] = base.changes["K"]
-        start = Parameters(model, changes)
-        if derived:
-            start = start.replace(**derived)
+        scaled = law not in (None, "none") and "K" in given
+        K = given.pop("K") if scaled else None
+        start = base.updated(given)
         if not scaled:
             return start
         return Parameters(model, {**start.changes, **self._scale(start, law, K, setting)})
@@ -152,9 +148,7 @@ class Grid:
             try:
                 found = Parameters(start.model, relevant).scaled(law, K, **how)
                 self._scaled[key] = {
-                    name: found.changes[name]
-                    for name in ("K", "a", "E.a", "I.a")
-                    if name in found.changes
+                    name: x for name, x in found.changes.items() if relevant.get(name) != x
                 }
             except CbnetError as error:
                 self._scaled[key] = error

@@ -3,19 +3,12 @@
 import functools
 import hashlib
 import importlib.metadata
-import importlib.resources
 import struct
+import sys
 
 import numpy as np
 
-from .. import __version__
-
-_COMMON = ("diffusion.py", "model.py", "parameters.py", "reduced.py")
-_FOLDERS = {
-    "theory": ("theory",),
-    "simulation": ("simulation", "simulation/templates", "simulation/cpp"),
-}
-_CODE = (".py", ".h", ".cpp")
+from .. import __version__, code
 
 
 def digest(*content):
@@ -68,19 +61,11 @@ def made(kind):
     -------
     dict of str to str
     """
-    found = {"cbnet": __version__}
+    found = {"cbnet": __version__, "python": "{}.{}".format(*sys.version_info)}
     for name in ("brian2", "numpy", "scipy"):
         found[name] = importlib.metadata.version(name)
-    return found | {"code": _code(kind)}
-
-
-@functools.cache
-def _code(kind):
-    package = importlib.resources.files("cbnet")
-    files = [package / name for name in _COMMON]
-    for folder in _FOLDERS[kind]:
-        files += [f for f in (package / folder).iterdir() if f.name.endswith(_CODE)]
-    return digest({f"{f.parent.name}/{f.name}": f.read_bytes().hex() for f in files})[:16]
+    parts = {"theory": code.THEORY, "simulation": code.SIMULATION}[kind]
+    return found | {"code": code.of(*parts)[:16]}
 
 
 def tag(kind, versions=None):
@@ -93,8 +78,8 @@ def of_values(resolved, left_out):
     parts = []
     for values in resolved:
         names = [name for name in values if name not in left_out]
-        words = [values[name] for name in names if isinstance(values[name], str)]
-        numbers = [float(values[name]) for name in names if not isinstance(values[name], str)]
+        words = [str(values[name]) for name in names if isinstance(values[name], str | int)]
+        numbers = [float(values[name]) for name in names if not isinstance(values[name], str | int)]
         parts += ["\n".join(names), "\n".join(words)]
         parts.append(struct.pack(f"<{len(numbers)}d", *numbers).hex())
     return "\n\n".join(parts)

@@ -8,7 +8,9 @@ from ..parameters import nearest
 # Seconds and memory differ from run to run; they are in the record of a point, not in the data.
 TIMINGS = ("wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB")
 _SPIKES = ("recorded", "spike_neurons", "spike_times")
-_NOT_KEPT = ("N", "law", "arrivals", "storage", "initial", "seed", "duration", "transient")
+_NOT_KEPT = (
+    *("N", "law", "arrivals", "storage", "initial", "seed", "graph_seed", "duration", "transient"),
+)
 
 
 @functools.cache

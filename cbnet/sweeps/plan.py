@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import unused
 from ..errors import ModelError, ParameterError
 from . import identity, keep, tasks
 
@@ -168,8 +169,9 @@ def _add_simulations(grid, point, memory, units):
     from ..simulation import storage
 
     options = {**grid.options, "fraction_excitatory": grid.fraction_excitatory}
-    for name in ("dt", "initial"):
-        options[name] = point.setting.get(name, options[name])
+    for name in ("dt", "initial", "graph_seed"):
+        if name in point.setting:
+            options[name] = point.setting[name]
     step = options["dt"]
     if step is None:  # which one does not matter for what is checked here, but for the memory
         step = min(1e-4, min(point.params.resolve(p)["D_min"] for p in "EI"))
@@ -201,6 +203,40 @@ def _add_simulations(grid, point, memory, units):
         )
         _merge(units, unit)
     return ""
+
+
+def left_out(planned):
+    """What was set, for all points or by an axis, and enters no computation.
+
+    Returns
+    -------
+    dict of str to Parameters
+        As of :func:`cbnet.unused.of_both`.
+    """
+    kinds, known = {}, {}
+    for unit in planned.units:
+        kinds.setdefault(unit.point.index, (unit.point, set()))[1].add(unit.kind)
+
+    def use(kind, point):
+        # which parameters these are depends on the synapses, not on numbers
+        chosen = [(v["tau_E"] > 0, v["jump"]) for v in point.resolved]
+        key = kind, id(point.params.model), *chosen
+        if key not in known:
+            if kind == "simulation":
+                known[key] = unused.of_simulation(point.params)
+            elif planned.grid.subject == "neuron":
+                known[key] = unused.of_neuron(point.params, "E", "r_E", "r_I")
+            else:
+                known[key] = unused.of_network(point.params)
+        return known[key]
+
+    order = ("theory", "simulation")
+    return unused.of_both(
+        [
+            (point.params, *(use(kind, point) if kind in asked else None for kind in order))
+            for point, asked in kinds.values()
+        ]
+    )
 
 
 def cost_of(job, rate=_RATE):

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import ModelError, ParameterError
 from ..library import find_model, load
 from ..model import Model
-from ..parameters import Entry, nearest
+from ..parameters import SEED, Entry, nearest
 from . import keep, rules
 from .axes import LAWS, SETTINGS, few_enough, initial, make_axes
 from .grid import Grid
@@ -24,7 +24,7 @@ _WORDS = {
 KEYS = (
     *("model", "parameters", "axes", "zipped", "seeds", "run", "subject", "noise", "rtol"),
     *("N", "N_E", "fraction_excitatory", "scaling", "duration", "transient", "dt", "record"),
-    *("initial", "storage", "arrivals", "keep"),
+    *("initial", "storage", "arrivals", "graph_seed", "keep"),
 )
 
 
@@ -177,13 +177,12 @@ def _seeds(seeds, where):
         few_enough(seeds, f"{where}seeds")
         return tuple(range(1, seeds + 1))
     if isinstance(seeds, list | tuple | range | np.ndarray) and len(seeds):
-        row = Entry("seeds", None, integer=True, at_least=0)
         found = []
         for k, seed in enumerate(seeds):
             seed = seed.item() if isinstance(seed, np.generic) else seed
             if isinstance(seed, str):
                 raise ParameterError(f"{where}seeds[{k}]: got {seed!r}; expected a whole number")
-            found.append(row.parse(seed, f"{where}seeds[{k}]"))
+            found.append(SEED.parse(seed, f"{where}seeds[{k}]"))
         if len(set(found)) == len(found):
             return tuple(found)
     raise ParameterError(
@@ -221,6 +220,9 @@ def _options(given, where):
         options[key] = _choice(given, key, words, words[0], where)
     options["record"] = _record(given.get("record", 0), f"{where}record")
     options["initial"] = initial(given.get("initial", "uniform"), f"{where}initial")
+    if "graph_seed" in given:  # left out, every seed has a graph of its own
+        row = Entry("graph_seed", None, integer=True, at_least=0)
+        options["graph_seed"] = row.parse(given["graph_seed"], f"{where}graph_seed")
     return options
 
 

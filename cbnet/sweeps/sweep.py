@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from .. import unused
 from ..errors import ParameterError
 from . import calibration, plan, reading, table
 from .run import Interrupted, run
@@ -142,6 +143,7 @@ class Sweep:
         if not planned.units:
             _, _, why = planned.refused[0]
             raise ParameterError(f"axes: got no point that can be computed; the first: {why}")
+        unused.warn_of(plan.left_out(planned), "the sweep")
         store = Store(folder)
         with store.working():
             try:

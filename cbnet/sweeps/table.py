@@ -87,6 +87,8 @@ class Results:
             axes = {shown.get(name, name) for name in self.dataset.coords}
             frame = frame.drop(columns=[n for n in names if n in shown and shown[n] in axes])
             frame = frame.rename(columns=shown)
+            if "seed" in frame:  # beside theory, which has none, numpy would make floats of them
+                frame["seed"] = frame["seed"].astype("UInt64")
             parts.append(frame.assign(source=source))
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
@@ -197,10 +199,9 @@ def assemble(planned, contents):
             attributes = {}
             if shown and shown != "1":
                 attributes = {"units": base_units(shown), "shown_in": shown}
-            array = np.array(values, object if isinstance(values[0], str) else None)
-            coordinates[name] = xr.Variable((axis.dimension,), array, attributes)
+            coordinates[name] = xr.Variable((axis.dimension,), _labels(values), attributes)
     if grid.simulation:
-        coordinates["seed"] = xr.Variable(("seed",), np.array(grid.seeds))
+        coordinates["seed"] = xr.Variable(("seed",), _labels(grid.seeds))
     attributes = {
         "cbnet_result": "Sweep",
         "grid": json.dumps(grid.to_dict(), sort_keys=True),
@@ -208,6 +209,15 @@ def assemble(planned, contents):
         "failures": json.dumps(failures),
     }
     return Results(xr.Dataset(data, coordinates, attributes), grid, failures)
+
+
+def _labels(values):
+    """Values of an axis as an array that keeps every digit of whole numbers."""
+    if isinstance(values[0], str):
+        return np.array(values, object)
+    if all(isinstance(value, int) for value in values) and max(values) >= 2**63:
+        return np.array(values, np.uint64)  # numpy would make floats of large and small together
+    return np.array(values)
 
 
 def _columns(grid, kind, units, contents, shape, dims, versions):

@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 
+from .. import unused
 from ..errors import CbnetError, CbnetWarning
 from ..parameters import Parameters, to_quantity
 from . import identity, keep
@@ -32,7 +33,7 @@ def run(task):
     if task["what"] == "simulation":
         import brian2  # noqa: F401  which redirects warnings when it is first imported
     started = time.perf_counter()
-    with warnings.catch_warnings(record=True) as caught:
+    with unused.told(), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("ignore")
         warnings.simplefilter("always", CbnetWarning)
         found = {"simulation": _simulate, "network": _solve, "neuron": _respond}[task["what"]](task)

@@ -17,7 +17,11 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from ..errors import CbnetError
-from ..threads import ONE_THREAD
+
+# Cores are shared by workers: what computes in one takes one.
+ONE_THREAD = {
+    f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "NUMEXPR", "VECLIB_MAXIMUM")
+}
 
 
 class Worker:

@@ -5,10 +5,11 @@ import functools
 import numpy as np
 from scipy.special import roots_jacobi
 
-from ._panels import slope
+from ._panels import evaluated, slope
 
 # Below this fall of Ψ inside one panel e^-Ψ is no longer close to a polynomial.
 _STIFF = -5.0
+_FEW = 100  # stiff panels: numpy's calls then cost more than inverse matrices
 
 
 @functools.cache
@@ -47,23 +48,27 @@ class Operator:
         has a positive symmetric part (Radau IIA is algebraically stable): no pivots are needed.
         """
         scale = (self._half[self._stiff] / self._h[self._stiff][:, None]).T
-        mixed = np.flatnonzero((drift < 0).any(1))
-        self._mixed, self._inverse = mixed, None
         matrix = scale[:, None] * C_inverse[:, :, None]
         diagonal = np.arange(len(scale))
         matrix[diagonal, diagonal] += drift.T
-        if mixed.size:
-            self._inverse = np.linalg.inv(matrix[:, :, mixed].transpose(2, 0, 1))
-            matrix[:, :, mixed] = np.eye(len(scale))[:, :, None]
-        for k in diagonal[:-1]:
-            rest = slice(k + 1, None)
-            matrix[rest, k] /= matrix[k, k]
-            matrix[rest, rest] -= matrix[rest, k, None] * matrix[k, rest]
-        self._lu = matrix
+        few = len(drift) <= _FEW
+        self._mixed = np.arange(len(drift)) if few else np.flatnonzero((drift < 0).any(1))
+        self._inverse, self._lu = None, None
+        if self._mixed.size:
+            self._inverse = np.linalg.inv(matrix[:, :, self._mixed].transpose(2, 0, 1))
+        if not few:
+            matrix[:, :, self._mixed] = np.eye(len(scale))[:, :, None]
+            for k in diagonal[:-1]:
+                rest = slice(k + 1, None)
+                matrix[rest, k] /= matrix[k, k]
+                matrix[rest, rest] -= matrix[rest, k, None] * matrix[k, rest]
+            self._lu = matrix
         self.g1[self._stiff] = self._solved(scale * C_inverse.sum(1)[:, None])
 
     def _solved(self, right):
         """y at the nodes of stiff panels, shape (panels, nodes), from sources (nodes, panels)."""
+        if self._lu is None:
+            return (self._inverse @ right.T[..., None])[..., 0]
         y = right.copy()
         last = len(y) - 1
         for k in range(last):
@@ -112,13 +117,13 @@ def statistics(fields, panels, order, tau_rp, cv, moments):
     h = np.diff(edges)
     v = edges[:, :-1, None] + h[..., None] * radau(order)[0]
     flat = v.reshape(n, -1)
-    A, B2 = (np.broadcast_to(f(flat), flat.shape).reshape(v.shape) for f in fields)
+    A, B2 = (y.reshape(v.shape) for y in evaluated(fields, flat))
     V_r = edges[row, first]
     operator = Operator(A, B2, h, order, (edges[:, -1] - V_r)[:, None, None])
     # times are in units of e^barrier: those of silent neurons overflow otherwise
     unit = np.exp(-np.where(panels.barrier > 30, panels.barrier, 0.0))
     low = edges[:, :1]
-    A_low, B2_low = (np.broadcast_to(f(low), low.shape)[:, 0] for f in fields)
+    A_low, B2_low = (y[:, 0] for y in evaluated(fields, low))
     inverse = np.divide(1, A_low, out=np.zeros(n), where=A_low > 0)
     u = operator.along(np.broadcast_to(unit[:, None, None], v.shape), unit * inverse)
     T = operator.total(u, first)

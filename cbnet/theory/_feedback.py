@@ -32,6 +32,7 @@ class Feedback:
         self.rates = np.array(rates, float)
         self._active = [n for n, nu in enumerate(rates) if nu > SILENT]
         self._values = [neurons[p].values for p in POPULATIONS]
+        self._taus = [[neurons[p].taus[kind] for kind in POPULATIONS] for p in POPULATIONS]
         self._alike = set(params.differing()) <= _ELSEWHERE and rates[0] == rates[1]
         self._responses = {}
         for n in self._active:
@@ -69,8 +70,8 @@ class Feedback:
                 log_scale = log_scale + seen[id(response)].log_scale
             answer, values = seen[id(response)], self._values[n]
             way = _delay(lam, values["D_min"], values["D_max"])
-            for m, p in enumerate(POPULATIONS):
-                gain[:, n, m] = answer.gain[m] * way / _inverse_filter(lam, values[f"tau_{p}"])
+            for m, tau in enumerate(self._taus[n]):
+                gain[:, n, m] = answer.gain[m] * way / _inverse_filter(lam, tau)
             interval[:, n] = answer.interval
         return gain, interval, pole, log_scale
 
@@ -104,7 +105,7 @@ class Feedback:
 
     def _filter_poles(self):
         """Time constants τ for which the determinant has a pole at −1/τ, as often as it has it."""
-        entry = [[[v[f"tau_{p}"]] for p in POPULATIONS] for v in self._values]
+        entry = [[[tau] for tau in taus] for taus in self._taus]
         products = [entry[n][m] for n in self._active for m in (self._active)]
         if len(self._active) == 2 and not self._alike:
             # of populations that respond alike the two products cancel

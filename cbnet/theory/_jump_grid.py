@@ -13,7 +13,7 @@ from scipy.optimize import brentq
 
 from ._jump_system import WIDE
 
-_CELLS = 40  # of the survey
+_CELLS, _MOST_CELLS = 40, 1500  # of the survey: two for each panel's worth that a cell may hold
 _ROUNDS = 40  # each narrows a missed scale by ten or so
 _RESOLVED = 2.0  # panels' worth of change that one cell may hold
 _PER_PANEL = 1.5  # units of Φ
@@ -21,7 +21,6 @@ _GROWTH = 1.4  # of a panel over the one above it
 _WALL = 1e15  # momentum times width
 _MOST = 20_000  # panels
 _FINEST = 1e-9  # jumps smaller than this, relative to v, have no lattice in floats
-_RAREST = -70.0  # ln of a rate in Hz below which only its exponent counts
 DEEPEST = 690.0  # e^-690 is about the smallest number that floats hold
 
 
@@ -88,7 +87,8 @@ def survey(process, reach, deepest=DEEPEST):
             break
         total = np.append(0.0, np.cumsum(counts))
         if round_ < _ROUNDS - 1:
-            v = np.unique(np.interp(np.linspace(0, total[-1], _CELLS + 1), total, v))
+            cells = int(np.clip(total[-1], _CELLS, _MOST_CELLS))
+            v = np.unique(np.interp(np.linspace(0, total[-1], cells + 1), total, v))
     return Survey(v, climb, np.append(0.0, np.cumsum(counts)), silent)
 
 
@@ -96,7 +96,7 @@ def surveyed(process, rtol):
     """The process, as far as it matters to an answer of that accuracy, and its survey."""
     reach = np.log(1 / rtol) + 10
     found = survey(process, reach)
-    if found.silent or np.log(process.R_E + process.R_I) - found.climb.max() < _RAREST:
+    if found.silent:
         return lowered(process, found, 3 * reach + 40)
     return process, found
 
@@ -111,20 +111,24 @@ def lowered(process, found, height):
 
 def _momentum(process, v, width):
     q = np.clip(process.momentum(v), -_WALL / width, _WALL / width)
-    return q, np.append(0.0, np.cumsum((q[1:] + q[:-1]) / 2 * np.diff(v)))
+    # from the top: a sum that starts at a wall would round off all that follows
+    psi = np.append(0.0, np.cumsum(((q[1:] + q[:-1]) / 2 * np.diff(v))[::-1]))
+    return q, -psi[::-1]
 
 
 def _counts(process, v, q, width):
     """Panels' worth of change in every cell."""
     h, A, B2 = np.diff(v), process.drift(v), process.noise(v)
+    # a wall that nothing passes from above: T knows nothing of it, only of what begins in its cell
+    wall = q <= -_WALL / width
+    low = np.where(wall[:-1] & ~wall[1:], q[1:], q[:-1])
     log_A = np.log(np.maximum(np.abs(A), 1e-300))
     log_B2 = np.log(np.maximum(B2, 1e-40 * width**2))
-    fast = h * (np.abs(q[:-1]) + np.abs(q[1:])) / 2 + np.sqrt(h * np.abs(np.diff(q)))
+    fast = h * (np.abs(low) + np.abs(q[1:])) / 2 + np.sqrt(h * np.abs(q[1:] - low))
     fast = fast / _PER_PANEL
     slow = np.where((A[:-1] > 0) == (A[1:] > 0), 3 * np.abs(np.diff(log_A)), 1e9) + 1e-9
     counts = np.where(q[1:] < 0, fast * slow / (fast + slow), fast)
-    # a wall that nothing passes from above: T knows nothing of it
-    counts[q[:-1] <= -_WALL / width] = 0.0
+    counts[wall[:-1] & wall[1:]] = 0.0
     return counts + 0.4 * np.abs(np.diff(log_B2)) + 2 * h / width
 
 

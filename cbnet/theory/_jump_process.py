@@ -142,7 +142,7 @@ def of_neuron(neuron, r_E, r_I):
 
 def _displacement(reduced, name, values):
     h = reduced.function(f"jump_{name}", values)
-    if not reduced.filtered:
+    if reduced.targets[name] == "v":
         return h
     if reduced.affine_jumps:
         slope = float(h(1.0) - h(0.0))

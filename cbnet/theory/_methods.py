@@ -4,11 +4,11 @@ To add a treatment, write a function of the form of :attr:`Method.passage` and g
 :data:`METHODS`; responses, networks, scaling and the command line then have it.
 """
 
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ..errors import CbnetWarning, ParameterError
+from .. import reduced
+from ..errors import ParameterError, warn
 from ..parameters import POPULATIONS, nearest, require
 from . import _jump_intervals, _jump_values, _white, _white_intervals, colored_noise, shot_noise
 from . import colored_noise_limits as limits
@@ -106,8 +106,8 @@ def default(params):
 
 
 def has_filters(params):
-    """Whether any synapse has a time constant."""
-    return any(params.resolve(p)["tau_E"] > 0 for p in POPULATIONS)
+    """Whether any synapse has a time constant, by the equations of the model."""
+    return any(reduced.of_model(params.model, params.resolve(p)).filtered for p in POPULATIONS)
 
 
 def choose(noise, params):
@@ -125,11 +125,9 @@ def choose(noise, params):
 def warn_without_filters(method, params):
     """Say that a treatment takes filtered synapses as instantaneous ones."""
     if has_filters(params) and not method.filtered:
-        warnings.warn(
+        warn(
             f"noise: got {method.name!r} with synaptic time constants, which it takes as zero; use "
             "'colored'",
-            CbnetWarning,
-            stacklevel=3,
         )
 
 

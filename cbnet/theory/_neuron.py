@@ -4,6 +4,7 @@ import numpy as np
 
 from .. import reduced
 from ..errors import ParameterError
+from ..threads import one_thread
 from . import _methods
 
 
@@ -34,6 +35,7 @@ class Neuron:
             rows = [{**row, **params.model.derive({**self.values, **row})} for row in rows]
             self.columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         self.reduced = reduced.of_model(params.model, self.values)
+        self.taus = self.reduced.time_constants(self.values)
         self.method = _methods.choose(noise, params)
         self.noise, self.frozen_at = self.method.name, frozen_at
         self.tau_rp = self.values["tau_rp"]
@@ -90,6 +92,7 @@ class Neuron:
             low, high = np.where(rising, middle, low), np.where(rising, high, middle)
         return np.where(stable.any(1)[:, None], low, np.nan)
 
+    @one_thread
     def passage(self, r_E, r_I, rtol=None, cv=True, moments=False):
         """First-passage statistics for arrays of inputs in Hz: a Passage.
 

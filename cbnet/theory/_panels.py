@@ -88,7 +88,7 @@ def place(select, rows, threshold, reset, reach, finer, heavy=False):
     v, at = _first_grid(fields, threshold[:, None], reset[:, None], reach)
     groups, silent = [], [(rows[:0], reset[:0], reset[:0])]
     for round_ in range(_ROUNDS):
-        A, B2 = (np.broadcast_to(f(v), v.shape) for f in fields)
+        A, B2 = evaluated(fields, v)
         counts, start, barrier, psi = _changes(v, A, B2, at, reach, heavy)
         settled = counts.max(1) <= _RESOLVED
         # a wall (zero noise, drift against it) never settles: its barrier grows in every round
@@ -115,6 +115,12 @@ def place(select, rows, threshold, reset, reach, finer, heavy=False):
     return groups, Silent(*map(np.concatenate, zip(*silent, strict=True)))
 
 
+def evaluated(fields, v):
+    """Drift and noise at v, of its shape."""
+    found = [f(v) for f in fields]
+    return [y if np.shape(y) == v.shape else np.broadcast_to(y, v.shape) for y in found]
+
+
 def slope(A, B2, scale):
     """Ψ'; without any noise it is steep enough to be treated as such."""
     return -2 * A / np.maximum(B2, 1e-40 * scale**2)
@@ -128,7 +134,7 @@ def _first_grid(fields, theta, V_r, reach):
     below = V_r - width * 2.0 ** np.arange(-3, 5)
     while below.shape[1] < 60:
         v = np.concatenate([V_r, below], 1)
-        A, B2 = (np.broadcast_to(f(v), v.shape) for f in fields)
+        A, B2 = evaluated(fields, v)
         s = slope(A, B2, width)
         psi = np.cumsum((s[:, 1:] + s[:, :-1]) * np.diff(v), axis=1) / 2
         psi = np.concatenate([np.zeros_like(V_r), psi], 1)

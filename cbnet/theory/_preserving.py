@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
+from .. import unused
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
 from . import _jump_process, shot_noise
@@ -309,7 +310,8 @@ def _reference(params, noise):
     """Inputs and rate of an E neuron in the network at the reference external rate."""
     nu_X = to_quantity(REFERENCE_NU_X, "Hz")
     own = {f"{p}.nu_X": nu_X for p in POPULATIONS if f"{p}.nu_X" in params.changes}
-    solution = solve(params.replace(nu_X=nu_X, **own), noise=noise)
+    with unused.told():
+        solution = solve(params.replace(nu_X=nu_X, **own), noise=noise)
     rate_E, rate_I = (np.asarray(x, float) for x in (solution.rate_E, solution.rate_I))
     active = np.flatnonzero(solution.stable & (rate_E > SILENT))
     if not active.size:

@@ -1,11 +1,10 @@
 """White noise, in the three ways that need nothing but A(v) and B²(v)."""
 
 import copy
-import warnings
 
 import numpy as np
 
-from ..errors import CbnetWarning, ConvergenceError
+from ..errors import ConvergenceError, warn
 from . import first_passage, siegert
 
 _CHECK = 1e-3  # accuracy of the rates that a formula is compared with
@@ -48,11 +47,9 @@ def kramers(neuron, r_E, r_I, rtol, cv, moments):
         note = "no barrier" + ("" if rate.size == 1 else f" at {missing} of {rate.size} inputs")
         # as for the other formulas: whoever asks for rates alone makes something else of them
         if cv or moments:
-            warnings.warn(
+            warn(
                 "noise: got 'kramers' where no barrier holds v below the threshold; its rate is "
                 "NaN there: use 'diffusion'",
-                CbnetWarning,
-                stacklevel=4,
             )
     return first_passage.Passage(rate, nothing, error, nothing, nothing, note)
 

@@ -1,13 +1,13 @@
 """What is left of one neuron for large in-degrees: balance, voltage and rare spikes."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 
-from .. import results
-from ..errors import CbnetWarning, ParameterError
+from .. import reduced, results, unused
+from ..errors import ParameterError, warn
 from ..parameters import POPULATIONS, to_quantity
+from ..threads import one_thread
 from . import _jump_process, scaling, self_consistency, shot_noise
 from ._neuron import Neuron
 from .response import _volts, rates_in_hertz
@@ -46,6 +46,7 @@ class VoltageScaling(results.Result):
     law: str = results.variable(None, (), "law", "law that a follows")
 
 
+@one_thread
 def voltage_scaling(
     params, law, K, *, r_E=None, r_I=None, mu=None, noise=None, rate=None, population="E"
 ):
@@ -114,7 +115,9 @@ def voltage_scaling(
             raise ParameterError("mu: got it with law='preserving', which fixes r_I; give r_I")
         if r_E is not None or r_I is not None:
             options |= {"r_E": to_quantity(x, "Hz"), "r_I": to_quantity(y, "Hz")}
-    a = scaling.curve(params, law, every, **options).a
+    left_out = unused.tell(params, "cbnet.voltage_scaling", _free_membrane, population, law)
+    with unused.told():
+        a = scaling.curve(params, law, every, **options).a
     factor = values["a"] / params.resolve("E")["a"]  # populations keep their proportion
     neuron = Neuron(params, population, columns={"K": every, "a": a * factor})
     r_E, r_I = np.full(every.size, x), np.full(every.size, y)
@@ -134,9 +137,21 @@ def voltage_scaling(
         sd_exponent=np.log(sd[2] / sd[0]) / run,
         tau_exponent=np.log(tau[2] / tau[0]) / run,
         law=law,
+        unused=left_out,
     )
 
 
+def _free_membrane(params, population, law="sqrt"):
+    """What an answer about v without a threshold uses."""
+    names = unused.of_neuron(params, population, "r_E", "r_I")
+    found = reduced.of_model(params.model, params.resolve(population))
+    if law != "preserving" and found.affine:  # others look for the mean below the threshold
+        ends = unused.of_functions(params.model, found, ("threshold", "reset"))
+        names[population] -= ends | {"tau_rp"}
+    return names
+
+
+@one_thread
 def tuned_input(params, mu, r_E=None, *, population="E"):
     """The rate of inhibitory inputs that holds the mean potential at a value.
 
@@ -176,12 +191,21 @@ def tuned_input(params, mu, r_E=None, *, population="E"):
     """
     if population not in POPULATIONS:
         raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
+    unused.tell(params, "cbnet.tuned_input", _tuned_membrane, population)
     neuron = Neuron(params, population)
     rate = neuron.values["r_E"] if r_E is None else _one(params, r_E, "r_E")
     found = _tuned(neuron, np.array([float(rate)]), float(_volts(mu, "mu")))
     return to_quantity(float(found[0]), "Hz")
 
 
+def _tuned_membrane(params, population):
+    found = reduced.of_model(params.model, params.resolve(population))
+    names = unused.of_functions(params.model, found, ("leak", "jump_E", "jump_I"))
+    # the input it chooses is no parameter that was left out
+    return {population: names | {"K", "gamma", "tau_E", "tau_I", "r_E", "r_I"}}
+
+
+@one_thread
 def balance_line(params):
     """Rates of E and I at which excitation and inhibition cancel at the threshold for K → ∞.
 
@@ -201,6 +225,7 @@ def balance_line(params):
     return tuple(to_quantity(float(rate), "Hz") for rate in lines)
 
 
+@one_thread
 def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     """Rate of rare spikes over a high barrier.
 
@@ -226,8 +251,9 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     -----
     ν = |A(θ)|/B²(θ) √(B²(μ)|A'(μ)|/π) e^(−∫ q dv): with q = −2A/B² it is within 5 % of white noise
     below 0.1 Hz; with finite jumps it is below the exact rate by 1, 5, 11 and 19 % where that is
-    1e-2, 6e-5, 2e-8 and 3e-14 Hz (reference neuron). The first is ``respond(noise="kramers")``,
-    too.
+    1e-2, 6e-5, 2e-8 and 3e-14 Hz (reference neuron). Its prefactor is that of white noise: for few
+    large jumps it is off by factors of up to 20, for exponential neurons of up to 1000, where
+    ``respond()`` is exact. The first is ``respond(noise="kramers")``, too.
 
     Examples
     --------
@@ -239,6 +265,7 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     """
     if noise not in ("shot", "diffusion"):
         raise ParameterError(f"noise: got {noise!r}; expected 'shot' or 'diffusion'")
+    unused.tell(params, "escape_rate", unused.of_neuron, population, "r_E", "r_I")
     neuron = Neuron(params, population, "kramers")
     inputs = [
         np.array([float(neuron.values[name] if value is None else _one(params, value, name))])
@@ -249,11 +276,9 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     (process,) = _jump_process.of_neuron(neuron, *inputs)
     if shot_noise.exponent_and_prefactor(process)[0] > 0:  # infinite without noise
         return to_quantity(shot_noise.large_deviation(process), "Hz")
-    warnings.warn(
+    warn(
         "r_E: got an input that carries v over the threshold, so that there is no barrier; use "
         "respond()",
-        CbnetWarning,
-        stacklevel=2,
     )
     return to_quantity(np.nan, "Hz")
 
@@ -288,7 +313,7 @@ def _free(neuron, r_E, r_I):
         for p in POPULATIONS:
             h = neuron.reduced.function(f"jump_{p}", values)(at)[:, 0]
             R = np.broadcast_to(values[f"R_{p}"], at.shape)[:, 0]
-            variance = variance + tau * R * h**2 / 2 * tau / (tau + neuron.values[f"tau_{p}"])
+            variance = variance + tau * R * h**2 / 2 * tau / (tau + neuron.taus[p])
         return mu, np.sqrt(variance), tau
     B2 = neuron.reduced.function("B2", values)
     low, here, high = (B2(at + d)[:, 0] for d in (-width, 0.0, width))

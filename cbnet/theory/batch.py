@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .. import unused
 from ..errors import ConvergenceError
+from ..threads import one_thread
 from . import _methods, _white
 from ._collocation import statistics
 from ._line import HIGHEST, IRRELEVANT, SILENT
@@ -66,6 +68,7 @@ def batched(params, noise):
     return not any("." in key for key in params.changes) or set(params.differing()) <= IRRELEVANT
 
 
+@one_thread
 def solve_many(networks, noise=None, rtol=None):
     """Every fixed point of many networks; what cannot be batched is solved one by one.
 
@@ -96,6 +99,7 @@ def solve_many(networks, noise=None, rtol=None):
     >>> [round(float(rate), 3) for rate in found.rate_E[:, 0]]
     [19.722, 67.177]
     """
+    unused.tell_of_many(networks, "solve_many", unused.of_network)
     groups = {}
     for k, params in enumerate(networks):
         if batched(params, noise):
@@ -123,7 +127,8 @@ def solve_many(networks, noise=None, rtol=None):
             rows[k].sort(key=lambda state: state[:2])
             continue
         try:
-            one = solve(params, noise=noise, rtol=rtol)
+            with unused.told():
+                one = solve(params, noise=noise, rtol=rtol)
         except ConvergenceError as problem:
             one, failed[k] = problem.best, str(problem)
         columns = [np.asarray(one.in_si(name), float) for name in NAMES]
@@ -154,6 +159,7 @@ class Responses:
     failed: dict
 
 
+@one_thread
 def respond_many(neurons, noise=None, rtol=None):
     """Responses of many neurons to their inputs `r_E` and `r_I`; white noise all at once.
 
@@ -182,6 +188,7 @@ def respond_many(neurons, noise=None, rtol=None):
     names = ("rate", "cv", "V_mean", "V_sd", "tau_eff", "mu", "error")
     found = np.full((len(names), len(neurons)), np.nan)
     notes, failed, groups = [""] * len(neurons), {}, {}
+    unused.tell_of_many(neurons, "respond_many", unused.of_neuron, "E", "r_E", "r_I")
     for k, params in enumerate(neurons):
         method = _methods.choose(noise, params)
         if method.name in _BATCHED:
@@ -189,7 +196,8 @@ def respond_many(neurons, noise=None, rtol=None):
             groups.setdefault(_kind(params, values), []).append((k, values))
             continue
         try:
-            one = respond(params, noise=noise, rtol=rtol)
+            with unused.told():
+                one = respond(params, noise=noise, rtol=rtol)
         except ConvergenceError as problem:
             one, failed[k] = problem.best, str(problem)
         found[:, k] = [float(one.in_si(name)) for name in names]
@@ -213,7 +221,7 @@ def respond_many(neurons, noise=None, rtol=None):
 
 def _kind(params, values):
     """Equal for neurons that differ in numbers only."""
-    return id(params.model), *(values[name] for name in _SCALARS), values["tau_E"] > 0
+    return id(params.model), *(values[name] for name in _SCALARS), params.model.coupling(values)
 
 
 class _Batch:

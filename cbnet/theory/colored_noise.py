@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
+from ..threads import one_thread
 from . import _plane, _rare_trains, _synapses
 from ._colored_grid import LEVELS, reachable, stationary
 from ._membrane import membrane as membrane_of
@@ -51,6 +52,7 @@ class Firing:
     note: str = ""
 
 
+@one_thread
 def solve(membrane, rtol=RTOL, dimensions=3):
     """Rate, CV and voltage statistics.
 
@@ -123,6 +125,7 @@ def _best(membrane, rtol, dimensions):
         return failure.best
 
 
+@one_thread
 def density(membrane, v, rtol=RTOL):
     """Probability density of v outside the refractory time (1/V), zero above the threshold.
 
@@ -173,6 +176,12 @@ def of_neuron(neuron, r_E, r_I, row):
     """The Membrane of one row of inputs."""
     if not neuron.reduced.filtered:
         raise ParameterError(without_filters(neuron.noise))
+    if neuron.reduced.partly_filtered:
+        kind, target = next((k, t) for k, t in neuron.reduced.targets.items() if t != "v")
+        raise ParameterError(
+            f"noise: got a time constant of {kind} alone ({target!r}); {neuron.noise!r} needs one "
+            "of both kinds of synapses; use 'shot' or 'diffusion', which take it as zero"
+        )
     values = neuron.values | {name: x[row] for name, x in neuron.columns.items()}
     values = values | {
         "R_E": values["K"] * r_E[row],

@@ -5,11 +5,9 @@ they warn. Errors are those that random neurons within the range do not exceed (
 benchmarks.formulas``); outside of it none is known.
 """
 
-import warnings
-
 import numpy as np
 
-from ..errors import CbnetWarning
+from ..errors import warn
 from . import first_passage
 from .colored_noise import of_neuron
 
@@ -19,10 +17,8 @@ WITHIN = {"fast": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.5}
 
 
 def _warn(name, range_):
-    warnings.warn(
+    warn(
         f"noise: got {name!r} outside of its range; it is good for {range_}: use 'colored'",
-        CbnetWarning,
-        stacklevel=3,
     )
 
 

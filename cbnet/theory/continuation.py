@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, Parameters, nearest, to_quantity, unit
+from ..threads import one_thread
 from . import _methods
 from ._folds import FoldFinder
 from ._line import SILENT, Line
@@ -122,9 +123,10 @@ class Continuation(results.Result):
                 f"{self.in_units('fold_rate_E')[k]:.6g} Hz"
             )
         lines.append(f"  noise   {self.noise}\n  error   {self.error:.1e}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._not_used()])
 
 
+@one_thread
 def continuation(params, name, values, *, noise=None, rtol=None, points=_POINTS):
     """Every state of a network along a parameter, and the folds where two of them meet.
 
@@ -177,13 +179,15 @@ def continuation(params, name, values, *, noise=None, rtol=None, points=_POINTS)
     rtol = _methods.accuracy(method, rtol)
     path = _Path(params, name, method, rtol)
     grid = path.grid(values, points)
-    steps = [path.at(grid[0])]
+    left_out = unused.tell(path.with_value(grid[0]), "cbnet.continuation", unused.of_network)
     links = []
-    for p in grid[1:]:
-        for state, link in path.between(steps[-1], path.at(p), _DEPTH):
-            steps.append(state)
-            links.append(link)
-    return _finish(path, steps, links)
+    with unused.told():
+        steps = [path.at(grid[0])]
+        for p in grid[1:]:
+            for state, link in path.between(steps[-1], path.at(p), _DEPTH):
+                steps.append(state)
+                links.append(link)
+    return _finish(path, steps, links, left_out)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -325,7 +329,7 @@ def _alternating(stable):
     return keep[:-1]
 
 
-def _finish(path, steps, links):
+def _finish(path, steps, links, left_out):
     """Branches from states and links."""
     factor = unit(path.entry.unit)[0]
     count = len(steps)
@@ -366,6 +370,7 @@ def _finish(path, steps, links):
         fold_rate_error=np.array([f.rate_error for f in of_folds]),
         noise=path.noise,
         error=max(state.error for state in steps),
+        unused=left_out,
     )
     worst = max([0.0 if path.method.formula else answer.error, *answer.fold_error])
     if worst > path.rtol:

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity
+from ..threads import one_thread
 from . import _methods
 from ._line import SILENT, Line
 from ._neuron import Neuron
@@ -58,6 +59,7 @@ class CriticalInput(results.Result):
     noise: str = results.variable(None, (), "noise", "how fluctuations were treated")
 
 
+@one_thread
 def critical_input(
     params, ratio=None, *, network=False, noise=None, low="1Hz", high="1000Hz", population="E"
 ):
@@ -124,6 +126,7 @@ def critical_input(
             raise ParameterError("ratio: got it with network=True; a network finds its own r_I")
         if not method.network:
             raise ParameterError(f"noise: got {method.name!r}; it has no rate above threshold")
+        left_out = unused.tell(params, "cbnet.critical_input", unused.of_network)
         of, ratio = _OfNetwork(params, method), float("nan")
     else:
         if ratio is None:
@@ -132,8 +135,11 @@ def critical_input(
             ratio = values["r_I"] / values["r_E"]
         if not (np.isfinite(ratio) and ratio >= 0):
             raise ParameterError(f"ratio: got {ratio}; expected a finite ratio of at least 0")
+        use = unused.of_neuron, population, "r_E", "r_I"
+        left_out = unused.tell(params, "cbnet.critical_input", *use)
         of = _OfNeuron(Neuron(params, population, method.name), float(ratio))
-    where, error, rate, outcome = _maximum(of, *ends, method)
+    with unused.told():
+        where, error, rate, outcome = _maximum(of, *ends, method)
     tau = of.tau(where, rate) if np.isfinite(where) else float("nan")
     return CriticalInput(
         parameters=params,
@@ -147,6 +153,7 @@ def critical_input(
         low=to_quantity(ends[0], "Hz"),
         high=to_quantity(ends[1], "Hz"),
         noise=_methods.describe(method, params),
+        unused=left_out,
     )
 
 
@@ -222,7 +229,7 @@ class _OfNetwork:
 
 def _as_slow(neuron, r_E, r_I):
     tau = neuron.rest(r_E, r_I)[1]
-    slowest = max(neuron.values["tau_E"], neuron.values["tau_I"])
+    slowest = max(neuron.taus.values())
     gap = np.abs(np.log(tau / (1.5 * slowest)))
     if np.ptp(tau) < 0.1 * np.max(tau):
         return r_E.size // 2

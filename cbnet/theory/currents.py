@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
+from ..threads import one_thread
 from . import _white, first_passage
 from ._bins import moments
 from ._neuron import Neuron
@@ -67,6 +68,7 @@ class Currents(results.Result):
     r_I: object = results.variable("Hz", (), None, "rate of each inhibitory input")
     population: str = results.variable(None, (), None, "population whose parameters were used")
 
+    @one_thread
     def flux(self, v):
         """Drift and diffusion part of the probability flux at v.
 
@@ -93,6 +95,7 @@ class Currents(results.Result):
         return to_quantity(drift, "Hz"), to_quantity(total - drift, "Hz")
 
 
+@one_thread
 def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
     """Mean and fluctuation of the currents of one neuron; drift and diffusion in its firing.
 
@@ -145,6 +148,7 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
         raise ParameterError(
             f"noise: got {noise!r}; expected 'diffusion', the only one that currents knows"
         )
+    left_out = unused.tell(params, "cbnet.currents", unused.of_neuron, population, "r_E", "r_I")
     values = params.resolve(population)
     inputs = [
         float(values[name]) if value is None else rates_in_hertz(params, value, name)
@@ -192,6 +196,7 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
         r_E=to_quantity(rates[0], "Hz"),
         r_I=to_quantity(rates[1], "Hz"),
         population=population,
+        unused=left_out,
     )
 
 
@@ -249,7 +254,7 @@ def _statistics(neuron, fields, edges, bound, cells):
         mean = np.array([weight @ m(v) for m, _ in inputs])
         variance = []
         for p in POPULATIONS:
-            x = _BIN / bound[f"tau_{p}"]
+            x = _BIN / neuron.taus[p] if neuron.taus[p] > 0 else np.inf
             # of an exponentially filtered Poisson train in a bin
             kept = 1 + np.expm1(-x) / x
             variance.append(weight @ (arrivals[p] * jumps[p](v) ** 2) * kept / _BIN)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
+from ..threads import one_thread
 from ._collocation import Operator, interpolate, radau, statistics
 from ._panels import Silent, place
 
@@ -63,6 +64,7 @@ def inaccurate(rtol, error, why=""):
     )
 
 
+@one_thread
 def solve(
     drift, noise, threshold, reset, tau_rp, rtol=1e-8, moments=False, *, cv=True, select=None
 ):
@@ -147,6 +149,7 @@ def solve(
 
 
 @np.errstate(under="ignore")
+@one_thread
 def density(drift, noise, threshold, reset, v, rtol=1e-8):
     """Probability density of v outside the refractory time, for one neuron.
 

@@ -5,9 +5,10 @@ import warnings
 
 import numpy as np
 
-from .. import results
-from ..errors import CbnetWarning, ConvergenceError, ParameterError
+from .. import results, unused
+from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
 from ..parameters import POPULATIONS, to_quantity, unit
+from ..threads import one_thread
 from . import _methods
 from ._rate_statistics import SILENT
 from ._spread import Network
@@ -98,7 +99,7 @@ class RateDistribution(results.Result):
             f"  {'error':<18} {'not known' if np.isinf(self.error) else f'{self.error:.1e}'}, "
             f"of the fractions {self.fraction_error:.1e}",
         ]
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._not_used()])
 
     def quantile(self, q, population="E"):
         """The rate below which a share `q` of the neurons is.
@@ -168,6 +169,7 @@ def _column(population):
     return POPULATIONS.index(population)
 
 
+@one_thread
 def heterogeneity(
     params,
     *,
@@ -266,7 +268,15 @@ def heterogeneity(
         raise ParameterError(
             f"trains: got 'renewal' with noise={method.name!r}; expected {' or '.join(NOISES)}"
         )
-    with warnings.catch_warnings():
+    left_out = unused.tell(params, "cbnet.heterogeneity", unused.of_network, "law", "CV_K")
+    if CV_K is None and all(law == "fixed" for law, _ in laws):
+        warnings.warn(
+            "law: got 'fixed', equal in-degrees, with which all neurons fire alike; give CV_K, or "
+            "parameters with another law",
+            CbnetWarning,
+            stacklevel=2,
+        )
+    with unused.told(), warnings.catch_warnings():
         # of a formula's range, which the distribution leaves or keeps to as a whole
         warnings.simplefilter("ignore", CbnetWarning)
         start = _equal(params, method, state)
@@ -287,17 +297,16 @@ def heterogeneity(
     note = "renewal trains" if trains == "renewal" else ""
     if np.isinf(own):
         note = "outside of its range: error not known"
-        warnings.warn(
+        warn(
             f"noise: got {method.name!r}, outside of its range for some of the neurons: use "
             "'colored'",
-            CbnetWarning,
-            stacklevel=2,
         )
     best = RateDistribution(
         parameters=params,
         rate_equal=to_quantity(np.array(start), "Hz"),
         correlation=float(correlation),
         noise=_methods.describe(method, params, note),
+        unused=left_out,
         **summary,
     )
     if not missed <= rtol:

@@ -4,9 +4,10 @@ import dataclasses
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, to_quantity, unit
+from ..threads import one_thread
 from . import _methods
 from ._neuron import Neuron
 
@@ -52,6 +53,7 @@ class Response(results.Result):
     population: str = results.variable(None, (), None, "population whose parameters were used")
     frozen_at: object = results.variable("mV", (), None, "where effective noise was frozen")
 
+    @one_thread
     def density(self, v):
         """Probability density of the membrane potential, refractory time excluded.
 
@@ -75,6 +77,7 @@ class Response(results.Result):
         p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
         return p / to_quantity(1.0, "V")
 
+    @one_thread
     def isi_density(self, t):
         """Probability density of the intervals between spikes.
 
@@ -140,6 +143,7 @@ def rates_in_hertz(params, value, name):
     return array
 
 
+@one_thread
 def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None, frozen_at=None):
     """Rate, CV and voltage statistics of one neuron under Poisson input.
 
@@ -203,6 +207,7 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     kind, (rtol, tolerated) = method.name, _methods.tolerances(method, rtol)
     if frozen_at is not None and kind != "effective":
         raise ParameterError(f"frozen_at: got {frozen_at} with noise={kind!r}; use 'effective'")
+    left_out = unused.tell(params, "cbnet.respond", unused.of_neuron, population, "r_E", "r_I")
     where = np.nan if frozen_at is None else float(_volts(frozen_at, "frozen_at"))
     neuron = Neuron(params, population, kind, where)
     inputs = [
@@ -223,24 +228,24 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     mu, tau = neuron.rest(*flat)
     at = neuron.frozen(*flat)[0] if kind == "effective" else np.full(mu.shape, np.nan)
 
-    def quantity(array, shown):
-        array = np.reshape(array, shape)
-        return to_quantity(array if shape else float(array), shown)
+    def shaped(array):
+        return np.reshape(array, shape) if shape else float(array[0])
 
     response = Response(
         parameters=params,
-        rate=quantity(passage.rate, "Hz"),
-        cv=quantity(passage.cv, "1"),
-        V_mean=quantity(passage.v_mean, "mV"),
-        V_sd=quantity(passage.v_sd, "mV"),
-        tau_eff=quantity(tau, "ms"),
-        mu=quantity(mu, "mV"),
+        rate=shaped(passage.rate),
+        cv=shaped(passage.cv),
+        V_mean=shaped(passage.v_mean),
+        V_sd=shaped(passage.v_sd),
+        tau_eff=shaped(tau),
+        mu=shaped(mu),
         noise=_methods.describe(method, params, passage.note),
-        error=quantity(passage.error, "1"),
-        r_E=quantity(flat[0], "Hz"),
-        r_I=quantity(flat[1], "Hz"),
+        error=shaped(passage.error),
+        r_E=shaped(flat[0]),
+        r_I=shaped(flat[1]),
         population=population,
-        frozen_at=quantity(at, "mV"),
+        frozen_at=shaped(at),
+        unused=left_out,
     )
     if failure is not None and not np.all(passage.error <= tolerated):
         raise ConvergenceError(str(failure), best=response) from failure

@@ -1,14 +1,17 @@
 """How the efficacy a changes with the in-degree K."""
 
 import dataclasses
+import math
 
 import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from .. import results
+from .. import reduced, results, unused
 from ..errors import ParameterError
+from ..model import identifiers
 from ..parameters import POPULATIONS, nearest
+from ..threads import one_thread
 from . import _methods, _preserving
 from ._jump_process import momentum
 from ._neuron import Neuron
@@ -18,6 +21,7 @@ _LARGEST_K = 1e15
 _TINY = 1e-9  # efficacy at which jumps are read off the strings as proportional to it
 
 
+@one_thread
 def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     """Parameters at another in-degree, with the efficacy following a law.
 
@@ -65,21 +69,40 @@ def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     K = params.model.entry("K", "K").parse(K, "K")
     explicit = {"r_E": r_E, "r_I": r_I, "rate": rate}
     values = _checked(params, law, explicit)
-    K_0, a_0 = values["K"], values["a"]
+    K_0 = values["K"]
     if law == "preserving":
+        _check_value(values)
         kept = _preserving.kept(params, _methods.choose(noise, params), explicit)
-        factor = kept.efficacies(np.array([K]))[0][0] / a_0
+        factor = kept.efficacies(np.array([K]))[0][0] / values["a"]
     else:
         factor = _factor(law, K_0, K)
-    changed = {"K": K, "a": float(a_0 * factor)}
-    for population in POPULATIONS:
-        own = f"{population}.a"
-        if own in params.changes:
-            changed[own] = float(params.changes[own] * factor)
-    if "E.a" in params.changes:
-        # what is left for I, unless it has its own
-        changed["a"] = float(params.resolve("I")["a"] * factor)
-    return params.replace(**changed)
+    return weaker(params, float(factor)).updated({"K": K})
+
+
+def weaker(params, factor):
+    """Parameters with every efficacy multiplied by a factor: a, and what was set in its place.
+
+    g stays, so that inhibition changes as excitation does.
+    """
+    model, given = params.model, {}
+    of_a = {d.name: d for d in model.derived if "a" in identifiers(d.expression)}
+    for key, value in params.changes.items():
+        population, _, name = key.rpartition(".")
+        if name == "a":
+            given[key] = value * factor
+        elif name in of_a:
+            given[key] = value * _ratio(of_a[name], params.resolve(population or "E"), factor)
+    if not any(name in params.changes for name in ("a", *model.rivals("a"))):
+        given["a"] = model.defaults["a"] * factor
+    return params.updated(given)
+
+
+def _ratio(derived, values, factor):
+    """By how much a derived quantity changes with a."""
+    if math.isnan(values["a"]):
+        return factor
+    before, after = (derived.value({**values, "a": values["a"] * x}) for x in (1.0, factor))
+    return after / before
 
 
 def _checked(params, law, explicit):
@@ -98,7 +121,7 @@ def _checked(params, law, explicit):
     if law != "preserving" and given:
         raise ParameterError(f"{given[0]}: got it with law={law!r}; only 'preserving' takes it")
     values = params.resolve("E")
-    _check_used(params, values)
+    _check_used(params)
     return values
 
 
@@ -145,6 +168,7 @@ class Scaling(results.Result):
     noise: str = results.variable(None, (), "noise", "how fluctuations were treated")
 
 
+@one_thread
 def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     """The efficacy against the in-degree, up to K = 1e15.
 
@@ -187,6 +211,9 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         raise ParameterError(f"K: got {K}; expected in-degrees from 1 to {_LARGEST_K:g}")
     explicit = {"r_E": r_E, "r_I": r_I, "rate": rate}
     values = _checked(params, law, explicit)
+    _check_value(values)
+    kept_there = law == "preserving" and (r_E is not None or r_I is not None)
+    left_out = unused.tell(params, "scaling.curve", _enters, law, kept_there)
     C, error, shown = float("nan"), np.zeros(K.size), "none"
     if law == "preserving":
         method = _methods.choose(noise, params)
@@ -194,7 +221,8 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         a, error, extrapolated = kept.efficacies(K)
         if kept.r_E > 0:
             treatment = "shot" if method.name in ("shot", "colored") else "diffusion"
-            C = exponent(params, kept.r_I / kept.r_E, treatment)
+            with unused.told():
+                C = exponent(params, kept.r_I / kept.r_E, treatment)
         over = "large deviations" if C > 0 else "corrected white noise"
         note = f"{over} for K > {extrapolated:.3g}" if extrapolated else ""
         shown = _methods.describe(method, params, note)
@@ -214,25 +242,45 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         error=error,
         law=law,
         noise=shown,
+        unused=left_out,
     )
 
 
-def _check_used(params, values):
+def _enters(params, law, at_inputs):
+    """What the efficacy depends on: that of a network is kept at an external rate of its own."""
+    if law != "preserving":
+        return dict.fromkeys(POPULATIONS, {"K", "a"})
+    if at_inputs:
+        return unused.of_neuron(params, "E", "r_E", "r_I")
+    return {p: names - {"nu_X"} for p, names in unused.of_network(params).items()}
+
+
+def _check_used(params):
     """Refuse a model whose jumps do not depend on a."""
-    neuron = Neuron(params)
-    theta = np.array([neuron.threshold])
-    halved = {**values, "a": 0.5 * values["a"]}
-    halved |= params.model.derive(halved)
-    for name in ("jump_E", "jump_I"):
-        before, after = (neuron.reduced.function(name, v)(theta) for v in (values, halved))
-        if before != after:
-            return
-    raise ParameterError(
-        f"law: got model {params.model.name!r}, whose synapses do not depend on a; state their "
-        "strength in terms of a, or change K and it with replace()"
-    )
+    jumps = []
+    for some in (params, weaker(params, 0.5)):
+        neuron = Neuron(some)
+        theta = np.array([neuron.threshold])
+        jumps.append(
+            [float(neuron.reduced.function(f"jump_{p}", neuron.values)(theta)[0]) for p in "EI"]
+        )
+    if jumps[0] == jumps[1]:
+        raise ParameterError(
+            f"law: got model {params.model.name!r}, whose synapses do not depend on a; state their "
+            "strength in terms of a, or change K and it with replace()"
+        )
 
 
+def _check_value(values):
+    """Refuse an efficacy that is not known because jumps were set which none gives."""
+    if math.isnan(values["a"]):
+        raise ParameterError(
+            "a: got jumps that were set and that no a gives; set what they follow from, such as "
+            "E_E or V_match, or a itself"
+        )
+
+
+@one_thread
 def exponent(params, eta, noise="shot", population="E"):
     """C of the rate ν ~ K √a e^{−C/a} that is left of a neuron below threshold for large K.
 
@@ -278,10 +326,11 @@ def exponent(params, eta, noise="shot", population="E"):
         raise ParameterError(f"noise: got {noise!r}; expected 'shot' or 'diffusion'")
     if not (np.isfinite(eta) and eta >= 0):
         raise ParameterError(f"eta: got {eta}; expected a finite ratio of at least 0")
+    unused.tell(params, "scaling.exponent", _of_exponent, population)
     neuron = Neuron(params, population)
-    _check_used(params, neuron.values)
-    values = {**neuron.values, "a": _TINY}
-    values |= params.model.derive(values)
+    _check_used(params)
+    _check_value(neuron.values)
+    values = weaker(params, _TINY / neuron.values["a"]).resolve(population)
     h_E, h_I = (neuron.reduced.function(f"jump_{name}", values) for name in POPULATIONS)
     ratio, theta = values["gamma"] * eta, neuron.threshold
 
@@ -308,11 +357,20 @@ def exponent(params, eta, noise="shot", population="E"):
     return float(quad(slope, mu, theta, epsabs=1e-14, epsrel=1e-10)[0])
 
 
+def _of_exponent(params, population):
+    found = reduced.of_model(params.model, params.resolve(population))
+    names = unused.of_functions(params.model, found, ("jump_E", "jump_I", "threshold"))
+    # K and a are what the exponent is of, the ratio of the inputs is given
+    return {population: names | {"gamma", "K", "a", "tau_E", "tau_I", "r_E", "r_I"}}
+
+
+@one_thread
 def local_slope(params, eta, noise="shot", population="E"):
     """d ln K/d(1/a) of the efficacy that keeps a rate: C + a/2, at the a of `params`."""
     return exponent(params, eta, noise, population) + params.resolve(population)["a"] / 2
 
 
+@one_thread
 def limit_slope(params, c, noise="shot"):
     """ν/ν_X of a network of identical neurons with a = c/ln K as K → ∞.
 
@@ -346,5 +404,6 @@ def limit_slope(params, c, noise="shot"):
         raise ParameterError(f"c: got {c}; expected a finite number above 0")
     if exponent(params, 1.0, noise) <= c:
         return float("inf")
-    eta = brentq(lambda eta: exponent(params, eta, noise) - c, 0.0, 1.0, xtol=1e-13)
+    with unused.told():
+        eta = brentq(lambda eta: exponent(params, eta, noise) - c, 0.0, 1.0, xtol=1e-13)
     return float(eta / (1 - eta))

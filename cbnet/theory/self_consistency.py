@@ -1,13 +1,13 @@
 """Rates of a network that reproduce themselves: every branch, and whether it is stable."""
 
 import dataclasses
-import warnings
 
 import numpy as np
 
-from .. import results
-from ..errors import CbnetWarning, ConvergenceError, ParameterError
+from .. import results, unused
+from ..errors import ConvergenceError, ParameterError, warn
 from ..parameters import POPULATIONS, to_quantity
+from ..threads import one_thread
 from . import _methods
 from ._line import SILENT, Line
 from ._roots import Root, all_roots, all_roots_in_the_plane
@@ -124,13 +124,14 @@ class Solution(results.Result):
             f"  noise          {self.noise}\n"
             f"  error          {'not known' if np.isinf(self.error) else f'{self.error:.1e}'}"
         )
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._not_used()])
 
 
 def _shown(value, how):
     return "undefined" if value is None else format(value, how)
 
 
+@one_thread
 def solve(
     params,
     *,
@@ -215,6 +216,9 @@ def solve(
             )
     if trains not in TRAINS:
         raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
+    # with oscillations delays decide on `stable`
+    more = ("D_min", "D_max") if oscillations else ()
+    left_out = unused.tell(params, "cbnet.solve", unused.of_network, *more)
     line = Line(params, method.name, trains)
     if method.costly:
         found = _few(line, Line(params, _CHEAP), rtol, method.scan_rtol)
@@ -222,7 +226,7 @@ def solve(
         found = _one(line.E, rtol) if line.alike else _two(line.E, line.I, rtol)
     found.sort(key=lambda root: root.rates)
     note = "renewal trains" if trains == "renewal" else ""
-    solution = _finish(params, method, (rtol, tolerated), line, found, note)
+    solution = _finish(params, method, (rtol, tolerated), line, found, note, left_out)
     return _with_modes(solution, N, fraction_excitatory) if oscillations else solution
 
 
@@ -238,7 +242,7 @@ def _with_modes(solution, N, fraction_excitatory):
                 solution.parameters, rates, np.inf if N is None else N, fraction_excitatory
             )
         except ConvergenceError as failure:
-            warnings.warn(f"state {k + 1}: {failure}", CbnetWarning, stacklevel=3)
+            warn(f"state {k + 1}: {failure}")
             continue
         stable[k] &= found.stable
         columns["growth_rate"][k], columns["frequency"][k] = found.growth_rate, found.frequency
@@ -338,7 +342,7 @@ def _at(neuron, inputs, rtols, moments):
     return Passage(**columns, note="; ".join(dict.fromkeys(filter(None, notes))))
 
 
-def _finish(params, method, tolerances, line, found, note):
+def _finish(params, method, tolerances, line, found, note, left_out):
     rtol, tolerated = tolerances
     rates = np.array([root.rates for root in found]).reshape(-1, 2)
     gains = np.array([root.gain for root in found])
@@ -369,11 +373,9 @@ def _finish(params, method, tolerances, line, found, note):
     error = np.fmax(error, residual)
     if not found:
         note = "no self-consistent state: rates run away"
-        warnings.warn(
+        warn(
             "nu_X: got an input at which neurons fire faster than the network would need, whatever "
             "its rate, so that there is no self-consistent state; raise g, gamma or tau_rp",
-            CbnetWarning,
-            stacklevel=3,
         )
     # nobody can ask a formula for accuracy, but for that of its own fixed point
     missed = float((residual if method.formula else error).max(initial=0.0))
@@ -397,6 +399,7 @@ def _finish(params, method, tolerances, line, found, note):
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
         noise=_methods.describe(method, params, note),
         error=float(error.max()) if found else np.inf,
+        unused=left_out,
     )
     if missed > tolerated:
         why = MERGING if np.min(np.abs(1 - gains)) < _MERGING else note

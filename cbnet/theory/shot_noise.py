@@ -46,7 +46,9 @@ _LOST, _KNOWN = 0.03, 0.03
 LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
 _ROUGHER_LATTICE, _SMOOTH_LATTICE = 3.0, 2.0
 FAR = 28.0  # e^-28: rounding, as seen from the lower end
-_LARGEST = 3_000_000  # numbers in a factorised matrix: half a second
+_LARGEST = 8_000_000  # numbers in a factorised matrix: half a second
+_UNSEEN = 1e-30  # Hz
+_LEAST = 1e-290  # Hz, of e^-690 times any rate of arrivals
 _LD_PANELS = 32
 _LD_NODES, _LD_WEIGHTS = np.polynomial.legendre.leggauss(8)
 
@@ -80,8 +82,9 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     the leak, and that arrivals while refractory move nothing. Where leak and jumps are straight
     lines in v, panels are those of a lattice of jumps (:mod:`_jump_lattice`), several times as
     fast; other membranes, the rarest spikes and the thinnest layers need those of
-    :mod:`_jump_system`. Rates below e^-70 Hz are those of :func:`large_deviation`, and the answer's
-    note says so; the error is then that of the voltage.
+    :mod:`_jump_system`, which keep their relative accuracy down to e^-690 of the rate of arrivals.
+    Rarer spikes than floats can express are given as the rate 0, and the answer's note says so; the
+    error is then that of the voltage. Rates below 1e-30 Hz are given whatever their error.
 
     References
     ----------
@@ -90,26 +93,26 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     Processes in Physics and Chemistry*, Sec. XII.2, for the backward equation.
     """
     values, error = np.full((4, r_E.size), np.nan), np.full(r_E.size, np.inf)
-    rare = np.zeros(r_E.size, bool)
+    beyond = np.zeros(r_E.size, bool)
     for k, process in enumerate(_jump_process.of_neuron(neuron, r_E, r_I)):
-        values[:, k], error[k], rare[k] = _one(process, rtol, cv, moments)
+        values[:, k], error[k], beyond[k] = _one(process, rtol, cv, moments)
     note = ""
-    if rare.any():
-        some = "" if r_E.size == 1 else f" of {rare.sum()} of {r_E.size} inputs"
-        note = f"large deviations{some}"
+    if beyond.any():
+        some = "" if r_E.size == 1 else f" at {beyond.sum()} of {r_E.size} inputs"
+        note = f"a rate below {_LEAST:g} Hz given as 0{some}"
     answer = Passage(values[0], values[1], error, values[2], values[3], note)
-    missed = ~(error <= rtol)
+    missed = ~(error <= rtol) & ~(values[0] < _UNSEEN)
     if missed.any():
         raise ConvergenceError(
             f"rtol: got {rtol:g}; the error of {missed.sum()} of {r_E.size} rates is estimated at "
-            f"up to {error.max():.2g}; ask for less accuracy",
+            f"up to {error[missed].max():.2g}; ask for less accuracy",
             best=answer,
         )
     return answer
 
 
 def _one(process, rtol, cv, moments):
-    """Statistics (rate, CV, mean, sd) of one neuron, their estimated error, and if it is rare."""
+    """Statistics of one neuron, their estimated error, and if its rate is beyond floats."""
     fast = _on_lattice(process, rtol, cv, moments)
     if fast is not None and fast[1] <= rtol:
         return *fast, False
@@ -125,35 +128,49 @@ def _on_panels(process, rtol, cv, moments):
         return _at_rest(real), 0.0, False
     process, found = surveyed(process, rtol)
     held = found.silent or blocked
-    rate = 0.0 if blocked or not held else large_deviation(real)
-    # the rarest spikes are a Poisson train
-    values = np.array([rate, 1.0 if rate > 0 else np.nan, np.nan, np.nan])
+    beyond = held and not blocked
+    values = np.array([0.0, np.nan, np.nan, np.nan])
     if held and not moments:
-        return values, 0.0, rate > 0
+        return values, 0.0, beyond
     free = _free(real) if held else None
     if free is not None:
         values[2:] = free
-        return values, _FLOOR, rate > 0
-    width = real.threshold - real.reset
-    before, error = None, np.inf
-    for level in _LEVELS if rtol >= _ROUGH else _LEVELS[2:]:
-        system, thin = _system(process, found, level)
-        if system is None:  # too large
+        return values, _FLOOR, beyond
+    asked = np.array([not held, cv and not held, moments, moments])
+    solved, error = _refined(process, found, rtol, asked)
+    values = np.where(asked, solved, values)
+    return values, error, beyond
+
+
+def _refined(process, found, rtol, asked):
+    """Statistics on finer and finer panels, and their error."""
+    width = process.threshold - process.reset
+    start = 0 if rtol >= _ROUGH else 2
+    # those below are for neurons whose matrix is too large for more
+    order = (*range(start, len(_LEVELS)), *range(start - 1, -1, -1))
+    solved, values, error, full = {}, np.full(4, np.nan), np.inf, False
+    for level in order:
+        if error < np.inf and (full or level < start):
             break
-        values = system.statistics(cv and not held, moments)
-        if held:
-            values[:2] = rate, 1.0 if rate > 0 else np.nan
-        if before is not None:
-            scale = _scales(values, width)
-            asked = [(not held, cv and not held, moments, moments)[k] for k in range(4)]
-            gap = np.abs(values - before)[asked] / np.maximum(scale[asked], 1e-300)
-            error = _FLOOR + float(gap.max()) * (
-                _ROUGHER if thin or level[0] < _SMOOTH_FROM else _SMOOTH
-            )
-            if error <= rtol:
-                break
-        before = values
-    return values, error, held and rate > 0
+        if full and level > start:
+            continue
+        system, thin = _system(process, found, _LEVELS[level])
+        if system is None:  # too large
+            full = True
+            continue
+        solved[level] = system.statistics(asked[1], asked[2])
+        if len(solved) < 2:
+            values = solved[level]
+            continue
+        coarse, fine = sorted(solved)[-2:]
+        values = solved[fine]
+        gap = np.abs(values - solved[coarse])[asked]
+        gap = gap / np.maximum(_scales(values, width)[asked], 1e-300)
+        rough = thin or _LEVELS[fine][0] < _SMOOTH_FROM
+        error = _FLOOR + float(gap.max()) * (_ROUGHER if rough else _SMOOTH)
+        if error <= rtol:
+            break
+    return values, error
 
 
 def _scales(values, width):
@@ -199,7 +216,8 @@ def large_deviation(process):
 
     With q the momentum, ν ≈ −A(θ)/B²(θ) √(−B²(μ)A'(μ)/π) exp(−∫ q dv) from the resting potential
     μ to the threshold: the exponent of finite jumps (C_shot), which that of white noise misses at
-    leading order, and the prefactor of white noise, which is right to a factor of order one.
+    leading order, and the prefactor of white noise, which is right to a factor: for jumps that
+    are large beside 1/q one of ten, for exponential spikes of a thousand.
     """
     exponent, prefactor = exponent_and_prefactor(process)
     with np.errstate(under="ignore"):

@@ -6,9 +6,11 @@ import warnings
 
 import numpy as np
 
-from .. import results
+from .. import results, unused
 from ..errors import CbnetWarning, ParameterError
 from ..parameters import POPULATIONS, to_quantity
+from ..threads import one_thread
+from . import _methods
 from ._characteristic import leading
 from ._feedback import Feedback
 from ._fluctuations import fano_factor, spectrum
@@ -77,6 +79,7 @@ class Stability(results.Result):
     def _feedback(self):
         return _linearised(self.parameters, (float(self.rate_E), float(self.rate_I)))
 
+    @one_thread
     def spectrum(self, f, population="E"):
         """Power spectrum of a population's spike train, per neuron.
 
@@ -114,6 +117,7 @@ class Stability(results.Result):
         return to_quantity(power[:, POPULATIONS.index(population)].reshape(hertz.shape), "Hz")
 
 
+@one_thread
 def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excitatory=0.8):
     """Growth rate and frequency of the leading mode of the asynchronous state, and its noise.
 
@@ -186,14 +190,14 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
         )
     check_sizes(N, fraction_excitatory)
-    with warnings.catch_warnings():
+    left_out = unused.tell(params, "cbnet.stability", unused.of_network, "D_min", "D_max")
+    with unused.told(), warnings.catch_warnings():
         # the answer's noise says that it is a limit, and there is no other
         warnings.filterwarnings("ignore", "noise: got 'diffusion'", CbnetWarning)
         solution = solve(params, noise="diffusion")
     index = _choose(solution, fixed_point)
     rates = float(solution.rate_E[index]), float(solution.rate_I[index])
     found = modes(params, rates, N, fraction_excitatory)
-    filtered = any(params.resolve(p)["tau_E"] > 0 for p in POPULATIONS)
     return Stability(
         parameters=params,
         growth_rate=to_quantity(found.growth_rate, "1/s"),
@@ -207,8 +211,9 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         N=float(N),
         fraction_excitatory=float(fraction_excitatory),
         highest=to_quantity(found.highest, "Hz"),
-        noise="diffusion" + (" (limit tau_S -> 0)" if filtered else ""),
+        noise=_methods.describe(_methods.METHODS["diffusion"], params),
         error=max(float(solution.error), found.error),
+        unused=left_out,
     )
 
 
@@ -224,6 +229,7 @@ class Modes:
     error: float
 
 
+@one_thread
 def modes(params, rates, N, fraction_excitatory):
     """Linearise a network about any state.
 
