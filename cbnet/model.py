@@ -6,6 +6,7 @@ import re
 from dataclasses import asdict, dataclass, field
 
 from .errors import ModelError, ParameterError
+from .expressions import FUNCTIONS, parse
 from .parameters import Entry, Parameters, nearest, reference_table, to_quantity, unit
 
 
@@ -57,28 +58,15 @@ class Derived:
     def value(self, values):
         """Its value from parameters in SI; NaN where it has none."""
         try:
-            return _evaluate(self.expression, values)
+            return parse(self.expression)(values)
         except (ArithmeticError, ValueError):
             return math.nan
-
-
-_FUNCTIONS = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "expm1", "log1p")}
 
 
 @functools.lru_cache(maxsize=64)
 def identifiers(*texts):
     """The identifiers in some strings."""
     return frozenset().union(*(re.findall(r"\b[A-Za-z_]\w*", text) for text in texts))
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(expression):
-    return compile(expression.strip(), "<expression of a model>", "eval")
-
-
-def _evaluate(expression, values):
-    """The value of an arithmetic expression over floats in SI."""
-    return eval(_compiled(expression), {"__builtins__": {}, **_FUNCTIONS}, dict(values))
 
 
 @dataclass(frozen=True)
@@ -141,6 +129,24 @@ class Model:
     def __post_init__(self):
         own = {name: self._entry(name, given) for name, given in self.parameters.items()}
         object.__setattr__(self, "parameters", own)
+        self._check_expressions()
+
+    def _check_expressions(self):
+        """Refuse expressions that are not arithmetic of the model's parameters."""
+        rules = [*self.requires, *(r for c in self.variants.values() for r in c.requires)]
+        texts = [("requires", rule) for rule in rules]
+        for d in self.derived:
+            texts += [(f"derived {d.name}", d.expression), (f"derived {d.name}", d.inverse)]
+        known = {*self.entries, *(d.name for d in self.derived), *FUNCTIONS}
+        for label, text in texts:
+            try:
+                parse(text)
+            except ValueError as error:
+                raise ModelError(f"{label}: got {text!r} ({error}); expected arithmetic") from None
+            if unknown := sorted(identifiers(text) - known):
+                raise ModelError(
+                    f"{label}: got {text!r} with {unknown[0]!r}; expected parameters of the model"
+                )
 
     def _entry(self, name, given):
         if isinstance(given, Entry):
@@ -254,7 +260,7 @@ class Model:
     def _solved(self, derived, values):
         entry = self.entries[derived.solves]
         try:
-            value = _evaluate(derived.inverse, values)
+            value = parse(derived.inverse)(values)
             shown = to_quantity(value, entry.unit)
             return entry.parse(shown, derived.solves)
         except (ArithmeticError, ValueError):
@@ -318,10 +324,10 @@ class Model:
                 f"{' and '.join(unused)} to 0 ms"
             )
         for rule in coupling.requires:
-            if not _evaluate(rule, values):
+            if not parse(rule)(values):
                 left = rule.split("<")[0].split(">")[0].strip()
                 raise ParameterError(
-                    f"{left}: got {_evaluate(left, values):g} for population {population}; "
+                    f"{left}: got {parse(left)(values):g} for population {population}; "
                     f"expected {rule} in model {self.name!r}"
                 )
 
