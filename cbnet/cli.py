@@ -187,7 +187,10 @@ def _message(error, debug):
 def _usage(error):
     asked = getattr(error, "option_name", None)
     if asked is None or error.ctx is None or type(error).__name__ != "NoSuchOption":
-        return " ".join(error.format_message().split())
+        said = " ".join(error.format_message().split())
+        if "unexpected extra argument" in said:
+            said += "; a value of --set is one word, as in --set r_E=30Hz"
+        return said
     known = [name for parameter in error.ctx.command.params for name in parameter.opts]
     hint = nearest(asked, [name for name in known if name.startswith("-")])
     return f"{asked}: got an unknown option; expected one of {error.ctx.command_path} ({hint})"

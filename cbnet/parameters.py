@@ -14,7 +14,7 @@ import math
 import operator
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 
 from .errors import ParameterError
 
@@ -460,6 +460,15 @@ class Parameters:
 
 def _differ(one, other):
     return one != other and not (one != one and other != other)  # NaN is no difference from NaN
+
+
+def _frozen(self, name, value):
+    raise FrozenInstanceError(
+        f"{name}: parameters are frozen; take a changed copy: params.replace({name}=...)"
+    )
+
+
+Parameters.__setattr__ = _frozen  # dataclass makes one that does not say what to do
 
 
 def require(params):

@@ -185,9 +185,8 @@ class Killer:
 
 
 def test_killed_program(params, scratch):
-    text = fails(
-        params, r"^the simulation stopped \(signal 9\)", duration="100s", progress=Killer()
-    )
+    message = r"^the simulation stopped \(signal 9, SIGKILL: by the system for want of memory"
+    text = fails(params, message, duration="100s", progress=Killer())
     assert "\n" not in text
     assert list(scratch.iterdir()) == []
 

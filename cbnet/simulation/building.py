@@ -24,9 +24,9 @@ import numpy as np
 from .. import cache, compiler
 from ..errors import SimulationError
 from ..parameters import POPULATIONS, Parameters
-from . import structure
+from . import processes, structure
 from .layout import Layout, Wires, inputs, projections
-from .program import Program, disk_full, reason
+from .program import Program, disk_full
 
 _FOREVER = 1e5  # s: the observer stops the program
 
@@ -169,7 +169,8 @@ def _compile(sources, folder, jobs, children):
 
 def _failed(what, done, folder):
     full = disk_full(folder, done.output, "CBNET_CACHE")
-    return SimulationError(f"{what} failed ({reason(done.code)}){full}:\n{_errors(done.output)}")
+    why = processes.reason(done.code, done.output)
+    return SimulationError(f"{what} failed ({why}){full}:\n{_errors(done.output)}")
 
 
 def _errors(output):

@@ -176,6 +176,29 @@ def _kill(child):
         os.killpg(child.pid, signal.SIGKILL)
 
 
+# What ended a process, beside the number that the system gives.
+_CAUSES = {
+    "SIGKILL": "by the system for want of memory, or by hand",
+    "SIGXCPU": "at the limit of processor time, ulimit -t",
+    "SIGXFSZ": "at the limit of a file's size, ulimit -f",
+    "SIGTERM": "by somebody who asked it to",
+}
+
+
+def reason(code, output=""):
+    """An exit code in words."""
+    if "bad_alloc" in output or "MemoryError" in output or "out of memory" in output.lower():
+        return f"no memory left, or the limit of ulimit -v; exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:
+        return f"signal {-code}"
+    cause = _CAUSES.get(name)
+    return f"signal {-code}, {name}" + (f": {cause}" if cause else "")
+
+
 def kill_all():
     """Stop every child of this process."""
     for children in list(_alive):

@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import SimulationError
 from ..parameters import POPULATIONS
-from . import online
+from . import online, processes
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ class Program:
         whole = info.is_file() and info.stat().st_size > 0
         if done.code != 0 or not whole or "rror" in done.output:
             raise SimulationError(
-                f"the simulation stopped ({reason(done.code)}): "
+                f"the simulation stopped ({processes.reason(done.code, done.output)}): "
                 f"{done.output.strip() or 'it printed nothing'}{disk_full(results, done.output)}"
             )
         accumulated = online.read(results, job.observation)
@@ -162,8 +162,3 @@ def disk_full(folder, output="", variable="TMPDIR"):
     if shutil.disk_usage(folder).free > 1e6 and os.strerror(errno.ENOSPC) not in output:
         return ""
     return f": no space left on the disk of {folder}; set {variable} to a folder on another one"
-
-
-def reason(code):
-    """An exit code in words."""
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

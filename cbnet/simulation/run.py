@@ -1,12 +1,17 @@
 """What a user calls: simulate a network, or have it as Brian2 objects."""
 
 import dataclasses
+import inspect
 import math
 
 from .. import unused
+from ..errors import ParameterError
+from ..parameters import nearest
 from ..results import plain
 from .job import prepare
 from .workshop import run_jobs
+
+_PLACED = ("params", "N", "duration")
 
 
 def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
@@ -76,9 +81,19 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
     (``law="fixed"``) or on average, and K external Poisson inputs, exactly or on average likewise.
     """
+    _check_names(options)
     job = prepare(params, N, duration, **options)
     unused.tell(params, "cbnet.simulate", unused.of_simulation, job.storage == "none")
     return run_jobs([job], 1, progress)[0]
+
+
+def _check_names(options):
+    """Refuse an option that there is not, and say which ones there are."""
+    known = [name for name in inspect.signature(prepare).parameters if name not in _PLACED]
+    for name in options:
+        if name not in known:
+            hint = "a run has one seed" if name == "seeds" else nearest(name, known)
+            raise ParameterError(f"{name}: got an unknown option of cbnet.simulate ({hint})")
 
 
 @dataclasses.dataclass(frozen=True)
