@@ -12,7 +12,7 @@ import numpy as np
 from .jump_chain import FIELDS, Answer, compiled, spike_current
 
 COPIES = 40
-SECONDS = 6.0
+SECONDS = 4.0
 STEP = 0.05  # ms, and at most a tenth of what is fastest; the steps' error is of fourth order
 SHORTEST = 50.0  # ms of a copy in the first trial
 

@@ -20,7 +20,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import files
+from . import checksum, files
 from .errors import CbnetError, CbnetWarning, ParameterError, SimulationError
 from .locks import FileLock
 
@@ -311,19 +311,14 @@ def text(key, make):
         return json.loads(json.dumps(make()))
     with contextlib.suppress(OSError, ValueError, SimulationError):
         _trust(path)
-        digest, _, stored = path.read_text(encoding="utf-8").partition("\n")
-        if digest == _digest(stored.encode()):
-            with contextlib.suppress(OSError):
-                os.utime(path)
-            return json.loads(stored)
-    written = json.dumps(make())
+        stored = checksum.opened_json(path.read_text(encoding="utf-8"), path)
+        with contextlib.suppress(OSError):
+            os.utime(path)
+        return stored
+    made = make()
     with contextlib.suppress(CbnetError):
-        files.write(path, f"{_digest(written.encode())}\n{written}", overwrite=True)
-    return json.loads(written)
-
-
-def _digest(content):
-    return hashlib.sha256(content).hexdigest()
+        files.write(path, checksum.sealed_json(made), overwrite=True)
+    return json.loads(json.dumps(made))
 
 
 def _programs():
@@ -387,7 +382,7 @@ def _build(key, build, description):
                 "description": description,
                 "created": time.time(),
                 "bytes": sum(p.stat().st_size for p in made),
-                "files": {p.relative_to(draft).as_posix(): _digest(p.read_bytes()) for p in made},
+                "files": {p.relative_to(draft).as_posix(): _hash(p) for p in made},
             }
             (draft / _RECORD).write_text(json.dumps(record), encoding="utf-8")
             os.rename(draft, _place(key))
@@ -404,7 +399,7 @@ def _record(path):
 
 
 def _complete(path):
-    """Whether every file is there as it was made: systems that fail, or tidy caches, leave others.
+    """Whether every file is what was made: disks that fail, or tidy caches, leave others.
 
     Checked by content: a program of the cache is run.
     """
@@ -412,9 +407,14 @@ def _complete(path):
     if record is None:
         return False
     try:
-        return all(_digest((path / name).read_bytes()) == n for name, n in record["files"].items())
+        return all(_hash(path / name) == known for name, known in record["files"].items())
     except (OSError, TypeError, KeyError, AttributeError):
         return False
+
+
+def _hash(path):
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _remove(key):

@@ -41,6 +41,10 @@ class SavingError(CbnetError, RuntimeError):
     """What was computed could not be written; the message says where it is instead, if anywhere."""
 
 
+class DamagedError(CbnetError, ValueError):
+    """A file is not what was written; no number of it is shown."""
+
+
 class CbnetWarning(UserWarning):
     """The answer stands, but something about it should be known."""
 

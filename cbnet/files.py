@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from . import checksum, trial
 from .errors import ParameterError, SavingError
 
 _DRAFT = ".draft-"
@@ -44,12 +45,12 @@ def write(path, fill, overwrite=False):
     """
     path = Path(path)
     if not overwrite and os.path.lexists(path):
-        raise _exists(path)
+        raise exists(path)
     with _draft(path, fill) as draft:
         if overwrite:
             os.replace(draft, path)
         elif not _claim(draft, path):
-            raise _exists(path)
+            raise exists(path)
     return path
 
 
@@ -83,7 +84,7 @@ def names(path):
 
 
 def netcdf(dataset):
-    """What writes a dataset as netCDF, for :func:`write`.
+    """What writes a dataset as netCDF with checksums, for :func:`write`.
 
     HDF5 that cannot write ends the process when it closes the file. So it writes into a file of
     Python's, which keeps the first error for later.
@@ -95,9 +96,10 @@ def netcdf(dataset):
 
         patient = _Patient(file)
         with h5netcdf.File(patient, "w") as made:
-            dataset.dump_to_store(H5NetCDFStore(made))
+            checksum.sealed(dataset).dump_to_store(H5NetCDFStore(made))
         if patient.error is not None:
             raise patient.error
+        checksum.sign(file)
 
     return fill
 
@@ -163,6 +165,14 @@ class _Patient:
         self.flush()
 
 
+def replace(path, fill):
+    """As :func:`write` with `overwrite`, but errors of the system are what is raised."""
+    try:
+        write(path, fill, overwrite=True)
+    except (ParameterError, SavingError) as error:
+        raise error.__cause__ or error from None
+
+
 @contextlib.contextmanager
 def _draft(path, fill):
     """The file written under another name; gone when the block ends."""
@@ -216,7 +226,8 @@ def _claim(draft, path):
     return True
 
 
-def _exists(path):
+def exists(path):
+    """That a name is taken."""
     return ParameterError(
         f"{path}: exists already; give another name, or overwrite=True to replace it"
     )
@@ -259,3 +270,57 @@ def umask():
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def read_netcdf(path):
+    """What :func:`netcdf` wrote, in memory.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    xarray.Dataset
+        With its checksum, which is for :func:`cbnet.checksum.opened` to look at.
+
+    Raises
+    ------
+    ParameterError
+        If it cannot be read.
+    DamagedError
+        If it is not what was written.
+    """
+    import xarray as xr
+
+    checksum.check(path)
+    try:
+        trial.run(_read, path)
+        # decode_times would turn every millisecond into a numpy timedelta
+        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+            found = dataset.load()
+    except Exception as error:  # of HDF5, h5netcdf, xarray: whatever a damaged file leads them to
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
+    objects = [name for name, one in found.variables.items() if _holds_objects(one.values)]
+    if objects:
+        raise ParameterError(f"{path}: got objects in {objects[0]!r}; expected numbers or words")
+    return found
+
+
+def _read(path):
+    """Everything in a file, so that whatever it does to HDF5 happens here."""
+    import h5py
+
+    def look(name, one):
+        dict(one.attrs)
+        if isinstance(one, h5py.Dataset):
+            one[()]
+
+    with h5py.File(path, "r") as file:
+        dict(file.attrs)
+        file.visititems(look)
+
+
+def _holds_objects(array):
+    return array.dtype == object and not all(isinstance(x, str) for x in array.ravel())

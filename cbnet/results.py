@@ -14,13 +14,12 @@ import importlib
 import importlib.metadata
 import json
 import math
-import os
 import platform
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from . import checksum, files
 from .errors import ParameterError
 from .parameters import Parameters, base_units, to_quantity, unit
 
@@ -192,25 +191,10 @@ class Result:
         ------
         ParameterError
             If the file exists and `overwrite` is not set, or the folder cannot be written.
+        SavingError
+            If the disk is full or fails.
         """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise ParameterError(
-                f"{path}: exists already; give another name, or overwrite=True to replace it"
-            )
-        try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        except OSError as error:
-            raise ParameterError(f"{path}: cannot be written ({error.strerror})") from error
-        os.close(handle)
-        try:
-            self.to_xarray().to_netcdf(temporary, engine="h5netcdf")
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        return path
+        return files.write(path, files.netcdf(self.to_xarray()), overwrite)
 
     def __eq__(self, other):
         if type(self) is not type(other) or self.parameters != other.parameters:
@@ -260,12 +244,6 @@ def _dimensions(meta, ndim):
     return meta["dims"] or tuple(f"input_{i}" for i in range(ndim))
 
 
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def plain(value):
     """Numbers, arrays and words as JSON takes them; what is not finite becomes None."""
     if isinstance(value, np.ndarray):
@@ -293,23 +271,30 @@ def load(path):
     Raises
     ------
     ParameterError
-        If the file is missing or is not a result of cbnet.
-    """
-    import xarray as xr
+        If the file is missing, is not a result of cbnet, or is one of a version that kept other
+        numbers.
+    DamagedError
+        If its content is not what was saved.
 
+    Warns
+    -----
+    CbnetWarning
+        If it has no checksum, as those of cbnet 0.1.0.
+    """
     path = Path(path)
     if not path.is_file():
         raise ParameterError(f"{path}: got no such file; expected a result saved by cbnet")
-    try:
-        # decode_times would turn every millisecond into a numpy timedelta
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
-            dataset.load()
-    except (OSError, ValueError) as error:
-        reason = str(error).splitlines()[0]
-        raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error
+    dataset = files.read_netcdf(path)
     kind = dataset.attrs.get("cbnet_result")
     if kind in _MODULES:
         importlib.import_module(f"cbnet.{_MODULES[kind]}")
     if kind not in _KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
-    return _KINDS[kind].from_xarray(dataset)
+    dataset, kind = checksum.opened(dataset, path), _KINDS[kind]
+    missing = [name for name in getattr(kind, "_variables", dict)() if name not in dataset]
+    if missing:
+        raise ParameterError(
+            f"{path}: got a {kind.__name__} without {missing[0]}, of another version of cbnet; "
+            f"open it with what made it ({dataset.attrs.get('versions')})"
+        )
+    return kind.from_xarray(dataset)

@@ -11,7 +11,7 @@ import contextvars
 
 from . import reduced
 from .errors import warn
-from .parameters import POPULATIONS
+from .parameters import POPULATIONS, require
 
 _silent = contextvars.ContextVar("silent", default=False)
 # What every neuron is driven through, beside what its strings name. Treatments of noise that take
@@ -169,6 +169,7 @@ def tell(params, answer, use, *arguments):
     CbnetWarning
         In one line, if there are any.
     """
+    require(params)
     if not params.changes:
         return ()
     return warn_of(dict.fromkeys(find(params, use(params, *arguments)), params), answer)

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cbnet import results
-from cbnet.errors import ParameterError
+from cbnet import checksum, results
+from cbnet.errors import DamagedError, ParameterError
 from cbnet.parameters import Parameters
 
 _folder = None  # of the figure that is being made; without one nothing is kept
@@ -47,9 +47,10 @@ def answers(name):
     """Known answers by their key."""
     path, found = _path(f"{name}.jsonl"), {}
     for line in path.read_text("utf-8").splitlines() if path and path.is_file() else ():
-        with contextlib.suppress(ValueError):  # cut where the run was interrupted
-            one, answer = json.loads(line)
-            found[one] = _arrays(answer)
+        with contextlib.suppress(ValueError):  # cut where the run was interrupted, or damaged
+            one, answer, known = json.loads(line)
+            if known == checksum.of_json([one, answer]):
+                found[one] = _arrays(answer)
     return found
 
 
@@ -59,14 +60,15 @@ def keep_answer(name, one, answer):
     if path:
         path.parent.mkdir(exist_ok=True)
         with path.open("a", encoding="utf-8") as file:
-            file.write("\n" + json.dumps([one, answer], default=_plain))
+            plain = json.loads(json.dumps([one, answer], default=_plain))
+            file.write("\n" + json.dumps([*plain, checksum.of_json(plain)]))
 
 
 def simulation(one):
     """The simulation of a key if it is known, else None."""
     path = _path(f"{one[:32]}.nc")
     if path and path.is_file():
-        with contextlib.suppress(ParameterError):  # not a file that was finished
+        with contextlib.suppress(ParameterError, DamagedError):  # not what was finished
             return results.load(path)
     return None
 

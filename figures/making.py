@@ -1,15 +1,12 @@
 """Compute, draw and write figures; take up what is there already."""
 
 import json
-import os
 import textwrap
 import time
 from pathlib import Path
 
-import xarray as xr
-
-from cbnet import code, plotting, unused
-from cbnet.errors import ParameterError
+from cbnet import checksum, code, files, plotting, unused
+from cbnet.errors import DamagedError, ParameterError
 from cbnet.parameters import nearest
 from cbnet.sweeps import identity
 
@@ -71,7 +68,7 @@ def make(name, mode, out, progress, fresh=False):
                 "seconds": round(time.perf_counter() - started, 1),
                 "caption": caption(one, mode),
             }
-            _save(data, path)
+            files.write(path, files.netcdf(data), overwrite=True)
         data = _load(path)
     data.attrs["caption"] = caption(one, mode)  # of the picture, which may be another than it was
     return data, [path, *_draw(one, data, path)]
@@ -125,35 +122,24 @@ def _code(name):
 
 
 def _finished(path, made):
-    """The data of an earlier run, if it had the same settings and code."""
+    """The data of an earlier run, if it had the same settings and code; damaged ones do not."""
     if not path.is_file():
         return None
     try:
-        data = _load(path)
-    except (OSError, ValueError):
+        data = files.read_netcdf(path)
+        known = all(data.attrs.get(k) == v for k, v in made.items())
+        return checksum.opened(data, path) if known else None
+    except (ParameterError, DamagedError):
         return None
-    return data if all(data.attrs.get(k) == v for k, v in made.items()) else None
 
 
 def _load(path):
-    return xr.load_dataset(path, engine="h5netcdf", decode_times=False)
-
-
-def _save(data, path):
-    part = path.with_name(f".{path.name}.part")
-    try:
-        data.to_netcdf(part, engine="h5netcdf")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    return checksum.opened(files.read_netcdf(path), path)
 
 
 def _draw(one, data, path):
     figure = one.draw(data)
-    with plotting.style():  # also says how fonts and pixels are written
-        for ending in (".pdf", ".png"):
-            figure.savefig(path.with_suffix(ending))
-            yield path.with_suffix(ending)
-    caption = path.with_suffix(".txt")
-    caption.write_text(textwrap.fill(data.attrs["caption"], 100) + "\n", "utf-8")
-    yield caption
+    for ending in ("pdf", "png"):
+        yield files.write(path.with_suffix(f".{ending}"), plotting.drawing(figure, ending), True)
+    caption = textwrap.fill(data.attrs["caption"], 100) + "\n"
+    yield files.write(path.with_suffix(".txt"), caption, True)

@@ -172,6 +172,7 @@ def test_what_does_not_reduce_is_named(changes, message):
 @pytest.mark.parametrize("model", ["conductance", "current"])
 @pytest.mark.parametrize("tau_S", ["0ms", "2ms"])
 def test_what_is_remembered_is_what_was_derived(model, tau_S, monkeypatch, tmp_path):
+    reduced._origin()  # which keeps a text of its own
     monkeypatch.setenv("CBNET_CACHE", str(tmp_path))
     params = cbnet.load(model).replace(tau_S=tau_S)
     values = {**params.resolve(), "R_E": R_E, "R_I": R_I}

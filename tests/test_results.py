@@ -5,6 +5,7 @@ import dataclasses
 import importlib
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
@@ -12,7 +13,7 @@ from brian2 import Hz, mV
 
 import cbnet
 from cbnet import results
-from cbnet.errors import ParameterError
+from cbnet.errors import CbnetWarning, DamagedError, ParameterError
 from cbnet.parameters import base_units, to_quantity
 
 
@@ -77,6 +78,64 @@ def test_files_that_are_not_ours_are_refused(tmp_path):
     text.write_text("rate = 20 Hz")
     with pytest.raises(ParameterError, match="text.nc: cannot be read as netCDF"):
         results.load(text)
+
+
+def test_a_flipped_bit_is_noticed_wherever_it_is(single, tmp_path):
+    path = single.save(tmp_path / "one.nc")
+    content = path.read_bytes()
+    rng = np.random.default_rng(1)
+    end = len(content) - 79  # the line with the checksum of the file
+    for at in (*rng.integers(end, size=200), 0, end - 1, *range(end + 15, end + 78, 7)):
+        damaged = bytearray(content)
+        damaged[at] ^= 1 << rng.integers(8)
+        path.write_bytes(damaged)
+        with pytest.raises(DamagedError, match="one.nc: got content that is not what was saved"):
+            results.load(path)
+    for at in (end, end + 5):  # what says that there is one: the content has one of its own
+        path.write_bytes(content[:at] + b"?" + content[at + 1 :])
+        assert results.load(path) == single
+    path.write_bytes(content[:-500])
+    with pytest.raises(ParameterError, match="cannot be read as netCDF"):
+        results.load(path)
+
+
+def test_edited_numbers_and_attributes_are_noticed(single, tmp_path):
+    path = single.save(tmp_path / "one.nc")
+    content = path.read_bytes()[:-79]
+
+    def edited(change):
+        path.write_bytes(content)
+        with h5py.File(path, "r+") as file:
+            change(file)
+        with pytest.raises(DamagedError, match="one.nc: got content that is not what was saved"):
+            results.load(path)
+
+    with h5py.File(path) as file:
+        numbers = [name for name in file if file[name].dtype.kind in "fiu"]
+        attributes = [name for name in file.attrs if not name.startswith("_")]
+    assert len(numbers) > 8 and {"parameters", "checksum", "cbnet_result"} <= set(attributes)
+    for name in numbers:
+        edited(lambda file, name=name: file[name].write_direct(np.array(1.5)))
+    for name in set(attributes) - {"cbnet_result"}:
+        edited(lambda file, name=name: file.attrs.modify(name, file.attrs[name] + " "))
+    edited(lambda file: file["rate"].attrs.modify("units", "s"))
+    edited(lambda file: file.move("rate", "rates"))
+
+
+def test_files_of_others_open_with_a_word(single, tmp_path):
+    path = tmp_path / "one.nc"
+    single.to_xarray().to_netcdf(path, engine="h5netcdf")
+    with pytest.warns(CbnetWarning, match="one.nc: has no checksum"):
+        assert results.load(path) == single
+    single.save(path, overwrite=True)
+    with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+        assert float(dataset.rate) == float(single.rate)
+        dataset.load().to_netcdf(tmp_path / "again.nc", engine="h5netcdf")
+    assert results.load(tmp_path / "again.nc") == single  # nothing was changed
+    without = single.to_xarray().drop_vars("rate")
+    results.write_netcdf(without, path)
+    with pytest.raises(ParameterError, match="one.nc: got a Response without rate, of"):
+        results.load(path)
 
 
 def test_undefined_is_null_never_nan(params):

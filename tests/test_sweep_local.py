@@ -8,11 +8,13 @@ import subprocess
 import sys
 import time
 
+import h5py
 import numpy as np
 import pytest
 import xarray as xr
 
 import cbnet
+from cbnet.errors import CbnetWarning, DamagedError, ParameterError
 from cbnet.sweeps import records, store, table, tasks
 from cbnet.sweeps.run import Silent
 from tests.sweeping import SIMULATION, THEORY, environment, grid, points, same, start
@@ -79,6 +81,48 @@ def test_a_damaged_file_is_reported_and_computed_again(tmp_path):
     path.write_bytes(content)
     assert same(sweep.run(out, processes=1, warn=said.append).dataset, first.dataset)
     assert len(said) == 1 and "is damaged" in said[0] and path.name in said[0]
+
+
+def test_damaged_files_of_a_sweep_are_told(tmp_path):
+    out = tmp_path / "out"
+    first = cbnet.Sweep.read(grid(tmp_path)).run(out, processes=1)
+    (path,) = (out / "points").glob("*.points")
+    content = path.read_bytes()
+    path.write_bytes(content[:-5] + bytes([content[-5] ^ 1]) + content[-4:])
+    with pytest.warns(CbnetWarning, match=f"{path.name}: damaged, and left out"):
+        assert (cbnet.open_sweep(out).dataset.theory_status == "missing").all()
+    path.write_bytes(content)
+    about = out / "sweep.json"
+    text = about.read_text()
+    about.write_text(text.replace('"Hz"', '"mV"', 1))
+    with pytest.raises(ParameterError, match="sweep.json: cannot be read"):
+        cbnet.open_sweep(out)
+    about.write_text(json.dumps(json.loads(text)["content"]))  # as older versions wrote it
+    with pytest.warns(CbnetWarning, match="sweep.json: has no checksum"):
+        assert same(cbnet.open_sweep(out).dataset, first.dataset)
+    with h5py.File(out / "results.nc", "r+") as file:
+        file["theory_rate_E"][0, 0, 0] += 1
+    with pytest.raises(DamagedError, match="results.nc: got content that is not what was saved"):
+        cbnet.open_sweep(out / "results.nc")
+
+
+def test_damaged_files_of_zarr_are_refused(tmp_path):
+    pytest.importorskip("zarr", reason="needs the extra [zarr]")
+    first = cbnet.Sweep.read(grid(tmp_path)).run(tmp_path / "out", processes=1)
+    path = first.save(tmp_path / "found.zarr")
+    assert same(cbnet.open_sweep(path).dataset, first.dataset)
+    files = [p for p in path.rglob("*") if p.is_file()]
+    rng = np.random.default_rng(1)
+    for file in files:
+        content = file.read_bytes()
+        damaged = bytearray(content)
+        damaged[rng.integers(len(content))] ^= 1 << rng.integers(8)
+        file.write_bytes(damaged)
+        try:
+            assert same(cbnet.open_sweep(path).dataset, first.dataset), file  # a space, say
+        except (DamagedError, ParameterError) as error:
+            assert "found.zarr" in str(error) and "\n" not in str(error)
+        file.write_bytes(content)
 
 
 def test_other_code_is_reported_and_not_mixed_in(tmp_path):

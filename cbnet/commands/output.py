@@ -98,6 +98,8 @@ class Saver:
 
     def figure(self, figure, name, ending):
         """Save a figure of :mod:`cbnet.plotting`; its path."""
+        from ..plotting import drawing
+
         return self.file(f"{name}.{ending}", drawing(figure, ending))
 
     def file(self, name, fill):
@@ -124,17 +126,6 @@ class Saver:
         """Raise SavingError if anything could not be written."""
         if self._failures:
             raise SavingError(f"--out: {'; '.join(self._failures)}")
-
-
-def drawing(figure, ending):
-    """What writes a figure of :mod:`cbnet.plotting`, for :func:`cbnet.files.write`."""
-    from ..plotting import style
-
-    def fill(file):
-        with style():  # also says how fonts and pixels are written
-            figure.savefig(file, format=ending)
-
-    return fill
 
 
 def announce(path, as_json=False):

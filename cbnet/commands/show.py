@@ -71,7 +71,7 @@ def show(
             from ..sweeps.drawing import draw
         else:
             draw = plotting.comparison if kind == "Comparison" else plotting.quick
-        files.write(target, output.drawing(draw(result), target.suffix[1:]))
+        files.write(target, plotting.drawing(draw(result), target.suffix[1:]))
     if as_json:
         output.print_json(result.to_dict())
         return

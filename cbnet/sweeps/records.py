@@ -4,22 +4,15 @@ A line with a hash of everything after it, a line of JSON that describes what fo
 of the arrays. A file that was cut or changed is noticed by its hash.
 """
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import CbnetError
+from ..errors import DamagedError
 
 _MAGIC = b"cbnet-points 1 "
-
-
-class DamagedError(CbnetError):
-    """A file is not what was written."""
 
 
 @dataclass(frozen=True)
@@ -82,25 +75,3 @@ class Record:
             start += count * kind.itemsize
             arrays[name] = np.char.decode(array, "utf-8") if dtype == "words" else array
         return cls(head["kind"], tuple(head["identities"]), head["made"], arrays, head["about"])
-
-
-def write(path, content):
-    """Write a file under another name, bring it to the disk, and give it its name."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    try:
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

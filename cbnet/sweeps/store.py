@@ -2,13 +2,13 @@
 
 import contextlib
 import errno
-import json
 import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ..errors import CbnetError, ParameterError
+from .. import checksum, files
+from ..errors import CbnetError, ParameterError, SavingError
 from ..locks import FileLock
 from . import identity, records
 from .grid import Grid
@@ -118,7 +118,10 @@ class Store:
         """What the system says about the folder, in one line that says what is kept."""
         try:
             yield
-        except OSError as error:
+        except (OSError, SavingError, ParameterError) as caught:
+            error = caught if isinstance(caught, OSError) else caught.__cause__
+            if not isinstance(error, OSError):
+                raise
             if error.errno in _FULL:
                 raise SweepError(
                     f"{self.folder}: no space left on its disk; what is finished is kept: make "
@@ -133,9 +136,9 @@ class Store:
 
     def write_json(self, name, content):
         """Write a small file, whole or not at all."""
-        text = json.dumps(content, allow_nan=False, indent=1)
+        text = checksum.sealed_json(content, allow_nan=False)
         with self.explained():
-            records.write(self.folder / name, text.encode())
+            files.replace(self.folder / name, text.encode())
 
     def add(self, record):
         """Keep finished points."""
@@ -145,7 +148,7 @@ class Store:
             name = "batch-" + identity.digest(list(record.identities))[:34]
         tag = identity.tag(record.kind, record.made)
         with self.explained():
-            records.write(self.folder / _POINTS / f"{name}-{tag}.points", record.to_bytes())
+            files.replace(self.folder / _POINTS / f"{name}-{tag}.points", record.to_bytes())
             failures = any((self.folder / _FAILED).iterdir())
             for one in record.identities if failures else ():
                 self._failure(one).unlink(missing_ok=True)
@@ -163,7 +166,7 @@ class Store:
             "tag": identity.tag(kind),
         }
         with self.explained():
-            records.write(self._failure(one), json.dumps(about).encode())
+            files.replace(self._failure(one), checksum.sealed_json(about).encode())
 
     def begin(self, grid, keep_old):
         """Say what is run here, and by which versions."""
@@ -187,7 +190,8 @@ class Store:
 
     def _last(self):
         try:
-            last = json.loads((self.folder / GRID).read_text(encoding="utf-8"))
+            path = self.folder / GRID
+            last = checksum.opened_json(path.read_text(encoding="utf-8"), path, older=True)
             return {name: last[name] for name in ("grid", "made", "keep_old")}
         except FileNotFoundError:
             raise ParameterError(
@@ -201,8 +205,9 @@ class Store:
     def progress(self):
         """What the last run said of its progress; an empty dict if nothing."""
         try:
-            return json.loads((self.folder / PROGRESS).read_text(encoding="utf-8"))
-        except (OSError, ValueError):
+            path = self.folder / PROGRESS
+            return dict(checksum.opened_json(path.read_text(encoding="utf-8"), path))
+        except (OSError, ValueError, TypeError):
             return {}
 
     def read(self, made=None, keep_old=False):
@@ -238,8 +243,8 @@ class Store:
             old = {one: records[-1] for one, records in found.other.items()}
             found.finished = old | found.finished
         for path in sorted((self.folder / _FAILED).glob("*.json")):
-            with contextlib.suppress(OSError, ValueError, KeyError):
-                about = json.loads(path.read_text(encoding="utf-8"))
+            with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+                about = checksum.opened_json(path.read_text(encoding="utf-8"), path)
                 found.failed[about["identity"]] = about
         return found
 

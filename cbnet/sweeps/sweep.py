@@ -190,10 +190,7 @@ def open_sweep(path):
     if Store(path).exists:
         return table.collect(path)
     if path.suffix == ".zarr":
-        import xarray as xr
-
-        stored = xr.open_zarr(path, decode_times=False, consolidated=False)
-        return table.Results.from_xarray(stored.load())
+        return table.load_zarr(path)
     from ..results import load
 
     return load(path)

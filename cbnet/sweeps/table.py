@@ -1,18 +1,18 @@
 """The results of a sweep: one labelled dataset, a tidy table, spike trains."""
 
 import json
-import os
 import shutil
 import tempfile
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .. import results
-from ..errors import ParameterError
+from .. import checksum, files, results
+from ..errors import CbnetWarning, DamagedError, ParameterError
 from ..parameters import base_units, unit
-from . import identity, keep, plan, records
+from . import identity, keep, plan
 from .grid import Grid
 from .store import Store
 
@@ -112,14 +112,11 @@ class Results:
     def save(self, path, overwrite=False):
         """Write netCDF, or Zarr if the name ends in ``.zarr``; whole, or not at all."""
         path = Path(path)
+        if path.suffix != ".zarr":
+            return files.write(path, files.netcdf(self.dataset), overwrite)
         if path.exists() and not overwrite:
-            raise ParameterError(
-                f"{path}: exists already; give another name, or overwrite=True to replace it"
-            )
-        if path.suffix == ".zarr":
-            _save_zarr(self.dataset, path)
-        else:
-            _save_netcdf(self.dataset, path)
+            raise files.exists(path)
+        _save_zarr(checksum.sealed(self.dataset), path)
         return path
 
     @classmethod
@@ -163,7 +160,16 @@ def collect(folder, planned=None):
     """
     store = Store(folder)
     planned = plan.make(store.grid()) if planned is None else planned
-    return assemble(planned, store.read(*store.last_made()))
+    contents = store.read(*store.last_made())
+    if contents.damaged:
+        count = len(contents.damaged)
+        warnings.warn(
+            f"{contents.damaged[0]}: {f'and {count - 1} more ' * (count > 1)}damaged, and left "
+            "out; cbnet sweep computes its points again",
+            CbnetWarning,
+            stacklevel=2,
+        )
+    return assemble(planned, contents)
 
 
 def assemble(planned, contents):
@@ -281,18 +287,6 @@ def _inner_shape(shapes, meta):
     return tuple(max(lengths) for lengths in zip(*shapes, strict=True))
 
 
-def _save_netcdf(dataset, path):
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    os.close(handle)
-    try:
-        dataset.to_netcdf(temporary, engine="h5netcdf")
-        os.chmod(temporary, 0o666 & ~records.umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def _save_zarr(dataset, path):
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
     try:
@@ -302,6 +296,30 @@ def _save_zarr(dataset, path):
         (temporary / "new").rename(path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_zarr(path):
+    """The results that :meth:`Results.save` wrote as Zarr.
+
+    Raises
+    ------
+    ParameterError
+        If there is no such file, or it is none of a sweep.
+    DamagedError
+        If it is not what was written.
+    """
+    import xarray as xr
+
+    try:
+        stored = xr.open_zarr(path, decode_times=False, consolidated=False).load()
+    except Exception as error:  # of Zarr, of its codecs, of the system: whatever is damaged
+        if not Path(path).exists():
+            raise ParameterError(f"{path}: got no such file; expected a sweep as Zarr") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DamagedError(f"{path}: cannot be read as Zarr ({reason})") from error
+    if stored.attrs.get("cbnet_result") != "Sweep":
+        raise ParameterError(f"{path}: got a file of Zarr that cbnet did not write")
+    return Results.from_xarray(checksum.opened(stored, path))
 
 
 def write(store, found):

@@ -109,8 +109,12 @@ class Operator:
 
 # What underflows belongs to places that a neuron does not reach.
 @np.errstate(under="ignore")
-def statistics(fields, panels, order, tau_rp, cv, moments):
-    """Rate, CV, mean and sd of v on given panels: array of shape (4, n)."""
+def statistics(fields, panels, order, tau_rp, cv, moments, tail=(1.0, 1.0, 1.0)):
+    """Rate, CV, mean and sd of v on given panels: array of shape (4, n).
+
+    `tail` multiplies what starts at the lower end for the density and two moments, below which it
+    is as it is where the drift decides.
+    """
     edges, first = panels.edges, panels.first
     n = len(edges)
     row = np.arange(n)
@@ -125,7 +129,7 @@ def statistics(fields, panels, order, tau_rp, cv, moments):
     low = edges[:, :1]
     A_low, B2_low = (y[:, 0] for y in evaluated(fields, low))
     inverse = np.divide(1, A_low, out=np.zeros(n), where=A_low > 0)
-    u = operator.along(np.broadcast_to(unit[:, None, None], v.shape), unit * inverse)
+    u = operator.along(np.broadcast_to(unit[:, None, None], v.shape), unit * inverse * tail[0])
     T = operator.total(u, first)
     out = np.full((4, n), np.nan)
     period = tau_rp * unit + T
@@ -137,10 +141,10 @@ def statistics(fields, panels, order, tau_rp, cv, moments):
         out[1] = np.sqrt(2 * np.maximum(operator.total(w, first), 0)) / period
     if moments:
         shifted = (v - V_r[:, None, None]) * unit[:, None, None]
-        y = operator.along(shifted, (low[:, 0] - V_r) * unit * inverse)
+        y = operator.along(shifted, (low[:, 0] - V_r) * unit * inverse * tail[1])
         mean = V_r + operator.total(y, first) / T
         squared = (v - mean[:, None, None]) ** 2 * unit[:, None, None]
-        y = operator.along(squared, (low[:, 0] - mean) ** 2 * unit * inverse)
+        y = operator.along(squared, (low[:, 0] - mean) ** 2 * unit * inverse * tail[2])
         out[2] = mean
         out[3] = np.sqrt(np.maximum(operator.total(y, first) / T, 0))
     return out

@@ -1,11 +1,14 @@
 """A neuron of one population as the numerical theory sees it."""
 
+from dataclasses import replace
+
 import numpy as np
 
 from .. import reduced
-from ..errors import ParameterError
+from ..errors import ConvergenceError, ParameterError
 from ..threads import one_thread
 from . import _methods
+from .first_passage import inaccurate, known
 
 
 class Neuron:
@@ -107,7 +110,27 @@ class Neuron:
         rtol = self.method.rtol if rtol is None else rtol
         if not self.reduced.affine:
             self._check_drift(r_E, r_I)
-        return self.method.passage(self, r_E, r_I, rtol, cv, moments)
+        with np.errstate(all="ignore"):  # what is no number is found below
+            try:
+                found = self._possible(self.method.passage(self, r_E, r_I, rtol, cv, moments))
+            except ConvergenceError as failure:
+                failure.best = self._possible(failure.best)
+                raise
+        lost = np.isinf(found.error)
+        if lost.any() and not self.method.formula:
+            raise ConvergenceError(inaccurate(rtol, np.inf, found.note), best=found)
+        return found
+
+    def _possible(self, found):
+        """The same answer; its error is infinite where it cannot be one, or says nothing."""
+        most = (1 + 1e-9) / self.tau_rp if self.tau_rp > 0 else np.inf
+        wrong = ~(found.rate <= most) | ~(found.rate >= 0)
+        # not asked for, or undefined
+        wrong |= (found.cv < 0) | np.isinf(found.cv) | (found.v_sd < 0) | np.isinf(found.v_sd)
+        wrong |= found.v_mean > self.threshold + 1e-9 * abs(self.threshold)
+        error = np.where(wrong, np.inf, found.error)
+        # that of a formula is its distance to what it approximates, however far that is
+        return replace(found, error=error if self.method.formula else known(error))
 
     def _check_drift(self, r_E, r_I):
         """Refuse exponentials that overflow below the threshold."""

@@ -30,17 +30,21 @@ class Panels:
         The panel that starts at the reset.
     barrier : ndarray, shape (n,)
         Rough height of the largest rise of Ψ.
+    cut : ndarray of bool, shape (n,)
+        Whether the lower end is as far as was looked, and not where Ψ has risen far enough: the
+        density has a tail like a power of v.
     """
 
     rows: np.ndarray
     edges: np.ndarray
     first: np.ndarray
     barrier: np.ndarray
+    cut: np.ndarray
 
 
 @dataclass(frozen=True)
 class Silent:
-    """Neurons whose barrier no float can express.
+    """Neurons whose barrier no float can express, or whom nothing moves over the threshold.
 
     Attributes
     ----------
@@ -82,14 +86,31 @@ def place(select, rows, threshold, reset, reach, finer, heavy=False):
     panels : list of Panels
         In groups of equal number of panels.
     silent : Silent
-        Together with the groups it holds every row once.
+        Together with the groups it holds every row once, but for those that no grid can hold.
     """
     fields = select(rows)
-    v, at = _first_grid(fields, threshold[:, None], reset[:, None], reach)
+    v, at = _first_grid(fields, threshold[:, None], reset[:, None], reach, heavy)
     groups, silent = [], [(rows[:0], reset[:0], reset[:0])]
+    stuck = _stuck(fields, threshold, reset)
+    if stuck.any():
+        silent.append((rows[stuck], reset[stuck], threshold[stuck]))
+        rows, v, at = rows[~stuck], v[~stuck], at[~stuck]
+        if not rows.size:
+            return groups, Silent(*map(np.concatenate, zip(*silent, strict=True)))
+        fields = select(rows)
+    cut = None  # how far was looked is known of the first grid
     for round_ in range(_ROUNDS):
         A, B2 = evaluated(fields, v)
-        counts, start, barrier, psi = _changes(v, A, B2, at, reach, heavy)
+        counts, start, barrier, psi, far = _changes(v, A, B2, at, reach, heavy)
+        cut = ~far if cut is None else cut
+        lost = ~np.isfinite(counts.sum(1))  # v runs away: no grid holds it
+        if lost.any():
+            rows, v, at, counts, start, barrier, psi, cut = (
+                x[~lost] for x in (rows, v, at, counts, start, barrier, psi, cut)
+            )
+            if not rows.size:
+                break
+            fields = select(rows)
         settled = counts.max(1) <= _RESOLVED
         # a wall (zero noise, drift against it) never settles: its barrier grows in every round
         hopeless = (settled | (round_ > 7)) & (barrier > _DEEPEST)
@@ -103,12 +124,12 @@ def place(select, rows, threshold, reset, reach, finer, heavy=False):
             for P in np.unique(sizes):
                 some = np.flatnonzero(settled)[sizes == P]
                 edges, first = _cut(v[some], counts[some], start[some], at[some], P)
-                groups.append(Panels(rows[some], edges, first, barrier[some]))
+                groups.append(Panels(rows[some], edges, first, barrier[some], cut[some]))
         rest = ~(settled | hopeless)
         if not rest.any():
             break
         if not rest.all():
-            rows, v, at = rows[rest], v[rest], at[rest]
+            rows, v, at, cut = rows[rest], v[rest], at[rest], cut[rest]
             counts, start = counts[rest], start[rest]
             fields = select(rows)
         v, at = _cut(v, counts, start, at, _CELLS)
@@ -126,7 +147,7 @@ def slope(A, B2, scale):
     return -2 * A / np.maximum(B2, 1e-40 * scale**2)
 
 
-def _first_grid(fields, theta, V_r, reach):
+def _first_grid(fields, theta, V_r, reach, heavy):
     """Even cells above the reset; ever longer ones below it, until Ψ has risen far enough."""
     width = theta - V_r
     above = V_r + width * np.linspace(0, 1, 22)
@@ -138,6 +159,8 @@ def _first_grid(fields, theta, V_r, reach):
         s = slope(A, B2, width)
         psi = np.cumsum((s[:, 1:] + s[:, :-1]) * np.diff(v), axis=1) / 2
         psi = np.concatenate([np.zeros_like(V_r), psi], 1)
+        if heavy:
+            psi -= 2 * np.log1p(np.maximum(V_r - v, 0) / width)
         # half as much again: a sum over coarse cells is not exact
         short = psi[:, -1:] - psi.min(1, keepdims=True) < 1.5 * reach + 6
         if not short.any():
@@ -150,7 +173,7 @@ def _first_grid(fields, theta, V_r, reach):
 
 
 def _changes(v, A, B2, at, reach, heavy):
-    """Panels' worth of change in every cell, the cell to start from, and the barrier."""
+    """Panels' worth of change in every cell, where to start, barrier, Ψ, and who has a start."""
     n, columns = v.shape
     V_r = v[np.arange(n), at][:, None]
     width = v[:, -1:] - V_r
@@ -188,7 +211,15 @@ def _changes(v, A, B2, at, reach, heavy):
     far = np.logical_and.accumulate((rise >= reach) & np.isfinite(below), axis=1)
     start = np.maximum(far.sum(1) - 1, 0)
     counts[np.arange(columns - 1) < start[:, None]] = 0
-    return counts, start, barrier, psi
+    return counts, start, barrier, psi, far[:, 0]
+
+
+def _stuck(fields, threshold, reset):
+    """Without noise at the threshold, and with a drift that ends there but for rounding."""
+    v = np.stack([reset, threshold], 1)
+    A, B2 = (np.broadcast_to(f(v), v.shape) for f in fields)
+    rounded = 1e-15 * np.abs(threshold / (threshold - reset)) * np.abs(A[:, 0])
+    return (B2[:, 1] <= 0) & (np.abs(A[:, 1]) <= rounded)
 
 
 def _cut(v, counts, start, at, P):

@@ -19,6 +19,8 @@ def effective(neuron, r_E, r_I, rtol, cv, moments):
     """White noise frozen at one potential: the effective-time-constant approximation."""
     if neuron.reduced.affine and not (cv or moments):
         mu, tau = neuron.rest(r_E, r_I)
+        if not np.isfinite(tau).all():  # a drift that pushes v away has no closed form here
+            return _solve(neuron, select(neuron, r_E, r_I), r_E, rtol, cv, moments)
         B2 = neuron.frozen(r_E, r_I)[1]
         rate = siegert.rate(mu, tau, B2, neuron.threshold, neuron.reset, neuron.tau_rp)
         nothing = np.full(rate.shape, np.nan)

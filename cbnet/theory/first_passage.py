@@ -26,6 +26,7 @@ _ROWS = 4096  # of one batch: enough to spread the cost of a numpy call, few eno
 # Two orders are compared; which ones and on how many panels was found by timing.
 _LEVELS = ((1e-6, (7, 9), 0.8), (1e-9, (10, 12), 0.7), (0.0, (10, 13), 0.8))
 _REFINEMENTS = (1.0, 1.5, 2.5, 4.0, 8.0)
+_FURTHER = 2.0**20  # times as far down as the panels: the power of v that a density ends in
 
 
 @dataclass(frozen=True)
@@ -53,15 +54,26 @@ class Passage:
 
 
 MERGING = "two branches may be about to meet"
+ENDLESS = "no sd of V: jumps too large for white noise"
 
 
 def inaccurate(rtol, error, why=""):
     """What is said of a rate that is less accurate than asked for."""
     why = f" ({why})" if why else ""
+    if not error < 1:  # an error as large as the rate says that nothing is known of it
+        return (
+            f"rtol: got {rtol:g}; the error of a rate is not known{why}; take another noise, or "
+            "values that are less extreme"
+        )
     return (
         f"rtol: got {rtol:g}; the error of a rate is estimated at {error:.2g}{why}; ask for less "
         "accuracy"
     )
+
+
+def known(error):
+    """Estimated relative errors; infinite where they are as large as what they are errors of."""
+    return np.where(error < 1, error, np.inf)
 
 
 @one_thread
@@ -100,6 +112,10 @@ def solve(
     Assumes that v has a stationary law: Ψ grows towards −∞, or the noise vanishes somewhere below
     with the drift pointing up. A neuron with a barrier of more than 690 gets the rate 0.
 
+    Noise that grows with |v| leaves a density with a tail like a power of v, whose moments need not
+    exist: with q = 2A|v|/B² and B² ∝ |v|^β far below that of order m does for q + β > m + 1. Mean
+    and standard deviation that do not exist are NaN, and ``note`` says so.
+
     References
     ----------
     A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 (2022), Sec. II and appendices;
@@ -118,7 +134,7 @@ def solve(
     N = threshold.size
     if select is None:
         select = _embedding(drift, noise, threshold)
-    values, error = np.full((4, N), np.nan), np.full(N, np.inf)
+    values, error, endless = np.full((4, N), np.nan), np.full(N, np.inf), np.zeros(N, bool)
     orders, finer = next((o, d) for least, o, d in _LEVELS if rtol >= least)
     width = threshold - reset
     todo = np.arange(N)
@@ -127,24 +143,24 @@ def solve(
         for rows in np.array_split(todo, -(-todo.size // _ROWS)):
             ends = threshold[rows], reset[rows]
             groups, silent = place(select, rows, *ends, how.reach, how.finer, moments)
-            values[0, silent.rows], error[silent.rows] = 0.0, 0.0
+            values[0, silent.rows], error[silent.rows] = 0.0, np.inf if moments else 0.0
             for panels in groups:
                 some = panels.rows
                 values[:, some], error[some] = how.compare(
                     select(some), panels, tau_rp[some], width[some]
                 )
+                endless[some] = moments & np.isnan(values[3, some])
             if moments and silent.rows.size:
                 _held(select, silent, how, width, values, error)
         todo = np.flatnonzero(~(error <= rtol))
         if not todo.size:
             break
-    answer = Passage(values[0], values[1], error, values[2], values[3])
+    answer = Passage(
+        values[0], values[1], error, values[2], values[3], ENDLESS if endless.any() else ""
+    )
     if todo.size:
-        raise ConvergenceError(
-            f"rtol: got {rtol:g}; the error of {todo.size} of {N} rates is estimated at up to "
-            f"{np.max(error):.2g}; ask for less accuracy",
-            best=answer,
-        )
+        why = f"{todo.size} of {N} rates" if N > 1 else ""
+        raise ConvergenceError(inaccurate(rtol, np.max(error), why), best=answer)
     return answer
 
 
@@ -243,9 +259,18 @@ class _How:
 
     def compare(self, fields, panels, tau_rp, width, held=False):
         """Statistics of shape (4, n) at the higher order, and how far the lower one is off."""
-        rough, fine = (
-            statistics(fields, panels, n, tau_rp, self.cv, self.moments) for n in self.orders
-        )
+        how = tau_rp, self.cv, self.moments
+        endless, tail = np.zeros((3, panels.rows.size), bool), np.ones(3)
+        of_tail = np.zeros((4, 1))
+        if panels.cut.any():
+            near, tail = (_tail(fields, panels, further) for further in (1.0, _FURTHER))
+            endless = ~np.isfinite(tail)
+            near, tail = (np.where(np.isfinite(x), x, 1.0) for x in (near, tail))
+        rough, fine = (statistics(fields, panels, n, *how, tail) for n in self.orders)
+        if panels.cut.any():
+            of_tail = np.abs(fine - statistics(fields, panels, self.orders[1], *how, near))
+            fine[0] = np.where(endless[0], np.nan, fine[0])
+            fine[2:] = np.where(endless[1:], np.nan, fine[2:])
         # A mean voltage has no scale of its own; an sd much smaller than the membrane's range is
         # known no better than the drift, whose terms cancel where v stays, is rounded.
         scale = np.abs(fine)
@@ -253,11 +278,34 @@ class _How:
         # Ψ is a sum of rounded numbers, and its start leaves out a part of e^-reach
         error = np.maximum(1e-15 * (10 + panels.barrier), np.exp(-self.reach))
         # the rate at which a held neuron reaches its lower threshold means nothing
-        for k in (2, 3) if held else range(4):
+        asked = () if held else (0, 1) if self.cv else (0,)
+        for k in (*asked, 2, 3) if self.moments else asked:
             a, b, c = rough[k], fine[k], scale[k]
-            gap = np.abs(a - b)
-            error = np.fmax(error, np.divide(gap, c, out=np.zeros_like(gap), where=gap > 0))
+            gap = np.abs(a - b) + of_tail[k]
+            off = np.divide(gap, c, out=np.zeros_like(gap), where=gap > 0)
+            lost = ~(np.isfinite(a) & np.isfinite(b))
+            absent = endless[k - 1] if k > 1 else np.zeros(gap.shape, bool)
+            error = np.maximum(error, np.where(absent, 0.0, np.where(lost, np.inf, off)))
         return fine, error
+
+
+def _tail(fields, panels, further):
+    """What lies below the panels, as a share of what a drift that decides would leave there.
+
+    Of the density and of the first two moments of v, shape (3, n), for the power of v that the
+    density has so many times further down than the panels reach; infinite where there is no such
+    moment, and 1 where the panels reach far enough.
+    """
+    row = np.arange(panels.rows.size)
+    reset = panels.edges[row, panels.first]
+    x = (reset - panels.edges[:, 0]) * further
+    v = reset[:, None] - np.stack([x, 2 * x], 1)
+    A, B2 = (np.broadcast_to(f(v), v.shape) for f in fields)
+    with np.errstate(all="ignore"):
+        q = 2 * A[:, 0] * x / B2[:, 0]
+        excess = q + np.log2(B2[:, 1] / B2[:, 0]) - 1 - np.arange(3)[:, None]
+        share = np.where(excess > 0, np.abs(q) / excess, np.inf)
+    return np.where(panels.cut, share, 1.0)
 
 
 def _held(select, silent, how, width, values, error):
@@ -270,7 +318,7 @@ def _held(select, silent, how, width, values, error):
         values[2:, some] = fine[2:]
     if at_rest.rows.size:
         values[2, at_rest.rows] = _rest(select(at_rest.rows)[0], at_rest)
-        values[3, at_rest.rows] = 0.0
+        values[3, at_rest.rows], error[at_rest.rows] = 0.0, 0.0
 
 
 def _narrowed(select, silent, reach, finer):

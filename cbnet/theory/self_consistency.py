@@ -12,7 +12,7 @@ from . import _methods
 from ._line import SILENT, Line
 from ._roots import Root, all_roots, all_roots_in_the_plane
 from ._surrogate import Search
-from .first_passage import MERGING, Passage, inaccurate
+from .first_passage import MERGING, Passage, inaccurate, known
 
 TRAINS = ("poisson", "renewal")
 _MODES = ("growth_rate", "frequency", "fano_E", "fano_I")
@@ -349,7 +349,8 @@ def _finish(params, method, tolerances, line, found, note, left_out):
     residual = np.array([root.residual for root in found])
     error, cv, voltage = np.zeros(len(found)), {}, {}
     # what the feedback amplifies must be known better
-    asked = rtol * np.clip(np.abs(1 - gains), 0.03 if method.costly else 1e-3, 1.0)
+    asked = np.nan_to_num(np.abs(1 - gains), nan=1.0)  # of a rate that is not known there is none
+    asked = rtol * np.clip(asked, 0.03 if method.costly else 1e-3, 1.0)
     for column, p in enumerate(POPULATIONS):
         if p == "I" and line.alike:
             cv["I"] = cv["E"]
@@ -378,6 +379,7 @@ def _finish(params, method, tolerances, line, found, note, left_out):
             "its rate, so that there is no self-consistent state; raise g, gamma or tau_rp",
         )
     # nobody can ask a formula for accuracy, but for that of its own fixed point
+    error, residual = known(error), known(residual)
     missed = float((residual if method.formula else error).max(initial=0.0))
     unknown = np.full(len(found), np.nan)
     lines = _balance(line.neurons)
@@ -402,6 +404,8 @@ def _finish(params, method, tolerances, line, found, note, left_out):
         unused=left_out,
     )
     if missed > tolerated:
-        why = MERGING if np.min(np.abs(1 - gains)) < _MERGING else note
+        worst = int(np.argmax(error))
+        why = MERGING if abs(1 - gains[worst]) < _MERGING else note
+        why = f"that of {rates[worst, 0]:.3g} Hz" + (f"; {why}" if why else "")
         raise ConvergenceError(inaccurate(rtol, missed, why), best=solution)
     return solution

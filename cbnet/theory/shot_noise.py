@@ -16,7 +16,7 @@ from scipy.optimize import brentq
 from ..errors import ConvergenceError
 from . import _jump_lattice, _jump_process, _jump_system
 from ._jump_grid import panels, survey, surveyed
-from .first_passage import Passage
+from .first_passage import Passage, inaccurate
 
 RTOL = 1e-4
 # Nodes of a panel, how the space between images of the threshold is split, images that panels are
@@ -103,11 +103,8 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     answer = Passage(values[0], values[1], error, values[2], values[3], note)
     missed = ~(error <= rtol) & ~(values[0] < _UNSEEN)
     if missed.any():
-        raise ConvergenceError(
-            f"rtol: got {rtol:g}; the error of {missed.sum()} of {r_E.size} rates is estimated at "
-            f"up to {error[missed].max():.2g}; ask for less accuracy",
-            best=answer,
-        )
+        why = f"{missed.sum()} of {r_E.size} rates" if r_E.size > 1 else ""
+        raise ConvergenceError(inaccurate(rtol, error[missed].max(), why), best=answer)
     return answer
 
 
