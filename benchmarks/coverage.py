@@ -20,7 +20,7 @@ import os
 import sys
 import time
 
-from . import coverage_densities, coverage_networks, coverage_solvers
+from . import coverage_densities, coverage_in_degrees, coverage_networks, coverage_solvers
 from .coverage_checks import failures, met, row
 from .jump_chain import compiled
 
@@ -31,6 +31,7 @@ SUBJECTS = {
     "rare": (coverage_solvers.rare, 40, CHAIN),
     "white": (coverage_solvers.white, 300, None),
     "colored": (coverage_solvers.colored, 40, FILTERED),
+    "few": (coverage_solvers.few, 20, FILTERED),
     **{
         name: (functools.partial(coverage_solvers.formula, name), 20, None)
         for name in coverage_solvers.RANGES
@@ -40,6 +41,7 @@ SUBJECTS = {
     "densities_colored": (coverage_densities.colored, 10, FILTERED),
     "intervals": (coverage_densities.intervals, 30, PATHS),
     "networks": (coverage_networks.fixed_points, 20, CHAIN),
+    "in_degrees": (coverage_in_degrees.distribution, 10, None),
 }
 SEED = 1
 

@@ -17,7 +17,7 @@ RANGES = {
     "fast": ((-2.5, -0.6), (-2.0, 1.7)),
     "adiabatic": ((0.0, 2.0), (-8.0, 0.0)),
     "rescaled": ((-1.5, 1.5), (-10.0, -3.0)),
-    "rice": ((-1.0, 1.3), (2.0, 3.0)),
+    "rice": ((-1.0, 1.0), (0.4, 2.2)),
 }
 TRIES = 400  # at a neuron within a formula's range
 
@@ -58,15 +58,21 @@ def white(seed, index):
 
 def colored(seed, index):
     """Filtered synapses beside simulation."""
+    return _filtered("colored", seed, index)
+
+
+def few(seed, index):
+    """The same where hardly an arrival falls within a time constant."""
+    return _filtered("colored, few arrivals", seed, index, few=True, most=5.0)
+
+
+def _filtered(solver, seed, index, **drawn):
     while True:
-        neuron = draw_filtered(seed, index)
+        neuron = draw_filtered(seed, index, **drawn)
         right = filtered_paths.solve(neuron, seed=index)
         if FEWEST < right.found["rate"] < FASTEST:
-            break
+            return compared(solver, respond(neuron), right, neuron)
         seed += 1000
-    response = respond(neuron)
-    solver = "colored, continued" if "continued" in response.noise else "colored"
-    return compared(solver, response, right, neuron)
 
 
 def formula(name, seed, index):

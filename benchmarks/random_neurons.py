@@ -144,7 +144,7 @@ def draw(seed, index, distance=(-6.0, 6.5)):
             return neuron
 
 
-def draw_filtered(seed, index, ratio=(-2.0, 1.0), distance=(-6.0, 2.5), most=60.0):
+def draw_filtered(seed, index, ratio=(-2.0, 1.0), distance=(-6.0, 2.5), most=60.0, few=False):
     """A neuron whose synapses have time constants.
 
     Parameters
@@ -157,6 +157,8 @@ def draw_filtered(seed, index, ratio=(-2.0, 1.0), distance=(-6.0, 2.5), most=60.
         As for :func:`draw`.
     most : float
         Largest rate of all arrivals, in 1/ms.
+    few : bool
+        Whether a time constant sees a hundredth to one arrival, whatever `ratio` says.
 
     Returns
     -------
@@ -168,6 +170,8 @@ def draw_filtered(seed, index, ratio=(-2.0, 1.0), distance=(-6.0, 2.5), most=60.
         if neuron is None or sum(neuron.arrivals()) > most:
             continue
         tau_E = neuron.tau_L * 10 ** rng.uniform(*ratio)
+        if few:
+            tau_E = 10 ** rng.uniform(-2, 0) / max(neuron.arrivals())
         tau_I = tau_E * (1.0 if rng.random() < 1 / 2 else 10 ** rng.uniform(-0.6, 0.6))
         return dataclasses.replace(
             neuron, jump="linear", values=neuron.values | {"tau_E": tau_E, "tau_I": tau_I}

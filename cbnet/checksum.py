@@ -16,6 +16,7 @@ import numpy as np
 from .errors import CbnetWarning, DamagedError
 
 ATTRIBUTE = "checksum"
+_CONTENT = "content"  # of JSON that is no object
 _SIGN, _DIGITS = b"\ncbnet-sha256 ", 64
 
 
@@ -184,7 +185,8 @@ def sealed_json(content, **more):
     str
     """
     content = json.loads(json.dumps(content, **more))
-    return json.dumps({ATTRIBUTE: of_json(content), "content": content}, indent=1)
+    inside = content if isinstance(content, dict) else {_CONTENT: content}
+    return json.dumps({**inside, ATTRIBUTE: of_json(content)}, indent=1)
 
 
 def opened_json(text, path, older=False):
@@ -212,6 +214,8 @@ def opened_json(text, path, older=False):
             raise DamagedError(f"{path}: has no checksum")
         _warn(path)
         return stored
-    if stored[ATTRIBUTE] != of_json(stored.get("content")):
+    known = stored.pop(ATTRIBUTE)
+    content = stored[_CONTENT] if [*stored] == [_CONTENT] else stored
+    if known != of_json(content):
         raise DamagedError(f"{path}: got content that is not what was written")
-    return stored["content"]
+    return content

@@ -5,6 +5,7 @@ import math
 import re
 from dataclasses import asdict, dataclass, field
 
+from . import names
 from .errors import ModelError, ParameterError
 from .expressions import FUNCTIONS, parse
 from .parameters import Entry, Parameters, nearest, reference_table, to_quantity, unit
@@ -127,6 +128,7 @@ class Model:
     assumptions: str = ""
 
     def __post_init__(self):
+        self._check_names()
         own = {name: self._entry(name, given) for name, given in self.parameters.items()}
         object.__setattr__(self, "parameters", own)
         self._check_expressions()
@@ -148,9 +150,30 @@ class Model:
                     f"{label}: got {text!r} with {unknown[0]!r}; expected parameters of the model"
                 )
 
+    def _check_names(self):
+        """Refuse names that would mean something else to Brian2, sympy, C++ or cbnet."""
+        reference = reference_table()[0]
+        for name in self.parameters:
+            if name not in reference:
+                names.check(name, f"Model.parameters[{name!r}]")
+        for d in self.derived:
+            names.check(d.name, f"Model.derived[{d.name!r}]")
+            if d.name in reference or d.name in self.parameters:
+                raise ModelError(
+                    f"Model.derived[{d.name!r}]: got the name of a parameter; choose another name"
+                )
+            if d.solves not in reference and d.solves not in self.parameters:
+                raise ModelError(
+                    f"Model.derived[{d.name!r}]: got solves={d.solves!r}; expected a parameter"
+                )
+        for equations in (self.equations, *(c.equations for c in self.variants.values())):
+            for name in names.of_variables(equations):
+                if name != "v":
+                    names.check(name, "Model.equations")
+
     def _entry(self, name, given):
         if isinstance(given, Entry):
-            return given
+            return self._checked_entry(name, given)
         base = reference_table()[0].get(name)
         label = f"Model.parameters[{name!r}]"
         if base is not None:
@@ -169,10 +192,31 @@ class Model:
         meaning = f"parameter of model {self.name}"
         return Entry(name, float(given) / factor, shown_unit, name, meaning, f"model {self.name}")
 
+    @staticmethod
+    def _checked_entry(name, given):
+        label = f"Model.parameters[{name!r}]"
+        if given.name != name:
+            raise ModelError(f"{label}: got an Entry called {given.name!r}; expected {name!r}")
+        try:
+            unit(given.unit)
+        except KeyError:
+            raise ModelError(
+                f"{label}: got the unit {given.unit!r}; expected one of Brian2's, such as mV"
+            ) from None
+        return given
+
     @functools.cached_property
     def entries(self):
         """Every parameter by name: the reference set, changed and extended by the model's own."""
         return {**reference_table()[0], **self.parameters}
+
+    @functools.cached_property
+    def known_names(self):
+        """Every name that parameters, derived quantities and strings have."""
+        couplings = (self, *self.variants.values())
+        texts = [x for c in couplings for x in (c.equations, c.excitatory, c.inhibitory)]
+        found = identifiers(*texts, self.threshold, self.reset)
+        return found | set(self.entries) | {d.name for d in self.derived}
 
     @functools.cached_property
     def defaults(self):
@@ -278,7 +322,7 @@ class Model:
             )
         return self.variants[values["jump"]]
 
-    def names(self, coupling):
+    def needs(self, coupling):
         """Identifiers in the strings of a coupling, and those that their derived ones follow from.
 
         Parameters
@@ -316,7 +360,7 @@ class Model:
             )
         coupling = self.coupling(values)
         self._check_derived(values, population, coupling)
-        unused = [n for n in ("tau_E", "tau_I") if values[n] > 0 and n not in self.names(coupling)]
+        unused = [n for n in ("tau_E", "tau_I") if values[n] > 0 and n not in self.needs(coupling)]
         if unused:
             raise ParameterError(
                 f"{unused[0]}: got {show(unused[0])}, which no equation of model {self.name!r} "

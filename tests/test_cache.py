@@ -318,7 +318,7 @@ def test_texts_are_made_once():
     (path,) = (cache.folder() / "texts").iterdir()
     path.write_text(path.read_text()[:-4])  # as after a power failure
     assert cache.text(KEY, compute) == compute()
-    assert json.loads(path.read_text())["content"] == compute()
+    assert compute().items() <= json.loads(path.read_text()).items()
     path.write_text(path.read_text().replace("v*a", "v*g"))  # a few bits
     assert cache.text(KEY, compute) == compute()
 

@@ -8,6 +8,7 @@ import cbnet
 from cbnet.errors import ParameterError
 from cbnet.sweeps import identity, plan, rules
 from cbnet.sweeps import reading as grids
+from cbnet.theory.batch import NAMES, respond_many, solve_many
 from tests.sweeping import THEORY, grid
 
 
@@ -312,3 +313,33 @@ def test_graphs_are_given_or_an_axis():
     crossed = options(axes={"graph_seed": [3, 4]})
     assert crossed == [(1, 3), (2, 3), (1, 4), (2, 4)]
     assert cbnet.__version__
+
+
+@pytest.mark.parametrize("model", ["conductance", "current"])
+@pytest.mark.parametrize("noise", ["diffusion", "effective"])
+def test_a_network_has_the_same_bytes_whatever_is_beside_it(model, noise):
+    rng = np.random.default_rng(1)
+    efficacy = {"conductance": {"a": 0.0024}, "current": {"J_E": "0.2mV", "J_I": "0.8mV"}}[model]
+    params = cbnet.load(model).replace(**efficacy)
+    given = [
+        {
+            "K": int(rng.integers(100, 2000)),
+            "nu_X": f"{10 ** rng.uniform(-1, 2)!r}Hz",
+            "tau_L": f"{rng.uniform(10, 30)!r}ms",
+            "r_E": f"{rng.uniform(1, 60)!r}Hz",
+            "r_I": f"{rng.uniform(1, 60)!r}Hz",
+        }
+        for _ in range(24)
+    ]
+    networks = [params.replace(**one) for one in given]
+    for solved, names in ((solve_many, NAMES), (respond_many, ("rate", "cv", "V_mean", "V_sd"))):
+        together = solved(networks, noise)
+        for size in (1, 2, 7, 24):
+            some = rng.permutation(24)[:size]
+            few = solved([networks[k] for k in some], noise)
+            for name in (*names, "error"):
+                whole, part = getattr(together, name)[some], getattr(few, name)
+                if whole.ndim == 2:  # fixed points, as many as the network that has most
+                    assert np.isnan(whole[:, part.shape[1] :]).all()
+                    whole = whole[:, : part.shape[1]]
+                np.testing.assert_array_equal(part, whole, err_msg=f"{name}, {size}")

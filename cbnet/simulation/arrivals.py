@@ -10,11 +10,11 @@ they are affine in v and so is the leak, :mod:`cbnet.simulation.fused` does the 
 """
 
 import numpy as np
-import sympy as sp
 from brian2 import volt
 from brian2.core.functions import Function
 
 from ..diffusion import V
+from . import cpp_text
 from .kernel import HEADERS
 
 _GOLDEN = 0x9E3779B97F4A7C15  # spreads neighbouring seeds over all 64 bits
@@ -54,16 +54,16 @@ def after_arrivals(reduced, units, order="random"):
 
 def cpp(reduced, names, order):
     """C++ of one neuron's arrivals in one step, for C++ standalone."""
-    arguments = ["v", "arrived_E", "arrived_I", "uniform", *names]
+    arguments = ["v", "arrived_E", "arrived_I", "uniform", *map(cpp_text.variable, names)]
     signature = ", ".join(f"double {name}" for name in arguments)
-    excitatory, inhibitory = (sp.ccode(reduced.jumps[population]) for population in "EI")
+    excitatory, inhibitory = (cpp_text.text(reduced.jumps[population]) for population in "EI")
     return f"""
 static inline double after_arrivals({signature})
 {{
     const auto excitatory = [&](double v) {{ return {excitatory}; }};
     const auto inhibitory = [&](double v) {{ return {inhibitory}; }};
     return cbnet::arrivals_in_{order}_order(v, (int)arrived_E, (int)arrived_I,
-        {sp.ccode(reduced.threshold)}, uniform, excitatory, inhibitory);
+        {cpp_text.text(reduced.threshold)}, uniform, excitatory, inhibitory);
 }}
 """
 

@@ -5,6 +5,8 @@ from brian2.devices.device import get_device
 
 from ..diffusion import V
 
+_PREFIX = "p_"
+
 
 def parameters(group, values_of, names):
     """C++ that declares parameters of a population as constants.
@@ -19,11 +21,11 @@ def parameters(group, values_of, names):
     Returns
     -------
     list of str
-        Statements such as ``const double a = brian::_array_neurons_a[0];``.
+        Statements such as ``const double p_a = brian::_array_neurons_a[0];``.
     """
     device = get_device()
     return [
-        f"const double {name} = brian::"
+        f"const double {_PREFIX}{name} = brian::"
         f"{device.get_array_name(group.variables[values_of(name)])}[0];"
         for name in sorted(names)
     ]
@@ -36,9 +38,15 @@ def names(*expressions):
 
 def straight_line(expression):
     """C++ of the offset and the slope of an expression that is affine in v."""
-    return sp.ccode(expression.subs(V, 0)), sp.ccode(sp.simplify(sp.diff(expression, V)))
+    return text(expression.subs(V, 0)), text(sp.simplify(sp.diff(expression, V)))
 
 
 def text(expression):
-    """C++ of an expression."""
-    return sp.ccode(expression)
+    """C++ of an expression in ``v`` and the parameters as :func:`parameters` declares them."""
+    mine = {s: sp.Symbol(variable(s.name)) for s in expression.free_symbols - {V}}
+    return sp.ccode(expression.xreplace(mine))
+
+
+def variable(name):
+    """The C++ variable of a parameter, whose own name may mean something in C++."""
+    return _PREFIX + name

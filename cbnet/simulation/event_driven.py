@@ -145,7 +145,7 @@ def simulate_neuron(
     values = arrival_rates(params, r_E, r_I, population)
     diffusion = of_model(params.model, values)
     if diffusion.filtered:
-        raise ParameterError(_why_not_exact(diffusion, values))
+        raise ParameterError(_why_not_exact(params.model, diffusion, values))
     seed = SEED.parse(seed, "seed")
     if neurons is not None and not (isinstance(neurons, int | np.integer) and neurons >= 2):
         raise ParameterError(f"neurons: got {neurons}; expected a whole number of at least 2")
@@ -173,14 +173,18 @@ def simulate_neuron(
     )
 
 
-def _why_not_exact(diffusion, values):
+def _why_not_exact(model, diffusion, values):
     taus = diffusion.time_constants(values)
-    kind = diffusion.filtered_kinds[0]
-    target, names = diffusion.targets[kind], diffusion.arguments[f"tau_{kind}"]
+    kinds = diffusion.filtered_kinds
+    names = list(dict.fromkeys(n for kind in kinds for n in diffusion.arguments[f"tau_{kind}"]))
+    alias = [short for short, several in model.aliases.items() if list(several) == names]
+    if alias and len({values[name] for name in names}) == 1:
+        names = alias
+    target = diffusion.targets[kinds[0]]
     return (
-        f"{' and '.join(names) or target}: got {target!r}, which decays in {taus[kind] * 1e3:g} "
-        "ms; expected instantaneous synapses, because filtered ones leave v no closed form between "
-        "arrivals; use cbnet.simulate with a small dt instead"
+        f"{' and '.join(names) or target}: got {target!r}, which decays in "
+        f"{taus[kinds[0]] * 1e3:g} ms; expected instantaneous synapses, because filtered ones "
+        "leave v no closed form between arrivals; use cbnet.simulate with a small dt instead"
     )
 
 

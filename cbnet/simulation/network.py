@@ -205,8 +205,8 @@ def _synapses(params, layout, parts, name, source, target, wires, early, dt):
     possible = layout.size(source) - (source == target)
     degree = layout.in_degree[source, target]
     chosen = {"fixed": f"size={degree}", "bernoulli": f"p={degree / possible!r}"}[of["law"]]
-    who = "k + int(k >= j)" if source == target else "k"
-    made.connect(i=f"{who} for k in sample(0, {possible}, {chosen})")
+    who = "drawn_source + int(drawn_source >= j)" if source == target else "drawn_source"
+    made.connect(i=f"{who} for drawn_source in sample(0, {possible}, {chosen})")
     made.delay = (
         (f"clip(D_min + (D_max - D_min)*rand() - {early}*{dt!r}*second, 0*second, D_max)")
         .replace("D_min", f"({of['D_min']!r}*second)")
@@ -311,9 +311,15 @@ def parameter_names(params, connected=True):
 
 def variables_of(params, name):
     """The variables that hold a parameter: by population, ``"E"`` alone if both share it."""
-    if name in params.differing():
-        return {population: f"{name}_{population}" for population in POPULATIONS}
-    return {"E": name}
+    if name not in params.differing():
+        return {"E": name}
+    taken = params.model.known_names | {"arrived_E", "arrived_I"}
+    suffix = next(
+        s
+        for s in ("_", "_of_", "_of_population_")
+        if not taken & {f"{name}{s}{population}" for population in POPULATIONS}
+    )
+    return {population: f"{name}{suffix}{population}" for population in POPULATIONS}
 
 
 def parameter_equations(params, layout, connected):
@@ -330,7 +336,8 @@ def parameter_equations(params, layout, connected):
                 SingleEquation(PARAMETER, variable, dimension, flags=["shared", "constant"])
             )
         if len(variables) > 1:
-            either = f"{name}_E*int(i < {layout.N_E}) + {name}_I*int(i >= {layout.N_E})"
+            first, second = (variables[population] for population in POPULATIONS)
+            either = f"{first}*int(i < {layout.N_E}) + {second}*int(i >= {layout.N_E})"
             equations.append(
                 SingleEquation(SUBEXPRESSION, name, dimension, expr=Expression(either))
             )

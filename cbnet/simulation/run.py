@@ -61,8 +61,8 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Returns
     -------
     Simulation
-        Statistics with standard errors, and everything that made them. The same arguments on the
-        same machine give the same numbers bit for bit.
+        Statistics with standard errors, and everything that made them. The same arguments
+        (`storage` among them) on the same machine give the same numbers bit for bit.
 
     Raises
     ------

@@ -1,8 +1,10 @@
 """A network as a plain Brian2 script that runs by itself: to read, to change, to take away."""
 
+import ast
 import math
 import re
 import textwrap
+from collections import Counter
 
 import numpy as np
 from brian2 import Equations
@@ -115,7 +117,27 @@ class _Script:
             self._external(), self._wiring(), self._run(),
         )  # fmt: skip
         text = "\n\n".join(part.strip("\n") for part in parts) + "\n"
+        self._check_names(text)
         return text.replace("\n\ndef ", "\n\n\ndef ")
+
+    def _check_names(self, text):
+        """Refuse a parameter whose name means something else in the script."""
+        known = Counter()
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                known[node.id] += 1
+            elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                known[node.func.id] += 2
+            elif isinstance(node, ast.alias):
+                known[node.asname or node.name] += 2
+            elif isinstance(node, ast.arg):
+                known[node.arg] += 2
+        for name in (*self.names, *self.own):
+            if known[name] > 1 or name == "K_X":
+                raise ParameterError(
+                    f"{name}: got a parameter of this name, which the script needs for something "
+                    "else; give the model's parameter another one"
+                )
 
     def _header(self):
         layout = self.job.layout

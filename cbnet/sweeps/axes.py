@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError
-from ..parameters import Entry, nearest, to_quantity, unit
+from ..parameters import SEED, Entry, nearest, to_quantity, unit
 from . import rules
 
 # What may be an axis beside the parameters of the model.
@@ -56,7 +56,7 @@ def entry_of(name, models, label):
     if name == "dt":
         return Entry("dt", None, "ms", above=0)
     if name == "graph_seed":
-        return Entry(name, None, integer=True, at_least=0)
+        return SEED
     if name in _SIZES:
         return Entry(name, None, integer=True, at_least=_SIZES[name])
     if name in SETTINGS:

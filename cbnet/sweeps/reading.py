@@ -221,8 +221,7 @@ def _options(given, where):
     options["record"] = _record(given.get("record", 0), f"{where}record")
     options["initial"] = initial(given.get("initial", "uniform"), f"{where}initial")
     if "graph_seed" in given:  # left out, every seed has a graph of its own
-        row = Entry("graph_seed", None, integer=True, at_least=0)
-        options["graph_seed"] = row.parse(given["graph_seed"], f"{where}graph_seed")
+        options["graph_seed"] = SEED.parse(given["graph_seed"], f"{where}graph_seed")
     return options
 
 

@@ -119,7 +119,8 @@ def place(select, rows, threshold, reset, reach, finer, heavy=False):
             silent.append((rows[hopeless], *_well(v[hopeless], psi[hopeless])))
         settled &= ~hopeless
         if settled.any():
-            total = counts[settled].sum(1) * finer
+            # in turn: how sum() rounds depends on how far down the grid of the batch goes
+            total = np.cumsum(counts[settled], 1)[:, -1] * finer
             sizes = _SIZES[np.minimum(np.searchsorted(_SIZES, total), len(_SIZES) - 1)]
             for P in np.unique(sizes):
                 some = np.flatnonzero(settled)[sizes == P]
@@ -234,10 +235,8 @@ def _cut(v, counts, start, at, P):
     target = np.where(
         j <= first, left * j / first, left + (all_ - left) * (j - first) / (P - first)
     )
-    # one interpolation for all rows: each is shifted by two, its totals being scaled to 0..1
-    shift = 2.0 * row[:, None]
-    x, xp = target / all_ + shift, total / all_ + shift
-    edges = np.interp(x.ravel(), xp.ravel(), v.ravel()).reshape(n, P + 1)
+    # row by row: shifted against each other into one, they would be rounded by how many there are
+    edges = np.stack([np.interp(*one) for one in zip(target, total, v, strict=True)])
     first = first[:, 0].astype(int)
     V_r = v[row, at]
     edges[:, 0] = v[row, start]

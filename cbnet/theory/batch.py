@@ -228,14 +228,16 @@ class _Batch:
     """Networks of one model that differ in numbers only."""
 
     def __init__(self, params, values, method, rtol):
-        differing = {
-            name: np.array([v[name] for v in values])
+        # all of them, also those that are equal: what a network's numbers are rounded to must not
+        # depend on which others are beside it
+        columns = {
+            name: np.array([v[name] for v in values], float)
             for name, x in values[0].items()
-            if not isinstance(x, str) and any(v[name] != x for v in values)
+            if not isinstance(x, str) and name not in _SCALARS
         }
         self.n, self.rtol = len(values), rtol
         self.neuron = Neuron(params, "E", method.name)
-        self.neuron.columns = {k: x for k, x in differing.items() if k not in _SCALARS}
+        self.neuron.columns = columns
         self.nu_X = np.array([v["nu_X"] for v in values])
         tau_rp = self.neuron.tau_rp
         self.highest = 1 / tau_rp if tau_rp > 0 else HIGHEST
@@ -285,8 +287,14 @@ class _Batch:
 
     def run(self):
         """Rows (network, error, state) of every fixed point."""
-        every = np.arange(self.n)
-        middle = np.log(np.clip(min(0.1, 0.01 * self.nu_X.min()), 10 * SILENT, self.highest / 2))
+        quick = np.log(np.clip(_slowest(self.nu_X), 10 * SILENT, self.highest / 2))
+        states = []
+        for middle in np.unique(quick):
+            states += self._scanned(np.flatnonzero(quick == middle), middle)
+        return states
+
+    def _scanned(self, some, middle):
+        """Those of some networks, whose rates above exp(middle) change their input."""
         ends = np.log(SILENT), np.log(self.highest)
         counts = [
             int(np.ceil(per * abs(middle - end) / np.log(10))) + 1
@@ -297,14 +305,14 @@ class _Batch:
                 np.linspace(ends[0], middle, counts[0]), np.linspace(middle, ends[1], counts[1])
             )
         )
-        rows = np.repeat(every, grid.size)
-        f = self.excess(rows, np.tile(grid, self.n), self.rough).reshape(self.n, -1)
-        brackets = [_changes(every, np.broadcast_to(grid, f.shape), f)]
-        brackets += self._hidden(every, np.broadcast_to(grid, f.shape), f, 2)
+        rows = np.repeat(some, grid.size)
+        f = self.excess(rows, np.tile(grid, some.size), self.rough).reshape(some.size, -1)
+        brackets = [_changes(some, np.broadcast_to(grid, f.shape), f)]
+        brackets += self._hidden(some, np.broadcast_to(grid, f.shape), f, 2)
         owner, low, high = (np.concatenate(x) for x in zip(*brackets, strict=True))
         owner, low, high = _distinct(owner, low, high)
         x, gain, residual = self._polish(owner, low, high)
-        quiet = np.flatnonzero(f[:, 0] < 0)
+        quiet = some[f[:, 0] < 0]
         states = [*self._states(owner, np.exp(x), gain, residual)] if owner.size else []
         if quiet.size:
             zero = np.zeros(quiet.size)
@@ -375,6 +383,12 @@ class _Batch:
         stable = (gain < 1).astype(float)
         columns = (nu, nu, cv, cv, stable, passage.v_mean, passage.v_sd, tau)
         return zip(owner.tolist(), error.tolist(), zip(*columns, strict=True), strict=True)
+
+
+def _slowest(nu_X):
+    """Decades of rates below which a network's own spikes change little of its input."""
+    with np.errstate(divide="ignore"):
+        return np.minimum(0.1, 10.0 ** np.floor(np.log10(0.01 * nu_X)))
 
 
 def _changes(owner, x, f):

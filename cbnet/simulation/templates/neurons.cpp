@@ -18,7 +18,7 @@
             {% for member in members %}
             {{member}},
             {% endfor %}
-            tau_rp,
+            p_tau_rp,
             {{dt}}
         };
         const cbnet::Neurons<{{count_type}}> neurons = {
