@@ -10,6 +10,7 @@ import errno
 import os
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 from . import checksum, trial
@@ -297,7 +298,10 @@ def read_netcdf(path):
     try:
         trial.run(_read, path)
         # decode_times would turn every millisecond into a numpy timedelta
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
+        with (
+            warnings.catch_warnings(action="ignore", category=UserWarning),  # of odd files
+            xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset,
+        ):
             found = dataset.load()
     except Exception as error:  # of HDF5, h5netcdf, xarray: whatever a damaged file leads them to
         reason = " ".join(str(error).split()) or type(error).__name__

@@ -1,6 +1,7 @@
 """Work tried in a process of its own first, because it may never end, or end the process."""
 
 import contextlib
+import faulthandler
 import os
 import select
 import signal
@@ -49,6 +50,7 @@ def _child(work, path, size, reading, writing):
     try:
         os.close(reading)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        faulthandler.disable()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)  # HDF5 prints what it meets
         _limit_memory(_MEMORY * size + 2**30)
