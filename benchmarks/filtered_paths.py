@@ -5,26 +5,26 @@ jackknife's over independent copies.
 """
 
 import subprocess
-import time
 
 import numpy as np
 
 from .jump_chain import FIELDS, Answer, compiled, spike_current
 
-COPIES = 40
-SECONDS = 4.0
-STEP = 0.05  # ms, and at most a tenth of what is fastest; the steps' error is of fourth order
-SHORTEST = 50.0  # ms of a copy in the first trial
+COPIES = 30
+STEPS = 1.5e7  # of a simulation; 50 to 150 ns each, more for spikes that grow fast
+STEP = 0.05  # ms, and at most a tenth of what is fastest
+TRUNCATED = 3e-5  # relative error of the steps, found by halving them
+LEAST_SPIKES, LEAST_TIMES = 150, 100  # a copy, for a CV; and time constants that it lasts
 
 
-def solve(neuron, seconds=SECONDS, edges=(), seed=1):
+def solve(neuron, steps=STEPS, edges=(), seed=1):
     """The answer for a neuron with filtered synapses.
 
     Parameters
     ----------
     neuron : random_neurons.Neuron
-    seconds : float
-        How long to simulate, in seconds of computing.
+    steps : float
+        How many to take, about.
     edges : sequence of float
         Of bins of v in mV.
     seed : int
@@ -32,26 +32,29 @@ def solve(neuron, seconds=SECONDS, edges=(), seed=1):
     Returns
     -------
     jump_chain.Answer
+        The CV's standard error is NaN where copies are too short for long intervals to be among
+        theirs.
     """
-    program, duration = compiled("filtered_neuron.cpp"), SHORTEST
-    while True:
-        started = time.perf_counter()
-        sums = _run(program, neuron, duration, seed, edges)
-        took = time.perf_counter() - started
-        if 2 * took > seconds:
-            break
-        duration *= max(2.0, min(20.0, 0.8 * seconds / max(took, 1e-3)))
+    dt = min(STEP, 0.1 * neuron.tau_E, 0.1 * neuron.tau_I)
+    pull = 1 / neuron.tau_L + sum(
+        R * c for R, (c, *_) in zip(neuron.arrivals(), neuron.jumps(), strict=True)
+    )
+    duration = steps / COPIES / (sum(neuron.arrivals()) + 1 / dt + 20 * pull)
+    sums = _run(neuron, dt, duration, seed, edges)
     total = sums.sum(0)
     found = _statistics(total, duration * COPIES)
     without = np.array([_statistics(total - row, duration * (COPIES - 1)) for row in sums])
     sem = np.sqrt((COPIES - 1) * np.mean((without - found) ** 2, axis=0))
+    sem = np.maximum(sem, TRUNCATED * np.abs([*found[:2], found[3], *found[3:]]))
+    slowest = max(neuron.tau_E, neuron.tau_I, neuron.tau_L)
+    if total[3] < LEAST_SPIKES * COPIES or duration < LEAST_TIMES * slowest:
+        sem[1] = np.nan
     named = (dict(zip(FIELDS, map(float, x), strict=False)) for x in (found, sem))
     return Answer(*named, found[4:], sem[4:])
 
 
-def _run(program, neuron, duration, seed, edges):
+def _run(neuron, dt, duration, seed, edges):
     leak = neuron.tau_L, neuron.E_L, *spike_current(neuron)
-    dt = min(STEP, 0.1 * neuron.tau_E, 0.1 * neuron.tau_I)
     burn_in = 5 * neuron.tau_L + 10 * max(neuron.tau_E, neuron.tau_I)
     numbers = (
         *(x for jump in neuron.jumps() for x in jump),
@@ -63,7 +66,7 @@ def _run(program, neuron, duration, seed, edges):
         *edges,
     )
     text = subprocess.run(
-        [program, *(f"{float(x):.17g}" for x in numbers)],
+        [compiled("filtered_neuron.cpp"), *(f"{float(x):.17g}" for x in numbers)],
         check=True,
         capture_output=True,
         text=True,

@@ -276,6 +276,24 @@ def test_without_a_compiler_the_simulation_is_that_of_the_shipped_model(shipped,
         )
 
 
+def test_one_variable_for_both_kinds_is_simulated_as_two(monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    jumps = {"J_E": 0.1 * mV, "J_I": 0.5 * mV}
+    found = []
+    for params in (cbnet.load(SHARED), cbnet.load("current").replace(tau_S=3 * ms, **jumps)):
+        with pytest.warns(CbnetWarning, match="simulating with Brian2's numpy target"):
+            found.append(
+                cbnet.simulate(
+                    params.replace(r_E=40 * Hz, r_I=12 * Hz), N=40, duration=50 * ms,
+                    transient=0 * ms, dt=0.1 * ms, feedforward=True,
+                )
+            )  # fmt: skip
+    assert float(found[0].rate_E) > 0
+    for name in ("rate_E", "V_mean", "V_sd", "current_mean", "current_sd"):
+        values = (one.in_si(name) for one in found)
+        np.testing.assert_allclose(*values, rtol=1e-9, err_msg=name)
+
+
 @pytest.mark.slow
 @pytest.mark.skipif(bool(building.compiler_missing()), reason="no compiler")
 def test_networks_of_synapses_under_own_names_are_simulated(shipped):

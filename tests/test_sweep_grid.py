@@ -5,6 +5,7 @@ import pytest
 from brian2 import Hz, ms
 
 import cbnet
+from cbnet import unused
 from cbnet.errors import ParameterError
 from cbnet.sweeps import identity, plan, rules
 from cbnet.sweeps import reading as grids
@@ -91,6 +92,33 @@ def test_jumps_that_are_set_follow_k():
 def test_axes_that_fix_each_other_are_refused(axes, message):
     (point,) = make(axes, model="current").points()
     assert point.refusal.startswith(message)
+
+
+OWN = """
+from brian2 import ms
+from cbnet import Model
+
+own = Model(
+    name="own",
+    equations='''dv/dt = (E_L - v)/tau_L + x + y : volt (unless refractory)
+                 dx/dt = -x/tau_1 : volt/second
+                 dy/dt = -y/tau_1 : volt/second''',
+    excitatory="x += a*mV/ms",
+    inhibitory="y -= g*a*mV/ms",
+    parameters={"tau_1": 2 * ms},
+)
+"""
+
+
+def test_a_time_constant_of_zero_is_refused_where_it_stands(tmp_path):
+    path = tmp_path / "own.py"
+    path.write_text(OWN)
+    made = make({"tau_1": ["0ms", "2ms"]}, model=f"{path}:own", noise=None)
+    found = plan.make(made)
+    assert [unit.noise for unit in found.units] == ["colored"]
+    ((point, _, why),) = found.refused
+    assert point.setting == {"tau_1": 0.0}
+    assert why.startswith("tau_1: got a time constant of 0 ms for 'x'")
 
 
 @pytest.mark.parametrize(
@@ -333,10 +361,12 @@ def test_a_network_has_the_same_bytes_whatever_is_beside_it(model, noise):
     ]
     networks = [params.replace(**one) for one in given]
     for solved, names in ((solve_many, NAMES), (respond_many, ("rate", "cv", "V_mean", "V_sd"))):
-        together = solved(networks, noise)
+        with unused.told():  # inputs of networks, and of neurons, which the other leaves out
+            together = solved(networks, noise)
         for size in (1, 2, 7, 24):
             some = rng.permutation(24)[:size]
-            few = solved([networks[k] for k in some], noise)
+            with unused.told():
+                few = solved([networks[k] for k in some], noise)
             for name in (*names, "error"):
                 whole, part = getattr(together, name)[some], getattr(few, name)
                 if whole.ndim == 2:  # fixed points, as many as the network that has most

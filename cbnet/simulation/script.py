@@ -107,7 +107,7 @@ class _Script:
         known = [*model.entries, *(d.name for d in model.derived)]
         differing = self.params.differing()
         for derived in model.derived:
-            if derived.name in used and derived.name not in differing:
+            if derived.name in used and derived.name not in differing and self._follows(derived):
                 used |= get_identifiers(derived.expression)
         return [name for name in known if name in used]
 
@@ -260,9 +260,14 @@ rng = np.random.default_rng(GRAPH_SEED)
     def _given(self, name):
         """The value of a parameter as Python; a derived quantity as its expression."""
         for derived in self.model.derived:
-            if derived.name == name and get_identifiers(derived.expression) <= set(self.names):
+            known = get_identifiers(derived.expression) <= set(self.names)
+            if derived.name == name and known and self._follows(derived):
                 return derived.expression
         return self._quantity(name, self.values["E"][name])
+
+    def _follows(self, derived):
+        """Whether nobody set a derived quantity, so that it follows from its parameters."""
+        return derived.name not in self.params.settings("E")
 
     def _quantity(self, name, value):
         unit_name = self.model.entry(name, name).unit

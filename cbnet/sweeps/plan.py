@@ -148,8 +148,12 @@ def _add_theory(grid, point, units):
     from ..theory.batch import batched
 
     noise = point.setting.get("noise", grid.noise)
+    try:
+        filtered = _methods.has_filters(point.params)
+    except (ParameterError, ModelError) as error:
+        return str(error)
     method = _methods.choose(noise, point.params)
-    if method.filtered and not _methods.has_filters(point.params):
+    if method.filtered and not filtered:
         return colored_noise.without_filters(method.name)
     left_out = _NOT_OF_THEORY[grid.subject]
     rtol = grid.rtol if grid.rtol is None else float(grid.rtol)

@@ -140,11 +140,28 @@ def of_neuron(neuron, r_E, r_I):
     return found
 
 
+def of_membrane(membrane):
+    """The jump process that a membrane with filtered synapses becomes for vanishing filters."""
+    straight = all(_is_straight(f, membrane) for f in (membrane.leak, *membrane.jumps))
+    up, down = (_along(h, straight) for h in membrane.jumps)
+    ends = membrane.threshold, membrane.reset, membrane.tau_rp
+    return JumpProcess(membrane.leak, up, down, *membrane.rates, *ends, straight)
+
+
+def _is_straight(function, membrane):
+    v = np.linspace(membrane.reset, membrane.threshold, 5)
+    f = function(v)
+    return bool(np.abs(np.diff(f, 2)).max() <= 1e-9 * np.abs(f).max())
+
+
 def _displacement(reduced, name, values):
     h = reduced.function(f"jump_{name}", values)
-    if reduced.targets[name] == "v":
-        return h
-    if reduced.affine_jumps:
+    return h if reduced.targets[name] == "v" else _along(h, reduced.affine_jumps)
+
+
+def _along(h, straight):
+    """The displacement by one unit of charge along dv/dq = h(v)."""
+    if straight:
         slope = float(h(1.0) - h(0.0))
         factor = np.expm1(slope) / slope if abs(slope) > 1e-12 else 1.0
         return lambda v: h(v) * factor

@@ -13,18 +13,18 @@ import numpy as np
 
 from ..errors import ConvergenceError, ParameterError
 from ..threads import one_thread
-from . import _plane, _rare_trains, _synapses
+from . import _few_arrivals, _plane, _rare_trains, _synapses
 from ._colored_grid import LEVELS, reachable, stationary
 from ._membrane import membrane as membrane_of
 from .first_passage import Passage, inaccurate
 
 RTOL = 1e-2
 _REFUSED = 1e-6  # Hz: not worth the grid that lower rates need
-_LOWEST = "rates below 1e-6 Hz are given as 0"
-# Arrivals within a synaptic time constant: with fewer the law of the synapses is too jagged for
-# the grid, and the answer is continued from longer time constants.
-_FEWEST = 0.12
-_SHORT = 0.3  # of the membrane: longer synaptic time constants cannot be continued from
+_LOWEST = "a rate below 1e-6 Hz given as 0"
+# Arrivals within a synaptic time constant: with fewer the law of the synapses is jagged, two grids
+# agree by chance more often, and those of the answer are asked for half the error.
+_FEWEST, _JAGGED = 0.12, 2.0
+_SHORT = 0.3  # of the membrane: with longer synaptic time constants finite jumps tell little
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,10 @@ def solve(membrane, rtol=RTOL, dimensions=3):
     Assumptions
     -----------
     Poisson arrivals, independent of each other; a spike resets v and leaves the synapses alone,
-    which go on evolving during the refractory time. Rates below 1e-6 Hz are given as 0. Where
-    fewer than 0.12 arrivals of a kind fall within its τ, and both τ are far below the membrane's,
-    the answer is continued from longer τ, and the note says so.
+    which go on evolving during the refractory time. Rates below 1e-6 Hz are given as 0, and the
+    note says so. Where fewer than 0.12 arrivals of a kind fall within its τ, and the grid does not
+    serve, the answer lies between that of finite jumps and of longer τ (:mod:`_few_arrivals`), and
+    the note says so.
 
     References
     ----------
@@ -102,19 +103,9 @@ def solve(membrane, rtol=RTOL, dimensions=3):
     if change > 0:
         best = _best(_rare_trains.without(membrane, rare), rtol - change, dimensions)
         return _checked(replace(best, error=best.error + change), rtol)
-    factor = _FEWEST / min(_arrivals(membrane))
-    if factor > 1:
-        tau = membrane.rest()[1]
-        if factor * max(membrane.taus) * 4 <= _SHORT * tau:
-            return _continued(membrane, factor, rtol)
-    found = _converged(membrane, rtol, dimensions)
-    if factor > 4 and found.rate > 0:
-        arrivals = np.array(membrane.rates) * membrane.taus
-        few = (arrivals > 0) & (arrivals < _FEWEST / 4)
-        more = _rare_trains.effect(membrane, few, found, lambda m: _best(m, rtol, dimensions))
-        note = f"{min(_arrivals(membrane)):.2g} arrivals within a synaptic time constant"
-        return _checked(replace(found, error=found.error + more, note=note), rtol)
-    return found
+    if min(_arrivals(membrane)) < _FEWEST:
+        return _checked(_with_few(membrane, rtol, dimensions), rtol)
+    return _converged(membrane, rtol, dimensions)
 
 
 def _best(membrane, rtol, dimensions):
@@ -139,10 +130,17 @@ def density(membrane, v, rtol=RTOL):
         raise ParameterError(
             "density: got a neuron at rest without noise; its density is a point: read V_mean"
         )
-    factor = max(1.0, _FEWEST / min(_arrivals(membrane, default=_FEWEST)))
-    lowered = replace(lowered, taus=tuple(factor * tau for tau in lowered.taus))
-    found = stationary(lowered, 1 if rtol >= 5e-3 else 2, 3, density=True)
-    return _plane.density(found, v)
+    level = 1 if rtol >= 5e-3 else 2
+    factor = _FEWEST / min(_arrivals(membrane, default=_FEWEST))
+    while True:
+        try:
+            return _plane.density(stationary(lowered, level, 3, density=True), v)
+        except (_synapses.TooMany, MemoryError):
+            if factor <= 1:
+                raise
+        # too few arrivals for the grid: those of a longer time
+        lowered = replace(lowered, taus=tuple(2 * tau for tau in lowered.taus))
+        factor /= 2
 
 
 def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
@@ -271,33 +269,36 @@ def _linear(membrane):
     return Firing(0.0, np.nan, mu, sd, error, f"{_LOWEST}; v in linear response")
 
 
-def _continued(membrane, factor, rtol):
-    """From two, four times a time constant for which the grid serves, by a power law."""
-    steps = [
-        _converged(replace(membrane, taus=tuple(k * factor * t for t in membrane.taus)), rtol, 3)
-        for k in (1, 2, 4)
-    ]
-    rates = [step.rate for step in steps]
-    first, second = rates[0] - rates[1], rates[1] - rates[2]
-    # steps of a power law stand in the ratio 2^p; weak noise has p = 1/2, single arrivals p = 1
-    ratio = second / first if first != 0 else 2.0
-    power = float(np.clip(np.log2(max(ratio, 1e-3)), 0.5, 1.0))
+def _with_few(membrane, rtol, dimensions):
+    """The answer of a grid, or one between it and finite jumps, whichever is better known."""
 
-    def continued(name, power):
-        near, far = getattr(steps[0], name), getattr(steps[1], name)
-        return near + (near - far) * (1 - factor**-power) / (2**power - 1)
+    def on_grid(membrane, rtol):
+        try:
+            return _converged(membrane, rtol, dimensions)
+        except ConvergenceError as failure:
+            return failure.best
 
-    found = {name: continued(name, power) for name in ("rate", "cv", "v_mean", "v_sd")}
-    spread = abs(continued("rate", 0.5) - continued("rate", 1.0)) / 4
-    error = max(s.error for s in steps) + (spread / found["rate"] if found["rate"] > 0 else 0)
-    answer = Firing(**found, error=error, note="continued from longer time constants")
-    if error > rtol:
-        raise ConvergenceError(
-            f"rtol: got {rtol:g}; a rate continued from {factor:.3g} times the synaptic time "
-            f"constants has an error of {error:.2g}; ask for less accuracy or set tau_S=0ms",
-            best=answer,
-        )
-    return answer
+    def statistics(membrane):
+        found = on_grid(membrane, rtol / 2)
+        jagged = _JAGGED if min(_arrivals(membrane)) < _FEWEST else 1.0
+        return found.rate, found.cv, found.v_mean, found.v_sd, jagged * found.error
+
+    found = on_grid(membrane, rtol / _JAGGED)
+    if found.rate == 0:
+        return found
+    arrivals = np.array(membrane.rates) * membrane.taus
+    few = (arrivals > 0) & (arrivals < _FEWEST / 4)
+    error = _JAGGED * found.error
+    if few.any() and np.isfinite(error):
+        error += _rare_trains.effect(membrane, few, found, lambda m: _best(m, rtol, dimensions))
+    note = f"{arrivals[arrivals > 0].min():.2g} arrivals within a synaptic time constant"
+    found = replace(found, error=error, note=note)
+    if error <= rtol:
+        return found
+    between = _few_arrivals.between(membrane, _SHORT * membrane.rest()[1], rtol, statistics)
+    if between is None or between[-1] >= error:
+        return found
+    return Firing(*between, note=f"{note}: between finite jumps and longer time constants")
 
 
 def _difference(coarse, fine, membrane, only_voltage):

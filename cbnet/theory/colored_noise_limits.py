@@ -12,6 +12,7 @@ from . import first_passage
 from .colored_noise import of_neuron
 
 ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
+_ORDERS = 16  # of Hermite polynomials of two currents
 # Largest relative error of the rate within the range.
 WITHIN = {"fast": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.5}
 
@@ -82,34 +83,61 @@ def rescaled(membrane, outside=_warn):
 
 
 def adiabatic(membrane, outside=_warn):
-    """Rate for τ_S ≫ τ: the mean over Gaussian currents that stand still while v moves.
+    """Rate for τ_S ≫ τ: Gaussian currents y that stand still while v moves, for a time T(y).
+
+    They go on while v is held. The density p of those that are not held obeys
+
+        L p = (1 − e^(L τ_rp)) p/T,    ∫ p + ν τ_rp = 1,    ν = ∫ p/T,
+
+    with L of two Ornstein-Uhlenbeck processes, diagonal in Hermite polynomials: p is those times
+    T/(T + τ_rp) of the Gaussian. For τ_rp ≪ τ_S the rate is the mean of 1/(τ_rp + T).
 
     Range: τ_i ≥ 10 τ and μ ≥ θ; within it at most 12 % of the rate off. Below the threshold it is
     soon some times too high: τ ≪ τ_S is not enough, v must follow within a visit.
 
     References
     ----------
-    R. Moreno-Bote and N. Parga, Phys. Rev. Lett. 92, 028102 (2004).
+    R. Moreno-Bote and N. Parga, Phys. Rev. Lett. 92, 028102 (2004), for τ_rp ≪ τ_S.
     """
     mu, tau = membrane.rest()
     if min(membrane.taus) < 10 * tau or mu < membrane.threshold:
         outside("adiabatic", "tau_S at least 10 times the membrane's, and mu above the threshold")
+    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
+    weights = weights / weights.sum()
+    rate = np.stack([1 / (membrane.tau_rp + _passage_time(membrane, nodes, z)) for z in nodes], 1)
+    flux = weights[:, None] * weights * rate
+    orders = np.array([(n, m) for n in range(_ORDERS) for m in range(_ORDERS - n)])
+    norm = np.sqrt(np.cumprod(np.append(1.0, np.arange(1, _ORDERS))))
+    H = np.polynomial.hermite_e.hermevander(nodes, _ORDERS - 1) / norm
+    basis = H[:, None, orders[:, 0]] * H[None, :, orders[:, 1]]
+    S = np.tensordot(basis * flux[..., None], basis, ([0, 1], [0, 1]))
+    decay = orders[1:] @ (1 / np.array(membrane.taus))
+    held = membrane.tau_rp + np.expm1(-decay * membrane.tau_rp) / decay
+    found = []
+    for most in (_ORDERS // 2, _ORDERS):
+        k = np.flatnonzero(orders[1:].sum(1) < most)
+        matrix = np.eye(k.size) - held[k, None] * S[1 + k[:, None], 1 + k]
+        found.append(S[0, 0] + S[0, 1 + k] @ np.linalg.solve(matrix, held[k] * S[1 + k, 0]))
+    # p has a kink where T begins to be finite, and what is cut off falls as the root of the order
+    coarse, fine = found
+    return float(fine + (fine - coarse) / (np.sqrt(2) - 1))
+
+
+def _passage_time(membrane, y_E, y_I):
+    """Time from the reset to the threshold with currents that stand still, infinite if never."""
     x, w = np.polynomial.legendre.leggauss(40)
     # towards the threshold, where v slows down, in ever shorter panels
     edges = np.concatenate([[0], 1 - 2.0 ** -np.arange(1, 31), [1]])
     s = (edges[:-1, None] + np.diff(edges)[:, None] * (x + 1) / 2).ravel()
     ds = (np.diff(edges)[:, None] * w / 2).ravel()
-    v = membrane.reset + (membrane.threshold - membrane.reset) * s
-    F, (y_E, y_I) = membrane.drift(v), membrane.amplitudes(v)
-    nodes, weights = np.polynomial.hermite_e.hermegauss(80)
-    total = 0.0
-    for z, p in zip(nodes, weights, strict=True):
-        u = F + y_E * nodes[:, None] + y_I * z
-        up = u.min(1) > 0
-        T = np.full(len(nodes), np.inf)
-        T[up] = (membrane.threshold - membrane.reset) * np.sum(ds / u[up], axis=1)
-        total += p * np.sum(weights / (membrane.tau_rp + T))
-    return float(total / weights.sum() ** 2)
+    width = membrane.threshold - membrane.reset
+    v = membrane.reset + width * s
+    F, (n_E, n_I) = membrane.drift(v), membrane.amplitudes(v)
+    u = F + n_E * y_E[:, None] + n_I * y_I
+    up = u.min(1) > 0
+    T = np.full(len(y_E), np.inf)
+    T[up] = width * np.sum(ds / u[up], axis=1)
+    return T
 
 
 def rice(membrane, outside=_warn):
