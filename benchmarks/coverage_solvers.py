@@ -25,7 +25,7 @@ TRIES = 400  # at a neuron within a formula's range
 @functools.cache
 def chain():
     """One program a process."""
-    return Chain(seconds=2.0)
+    return Chain()
 
 
 def shot(seed, index):

@@ -11,8 +11,8 @@ int main(int count, char **arguments) {
     const int neurons = 10000, steps = 2000;
     for (int k = 1; k < count; k++) {
         const double mean = std::atof(arguments[k]);
-        cbnet::Drive drive;
-        drive.build(neurons, [=](int) { return mean; }, 1);
+        cbnet::Drive drive(1);
+        drive.build(neurons, [=](int) { return mean; });
         std::vector<uint8_t> counts(neurons);
         uint64_t total = 0;
         const auto start = std::chrono::steady_clock::now();

@@ -11,7 +11,7 @@
 //     c_E E_E J_E  c_I E_I J_I  R_E R_I  tau_L E_L Delta V_T  theta V_r  low cells  edges...
 // v' = (E_L - v + Delta exp((v - V_T)/Delta))/tau_L (Delta = 0: none); an arrival moves v by
 // c (E - v) + J; `low` is where v ends below. Units: ms, mV, 1/ms.
-// A line of output: mean and second moment of the time from V_r to the threshold, mean and variance
+// A line of output: multiplications it took, mean and second moment of the time from V_r to the threshold, mean and variance
 // of v on the way, and the share of that time between each two `edges`.
 
 #include <algorithm>
@@ -159,6 +159,7 @@ struct Chain {
     Vector x;
     int states;  // the threshold is one where the leak leads away from it
     std::vector<Row> rows;
+    double work = 0;
 
     Chain(const Neuron& neuron, int cells, const Vector& edges) : n(neuron), x(grid(neuron, cells, edges)) {
         states = int(x.size()) - (n.leak(n.theta) < 0 ? 0 : 1);
@@ -256,6 +257,7 @@ struct Chain {
                 own[k] = factor;
                 row.spike += factor * gone.spike;
                 for (int j = k + 1; j <= last[k]; j++) own[j] += factor * from[j];
+                work += last[k] - k;
             }
             row.pivot = row.spike;
             for (int j = i + 1; j <= last[i]; j++) row.pivot += own[j];
@@ -314,7 +316,7 @@ int main() {
         for (int i = 0; i < nodes; i++) v[i] = chain.x[i] - n.low;
         const double v_mean = solved(v)[at] / mean;
         for (int i = 0; i < nodes; i++) squares[i] = (v[i] - v_mean) * (v[i] - v_mean);
-        std::printf("%.17g %.17g %.17g %.17g", mean, second, n.low + v_mean, solved(squares)[at] / mean);
+        std::printf("%.17g %.17g %.17g %.17g %.17g", chain.work, mean, second, n.low + v_mean, solved(squares)[at] / mean);
         for (std::size_t k = 0; k + 1 < edges.size(); k++)
             std::printf(" %.17g", chain.solve(chain.between(edges[k], edges[k + 1]))[at] / mean);
         std::printf("\n");

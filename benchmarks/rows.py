@@ -112,7 +112,7 @@ def open_loop(params):
         first: {dt: chain.plain_bias(dt, first) for dt in steps}
         for first in ("excitation", "inhibition")
     }
-    return table, bias(params, 1e-4, r_E, r_I), (r_E, r_I, chain.exact)
+    return table, bias(params, 1e-4, r_E, r_I), (r_E, r_I, chain.exact_rate)
 
 
 def as_good(biases, target):

@@ -10,9 +10,10 @@ nodes are integrated. Nothing is subtracted.
 """
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+
+from .jump_chain import FIELDS, Answer
 
 NODES = 10
 FARTHEST = 1e7  # sds
@@ -35,16 +36,6 @@ def _rule():
 X, W, UPTO = _rule()
 
 
-@dataclass(frozen=True)
-class Answer:
-    """Statistics by name (Hz, mV), their standard errors, and shares of time in bins of v."""
-
-    found: dict
-    sem: dict
-    shares: np.ndarray
-    shares_sem: np.ndarray
-
-
 def solve(neuron, edges=(), frozen_at=None):
     """The answer for a neuron under white noise.
 
@@ -58,14 +49,15 @@ def solve(neuron, edges=(), frozen_at=None):
 
     Returns
     -------
-    Answer
+    jump_chain.Answer
         The standard error is the difference to half as many cells.
     """
     (coarse, some), (fine, shares) = (_solved(neuron, edges, frozen_at, n) for n in (1, 2))
-    names = ("rate", "cv", "V_mean", "V_sd")
     sem = np.maximum(np.abs(fine - coarse), 1e-11 * np.abs(fine))
-    found = dict(zip(names, map(float, fine), strict=True))
-    return Answer(found, dict(zip(names, map(float, sem), strict=True)), shares, abs(shares - some))
+    found = dict(zip(FIELDS, map(float, fine), strict=True))
+    return Answer(
+        found, dict(zip(FIELDS, map(float, sem), strict=True)), shares, abs(shares - some)
+    )
 
 
 def _solved(neuron, edges, frozen_at, refined):

@@ -8,7 +8,7 @@ import importlib
 import importlib.util
 from pathlib import Path
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _PUBLIC = {
     "Coupling": "model",

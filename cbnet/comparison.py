@@ -9,10 +9,12 @@ from . import unused
 from .errors import ParameterError
 from .library import load
 from .parameters import SEED, Entry, Parameters, to_quantity
+from .pooling import over_graphs
 from .results import Result, variable
 from .simulation import timestep, workshop
 from .simulation.job import TARGET_BIAS, prepare
 from .simulation.layout import layout
+from .simulation.times import transient as default_transient
 from .theory.self_consistency import solve
 
 K_THEORY = (400, 1600, 6400, 25600)
@@ -30,7 +32,8 @@ class Comparison(Result):
     """Rows of theory and simulation; NaN where a row was not simulated or is undefined.
 
     Of several fixed points a row shows the stable one of the highest rate; `theory_fixed_points`
-    counts them. Standard errors are the larger of the pooled errors of the seeds and their spread.
+    counts them. Every seed has a graph of its own: standard errors are over graphs and noise
+    (``cbnet.pooling.over_graphs``), of rows of one seed over noise in the one graph.
     """
 
     model: object = variable(dims=("row",), meaning="model")
@@ -110,7 +113,7 @@ def compare(
     scalings=SCALINGS,
     N=None,
     duration="0.5s",
-    transient="0.1s",
+    transient=None,
     seeds=None,
     seed=1,
     noise=None,
@@ -173,10 +176,12 @@ def compare(
                 scaled = start.scaled(scaling, k)
                 points += [(scaling, scaled.replace(nu_X=rate)) for rate in nu_X]
     left_out = _left_out(base, [(point, point.K in simulate_K) for _, point in points])
-    times = {
-        "duration": Entry("duration", 0, unit="s", above=0).parse(duration, "duration"),
-        "transient": Entry("transient", 0, unit="s", at_least=0).parse(transient, "transient"),
-    }
+    duration = Entry("duration", 0, unit="s", above=0).parse(duration, "duration")
+    if transient is None:
+        transient = max(default_transient(point, duration) for _, point in points)
+    else:
+        transient = Entry("transient", 0, unit="s", at_least=0).parse(transient, "transient")
+    times = {"duration": duration, "transient": transient}
     for _, point in points:
         if point.K in simulate_K:
             layout(point, N or _default_size(point))  # refuse before anything is computed
@@ -299,7 +304,7 @@ def _collect(base, points, solutions, simulations, owners, seed, options, left_o
         max((s.dt_bias for s in mine), key=abs) if mine else np.nan for mine in runs
     ]
     for name in (*(name for name, _ in _MEASURES), "fano_1ms"):
-        means, sems = zip(*(_pool(mine, name) for mine in runs), strict=True)
+        means, sems = zip(*(_over_graphs(mine, name) for mine in runs), strict=True)
         columns[f"simulation_{name}"] = means
         columns[f"simulation_{name}_sem"] = sems
     return Comparison(
@@ -324,12 +329,10 @@ def _shown(solution):
     return max(stable or solution.fixed_points, key=lambda point: float(point.rate_E))
 
 
-def _pool(simulations, name):
-    """Mean over seeds, and the larger of the pooled standard error and that of the spread."""
-    values = np.array([float(getattr(s, name)) for s in simulations])
-    sems = np.array([float(getattr(s, f"{name}_sem")) for s in simulations])
-    if not len(values) or np.isnan(values).all():
+def _over_graphs(simulations, name):
+    """Mean over seeds and its standard error."""
+    if not simulations:
         return np.nan, np.nan
-    pooled = np.sqrt(np.nansum(sems**2)) / np.isfinite(values).sum()
-    spread = np.nanstd(values, ddof=1) / np.sqrt(len(values)) if len(values) > 1 else 0.0
-    return np.nanmean(values), max(pooled, spread)
+    return over_graphs(
+        [one.in_si(name) for one in simulations], [one.in_si(f"{name}_sem") for one in simulations]
+    )

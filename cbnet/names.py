@@ -5,6 +5,7 @@ something there would be ignored, or mean one thing to the theory and another to
 Brian2, which takes seconds to import, is not asked: the tests compare these lists with its own.
 """
 
+import builtins
 import errno
 import keyword
 import re
@@ -84,8 +85,8 @@ def of_variables(equations):
 def _reason(name):
     if not (isinstance(name, str) and name.isascii() and name.isidentifier()):
         return "which is not made of letters, digits and underscores"
-    if keyword.iskeyword(name):
-        return "which is a word of Python"
+    if keyword.iskeyword(name) or hasattr(builtins, name):
+        return "which is a word of Python"  # Brian2 evaluates its functions
     if name in _KINDS:
         return f"which is the name of {_KINDS[name]}"
     if _UNIT.fullmatch(name):

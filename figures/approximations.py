@@ -160,7 +160,7 @@ def compute(
         progress,
         "filtered synapses",
     )
-    alone = {"N": N, "duration": duration, "transient": "0.1s", "seed": seed, "feedforward": True}
+    alone = {"N": N, "duration": duration, "seed": seed, "feedforward": True}
     rates_filtered = gathered(answers[: len(filtered)], "rate", (-1,))
     runs = shared.simulate_all(
         [

@@ -46,9 +46,9 @@ CAPTION = (
     "spike count in 1 ms (one for independent Poisson neurons) and (k) the mean correlation of two "
     "neurons' counts that it implies. (l) Power spectrum of the excitatory population at the "
     "smallest K, per neuron and divided by the rate; simulated: averaged over a twelfth of a "
-    "decade. Lines: theory (white noise; linear response for j and l), markers: simulation with "
-    "two standard errors (f, g: from simulated densities, errors over networks of other seeds; h, "
-    "l: errors not known); (k) simulation only; crossed where the population fires together (Fano "
+    "decade. Lines: theory (white noise; linear response for j and l), markers: simulation of "
+    "{GRAPHS} (f, g: from simulated densities, errors from the spread over graphs alone; h, l: "
+    "errors not known); (k) simulation only; crossed where the population fires together (Fano "
     "factor above 30), which no theory of an asynchronous state describes."
 )
 SILENT = 1e-3  # Hz
@@ -71,15 +71,15 @@ def compute(progress, *, K, nu_X, N, duration, storage, seeds):
     sizes = [N or shared.network_size(k) for _ in CASES for k in K]
     theory = shared.each(_theory, list(zip(params, sizes, strict=True)), progress, "theory")
     points = zip(params, sizes, strict=True)
-    runs = shared.simulate_all(
-        [(p, {"N": n, "seed": seed}) for p, n in points for seed in seeds],
+    measured, _ = shared.simulate_graphs(
+        [(p, {"N": n}) for p, n in points],
+        _measured,
         progress,
+        seeds=seeds,
         duration=duration,
         transient="0.3s",
         storage=storage,
     )
-    found = [_measured(run) for run in runs]
-    measured = [_mean(found[i : i + len(seeds)]) for i in range(0, len(found), len(seeds))]
     names = [f"{model}, {law}" for model, law in CASES]
     variables = {
         "case": ("case", names),
@@ -168,9 +168,8 @@ def _measured(run):
     alone = (
         N_E * p * (1 - p) or np.nan
     )  # variance of independent neurons: at most one spike in 1 ms
-    blocks = np.array([part.var() for part in np.array_split(counts, 10)])
     correlation = (counts.var(ddof=1) / alone - 1) / (N_E - 1)
-    error = blocks.std(ddof=1) / np.sqrt(len(blocks)) / alone / (N_E - 1)
+    error = float(run.fano_1ms_sem) * counts.mean() / alone / (N_E - 1)
     centres, heights = run.in_units("V_grid"), np.asarray(run.V_density, float)
     rate = float(run.in_units("rate_E")) or np.nan
     _, power = welch(counts, 1e3, nperseg=min(_SEGMENT, counts.size), detrend="constant")
@@ -199,25 +198,6 @@ def _measured(run):
     }
 
 
-def _mean(found):
-    """The mean over networks of other seeds.
-
-    Blocks of time give the errors of the rest; what comes from densities has that of its spread.
-    """
-    mean, count = {}, len(found)
-    for name in found[0]:
-        values = np.array([one[name] for one in found], float)
-        mean[name] = values.mean(axis=0)
-        if name.endswith("_sem"):
-            mean[name] = np.sqrt(np.sum(values**2, axis=0)) / count
-        elif name in _FROM_DENSITIES:
-            mean[f"{name}_sem"] = values.std(ddof=1) / np.sqrt(count) if count > 1 else np.nan
-    return mean
-
-
-_FROM_DENSITIES = ("drift", "opposed")
-
-
 def _drift(run, centres, heights, rate):
     """Drift's share of the rate by the simulated density, and what it takes from it midway.
 
@@ -231,7 +211,9 @@ def _drift(run, centres, heights, rate):
     inside = (centres >= values["V_r"] * 1e3) & (centres <= values["theta"] * 1e3)
     flux = drift(centres[inside] * 1e-3) * heights[inside] * (1 - rate * values["tau_rp"]) / rate
     at = _midway(run.parameters, rate, nu_I) * 1e3 if np.isfinite(rate) else np.nan
-    return {"drift": np.mean(flux), "opposed": -np.interp(at, centres[inside], flux)}
+    opposed = -np.interp(at, centres[inside], flux)
+    # of a density one network knows no error
+    return {"drift": np.mean(flux), "drift_sem": np.nan, "opposed": opposed, "opposed_sem": np.nan}
 
 
 def draw(data):

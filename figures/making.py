@@ -1,16 +1,22 @@
 """Compute, draw and write figures; take up what is there already."""
 
+import collections
 import json
+import re
 import textwrap
 import time
+import warnings
 from pathlib import Path
 
 from cbnet import checksum, code, files, plotting, unused
-from cbnet.errors import DamagedError, ParameterError
+from cbnet.errors import CbnetWarning, DamagedError, ParameterError
 from cbnet.parameters import nearest
 from cbnet.sweeps import identity
 
 from . import MODES, NAMES, keeping, module
+
+_NUMBERS = {1: "one", 2: "two", 3: "three", 4: "four"}
+_BARS = "bars: two standard errors over graphs and noise, none where the error is not known"
 
 
 def chosen(name):
@@ -62,22 +68,53 @@ def make(name, mode, out, progress, fresh=False):
         # the parameters of a figure are those of all its panels
         draft = path.with_name(f"{name}.unfinished")
         with unused.told(), keeping.until_finished(draft, made):
-            data = one.compute(progress, **one.SETTINGS[mode])
+            data, told = _collecting(one.compute, progress, **one.SETTINGS[mode])
             data.attrs |= {
                 **made,
                 "seconds": round(time.perf_counter() - started, 1),
                 "caption": caption(one, mode),
+                "warnings": json.dumps(told),
             }
             files.write(path, files.netcdf(data), overwrite=True)
+        if told:
+            warnings.warn(f"{name}: {_in_short(told)}", CbnetWarning, stacklevel=2)
         data = _load(path)
-    data.attrs["caption"] = caption(one, mode)  # of the picture, which may be another than it was
+    told = json.loads(data.attrs.get("warnings", "[]"))
+    # of the picture, which may be another than it was
+    data.attrs["caption"] = " ".join([caption(one, mode), *([_in_short(told)] if told else [])])
     return data, [path, *_draw(one, data, path)]
+
+
+def _collecting(compute, *args, **options):
+    """What is computed, and the warnings of cbnet on the way: others are shown as ever."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", CbnetWarning)
+        data = compute(*args, **options)
+    mine = [one for one in caught if issubclass(one.category, CbnetWarning)]
+    for other in caught:
+        if other not in mine:
+            warnings.warn_explicit(other.message, other.category, other.filename, other.lineno)
+    return data, [str(one.message) for one in mine]
+
+
+def _in_short(told):
+    """How many warnings there were, and of what kind, in a line."""
+    kinds = collections.Counter(_kind(one) for one in told)
+    listed = "; ".join(f"{kind} ({count})" for kind, count in kinds.most_common())
+    return f"Warnings while it was computed (each in the data's attribute warnings): {listed}."
+
+
+def _kind(warning):
+    """A warning without its numbers: what stands before the first of them, or a colon."""
+    return re.split(r"[:;]|,? [^ ]*\d", warning, maxsplit=1)[0].strip()
 
 
 def caption(one, mode):
     """The caption of a figure, with the settings that it was made with."""
+    seeds = one.SETTINGS[mode].get("seeds", ())
+    graphs = f"{_NUMBERS.get(len(seeds), len(seeds))} graphs each, {_BARS}"
     settings = "; ".join(f"{name} {_shown(value)}" for name, value in one.SETTINGS[mode].items())
-    return f"{one.CAPTION} Settings of --{mode}: {settings}."
+    return f"{one.CAPTION.replace('{GRAPHS}', graphs)} Settings of --{mode}: {settings}."
 
 
 def _shown(value):

@@ -16,23 +16,23 @@ SETTINGS = {
         "inputs": [11, 12, 14, 17, 20, 22, 25, 30, 37, 45, 60, 80],
         "inputs_simulated": [20.0, 45.0, 80.0],
         "N": 10_000,
-        "duration": "0.3s",
-        "broad": {"K": 1600, "N": 10_000, "duration": "0.5s", "transient": "1s"},
+        "duration": "0.4s",
+        "broad": {"K": 1600, "N": 10_000, "duration": "1s", "transient": "1s"},
         "storage": "stored",
-        "seed": 3,
+        "seeds": [3, 4],
     },
     "full": {
         "K": [400, 1000, 4000, 10_000, 100_000],
         "inputs": [6, 8, 10, 12, 14, 17, 20, 25, 30, 37, 45, 55, 65, 80, 100],
         "inputs_simulated": [10.0, 20.0, 30.0, 50.0, 80.0],
         "N": None,
-        "duration": "2s",
-        "broad": {"K": 1600, "N": 40_000, "duration": "5s", "transient": "2s"},
+        "duration": "1s",
+        "broad": {"K": 1600, "N": 40_000, "duration": "3s", "transient": "2s"},
         "storage": "auto",
-        "seed": 3,
+        "seeds": [3, 4, 5],
     },
 }
-MINUTES = {"quick": 1.7, "full": 1000}
+MINUTES = {"quick": 2.7, "full": 1600}
 BROAD = "100ms"  # the longest of delays that leave no rhythm to a loop; elsewhere it is 10 ms
 RASTER = {"neurons": 40, "window": 0.2}  # excitatory ones; s
 _BRANCHES = 3
@@ -44,7 +44,7 @@ CAPTION = (
     "balance line. All self-consistent states of the theory (finite jumps) are drawn, unstable "
     "ones thin. (i, j) Spikes of 40 excitatory neurons of each network at the middle in-degree and "
     "input under 1/√K. Diamonds (b, f): networks of current synapses whose delays are uniform up "
-    "to 100 instead of 10 ms, K = 1600. Markers: simulations with two standard errors; crossed "
+    "to 100 instead of 10 ms, K = 1600. Markers: simulations of {GRAPHS}; crossed "
     "where the population fires together (Fano factor in 1 ms above 30), which no theory of an "
     "asynchronous state describes."
 )
@@ -54,7 +54,7 @@ def _point(model, scaling, K, nu_X):
     return shared.base(model).scaled(scaling, int(K)).replace(nu_X=hertz(nu_X))
 
 
-def compute(progress, *, K, inputs, inputs_simulated, N, duration, broad, storage, seed):
+def compute(progress, *, K, inputs, inputs_simulated, N, duration, broad, storage, seeds):
     """Fixed points and simulations.
 
     Returns
@@ -75,8 +75,8 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, broad, storag
             options = {"N": N or shared.network_size(k)}
             if (scaling, k, rate) == raster:
                 options["record"] = np.arange(RASTER["neurons"])
-            # as many external spikes at each input, so that rare intervals are measured as well
-            longer = seconds * max(inputs_simulated) / rate
+            # where input is low rare intervals are to be measured as well
+            longer = seconds * max(1.0, max(inputs_simulated) / rate / 2)
             points.append((params, {**options, "duration": shared.to_quantity(longer, "s")}))
     broad_points = [
         (
@@ -85,8 +85,12 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, broad, storag
         )
         for rate in inputs_simulated
     ]
-    runs = shared.simulate_all(
-        points + broad_points, progress, transient="0.2s", seed=seed, storage=storage
+    runs, first = shared.simulate_graphs(
+        points + broad_points,
+        shared.measured("rate_E", "rate_I", "cv_E", "V_sd", "fano_1ms"),
+        progress,
+        seeds=seeds,
+        storage=storage,
     )
     runs, broad_runs = runs[: len(points)], runs[len(points) :]
     shape = (len(MODELS), len(SCALINGS), len(K))
@@ -128,22 +132,22 @@ def compute(progress, *, K, inputs, inputs_simulated, N, duration, broad, storag
         ("fano_1ms", "1"),
     ):
         for suffix in ("", "_sem"):
-            values = np.reshape([float(r.in_units(name + suffix)) for r in runs], many)
+            values = np.reshape([r[name + suffix] for r in runs], many)
             variables[name + suffix] = (simulated, values, unit, f"{name}, simulation")
-            values = [float(r.in_units(name + suffix)) for r in broad_runs]
+            values = [r[name + suffix] for r in broad_runs]
             meaning = f"{name}, simulation, current synapses with delays up to {BROAD}"
             variables[f"broad_{name}{suffix}"] = ("nu_X_simulated", values, unit, meaning)
     variables |= _broad_theory(progress, broad_points)
-    rate_I = np.reshape([float(r.in_units("rate_I")) for r in runs], many)
+    rate_I = np.reshape([r["rate_I"] for r in runs], many)
     variables["rate_I"] = (simulated, rate_I, "Hz", "inhibitory rate, simulation")
     mu = [
-        shared.mean_potential(p, float(p.nu_X) + float(r.in_units("rate_E")), r.in_units("rate_I"))
+        shared.mean_potential(p, float(p.nu_X) + r["rate_E"], r["rate_I"])
         for (p, _), r in zip(points, runs, strict=True)
     ]
     values = np.reshape([float(m) for m, _ in mu], many)
     variables |= _modes(progress, K[-1], inputs_simulated)
     variables["mu"] = (simulated, values, "mV", "mean potential at the simulated rates")
-    for (params, _), run in zip(points, runs, strict=True):
+    for (params, _), run in zip(points, first[: len(points)], strict=True):
         if len(run.recorded):
             variables |= _raster(params.model.name, run)
     parameters = {model: shared.base(model) for model in MODELS}

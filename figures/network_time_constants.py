@@ -19,9 +19,9 @@ SETTINGS = {
         "inputs_simulated": [20.0, 50.0, 130.0, 400.0],
         "K": 1000,
         "N": 6250,
-        "duration": "0.5s",
+        "duration": "0.4s",
         "storage": "stored",
-        "seed": 7,
+        "seeds": [7, 8],
     },
     "full": {
         "tau_S": [0.0, 1.0, 2.0, 5.0, 10.0],
@@ -29,12 +29,12 @@ SETTINGS = {
         "inputs_simulated": [20.0, 30.0, 50.0, 80.0, 130.0, 200.0, 280.0, 400.0],
         "K": 4000,
         "N": None,
-        "duration": "4s",
+        "duration": "1.5s",
         "storage": "auto",
-        "seed": 7,
+        "seeds": [7, 8, 9],
     },
 }
-MINUTES = {"quick": 1.7, "full": 40}
+MINUTES = {"quick": 2.4, "full": 50}
 CAPTION = (
     "Networks of conductance and of current synapses of time constant τ_S, a = 0.0015 at K = 1000 "
     "(other K: 1/√K). Firing is irregular up to an input beyond which it turns regular. (a, e) "
@@ -42,7 +42,7 @@ CAPTION = (
     "the rate of each external input. (d) Share of the input's fluctuations that is left, sd with "
     "synaptic time constants over sd without. (h) Fano factor of the population's count in 1 ms. "
     "Lines: theory of filtered finite jumps (τ_S = 0: finite jumps) for an asynchronous state, "
-    "markers: simulation with two standard errors; (d) and (h) are simulated. Crossed: Fano factor "
+    "markers: simulation of {GRAPHS}; (d) and (h) are simulated. Crossed: Fano factor "
     "above 30 (grey line in h), where the population fires together and the theory does not apply. "
     "Markers are shifted sideways a little."
 )
@@ -69,7 +69,7 @@ def _solve(item):
     return {name: float(found.in_units(name)[place]) for name in nothing}
 
 
-def compute(progress, *, tau_S, inputs, inputs_simulated, K, N, duration, storage, seed):
+def compute(progress, *, tau_S, inputs, inputs_simulated, K, N, duration, storage, seeds):
     """Theory and simulation of each network.
 
     Returns
@@ -82,13 +82,13 @@ def compute(progress, *, tau_S, inputs, inputs_simulated, K, N, duration, storag
     found = shared.each(_solve, items, progress, "fixed points with filtered synapses")
     size = N or shared.network_size(K)
     points = [(_point(m, t, K, r), {}) for m, t in cases for r in inputs_simulated]
-    runs = shared.simulate_all(
+    runs, _ = shared.simulate_graphs(
         points,
+        shared.measured("rate_E", "rate_I", "cv_E", "V_sd", "fano_1ms"),
         progress,
+        seeds=seeds,
         N=size,
         duration=duration,
-        transient="0.2s",
-        seed=seed,
         storage=storage,
     )
     shape = (len(MODELS), len(tau_S))
@@ -105,10 +105,10 @@ def compute(progress, *, tau_S, inputs, inputs_simulated, K, N, duration, storag
     many = (*shape, len(inputs_simulated))
     for name, unit in (("rate_E", "Hz"), ("cv_E", "1"), ("V_sd", "mV"), ("fano_1ms", "1")):
         for suffix in ("", "_sem"):
-            values = np.reshape([float(r.in_units(name + suffix)) for r in runs], many)
+            values = np.reshape([r[name + suffix] for r in runs], many)
             variables[name + suffix] = (marks, values, unit, f"{name}, simulation")
     tau = [
-        shared.mean_potential(p, float(p.nu_X) + float(r.in_units("rate_E")), r.in_units("rate_I"))
+        shared.mean_potential(p, float(p.nu_X) + r["rate_E"], r["rate_I"])
         for (p, _), r in zip(points, runs, strict=True)
     ]
     values = np.reshape([float(t) for _, t in tau], many)
@@ -143,8 +143,7 @@ def draw(data):
                 at = {"model": model, "tau_S": data.tau_S.values[position]}
                 fano = data.fano_1ms.sel(at)
                 if position:
-                    ratio = data.V_sd.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
-                    error = data.V_sd_sem.sel(at) / data.V_sd.sel(model=model).isel(tau_S=0)
+                    ratio, error = _left(data.sel(model=model), position)
                     x = _beside(data, position)
                     drawing.points(grid[0, 3], x, ratio, error, *marks)
                     drawing.cross_together(grid[0, 3], x, ratio, fano)
@@ -161,6 +160,13 @@ def draw(data):
         grid[1, 3].axhline(drawing.TOGETHER, color="0.6", lw=0.6, zorder=0)
         drawing.legend(figure, [*drawing.time_constant_keys(data), drawing.together_key()], 4)
     return figure
+
+
+def _left(data, position):
+    """Share of the voltage's sd that synapses leave, with its error."""
+    sd, relative = data.V_sd, data.V_sd_sem / data.V_sd
+    ratio = sd.isel(tau_S=position) / sd.isel(tau_S=0)
+    return ratio, ratio * np.hypot(relative.isel(tau_S=position), relative.isel(tau_S=0))
 
 
 def _draw_one(axes, data, name, model, position, shade):

@@ -18,27 +18,27 @@ SETTINGS = {
         "N": 10_000,
         "duration": "0.5s",
         "storage": "stored",
-        "seed": 8,
+        "seeds": [8, 9],
     },
     "full": {
         "inputs": [12, 13, 14, 15, 16, 18, 20, 22, 25, 28, 32, 36, 40, 45, 50, 56, 63, 70, 80, 92],
         "inputs_simulated": [15.0, 20.0, 30.0, 40.0, 60.0, 80.0],
         "K_simulated": 10_000,
         "N": None,
-        "duration": "4s",
+        "duration": "2s",
         "storage": "auto",
-        "seed": 8,
+        "seeds": [8, 9, 10],
     },
 }
-MINUTES = {"quick": 0.3, "full": 10}
+MINUTES = {"quick": 0.5, "full": 15}
 CAPTION = (
     "Networks as the rate of their external input grows, efficacy 0.0015 at K = 1000 and following "
     "1/log K. (a) Excitatory rate, (b) gain dν/dν_X, (c) local exponent d ln ν/d ln ν_X, (d) "
     "effective time constant of the membrane, (e) mean and (f) standard deviation of the voltage "
     "without refractory time, (g) CV of intervals, (h) standard deviation of the voltage against "
     "the effective time constant. With conductances the time constant falls with the input; with "
-    "currents it cannot. Lines: theory with finite jumps, markers: simulations with two standard "
-    "errors (gain and exponent: theory only); dotted grey line in (c): proportional. Grey lines "
+    "currents it cannot. Lines: theory with finite jumps, markers: simulations of {GRAPHS} "
+    "(gain and exponent: theory only); dotted grey line in (c): proportional. Grey lines "
     "are measured in vivo: (d) a fifth of τ_L, (e) about −65 mV and (f) about 4 mV, in neurons of "
     "the parietal cortex of anaesthetised cats in periods of intense activity, whose input "
     "resistance was a fifth of that with activity blocked (Destexhe & Paré, J. Neurophysiol. 81, "
@@ -58,7 +58,7 @@ def _point(model, K, nu_X):
     return shared.base(model).scaled("log", K).replace(nu_X=hertz(nu_X))
 
 
-def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, storage, seed):
+def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, storage, seeds):
     """Theory and simulation of each network against its input.
 
     Returns
@@ -74,8 +74,8 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
             if K_simulated >= K:
                 points.append((_point(model, K, rate), {"N": N or shared.network_size(K)}))
                 rows.append((row, column))
-    runs = shared.simulate_all(
-        points, progress, duration=duration, transient="0.2s", seed=seed, storage=storage
+    runs, _ = shared.simulate_graphs(
+        points, _measured, progress, seeds=seeds, duration=duration, storage=storage
     )
     lines, marks = ("case", "nu_X"), ("case", "nu_X_simulated")
     variables = {
@@ -93,13 +93,11 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
         for suffix in ("", "_sem"):
             values = np.full((len(CASES), len(inputs_simulated)), np.nan)
             for at, run in zip(rows, runs, strict=True):
-                values[at] = float(run.in_units(source + suffix))
+                values[at] = run[source + suffix]
             variables[name + suffix] = (marks, values, unit, f"{name}, simulation")
     tau, tau_sem = np.full((2, len(CASES), len(inputs_simulated)), np.nan)
-    for at, (params, _), run in zip(rows, points, runs, strict=True):
-        # both rates of a network fluctuate together: their errors add
-        tau[at], beside = (_time_constant(params, run, errors) for errors in (0, 1))
-        tau_sem[at] = abs(beside - tau[at])
+    for at, run in zip(rows, runs, strict=True):
+        tau[at], tau_sem[at] = run["tau_eff"], run["tau_eff_sem"]
     variables["tau_eff"] = (marks, tau, "ms", "effective time constant at the simulated rates")
     variables["tau_eff_sem"] = (marks, tau_sem, "ms", "its standard error, from that of the rates")
     rate = np.where(variables["rate_theory"][1] > 1e-3, variables["rate_theory"][1], np.nan)
@@ -111,8 +109,16 @@ def compute(progress, *, inputs, inputs_simulated, K_simulated, N, duration, sto
     return shared.dataset(TITLE, parameters, settings, variables)
 
 
-def _time_constant(params, run, errors):
+def _measured(run):
+    found = shared.measured("rate_E", "cv_E", "V_mean", "V_sd")(run)
+    # both rates of a network fluctuate together: their errors add
+    tau, beside = (_time_constant(run, errors) for errors in (0, 1))
+    return found | {"tau_eff": tau, "tau_eff_sem": abs(beside - tau)}
+
+
+def _time_constant(run, errors):
     """τ_eff (ms) at the rates of a simulation, or that many standard errors above them."""
+    params = run.parameters
     rate_E, rate_I = (
         float(run.in_units(name)) + errors * float(run.in_units(f"{name}_sem"))
         for name in ("rate_E", "rate_I")

@@ -12,9 +12,10 @@ import numpy as np
 import xarray as xr
 
 import cbnet
-from cbnet import threads, unused
+from cbnet import unused
 from cbnet.errors import ConvergenceError
 from cbnet.parameters import to_quantity
+from cbnet.pooling import over_graphs
 from cbnet.results import versions
 from cbnet.simulation import workshop
 from cbnet.simulation.job import prepare
@@ -109,6 +110,72 @@ def simulate_all(points, progress, **common):
     return [found[one] for one in keys]
 
 
+def simulate_graphs(points, measure, progress, *, seeds, **common):
+    """What is measured in networks, each simulated with several seeds: as many graphs.
+
+    Parameters
+    ----------
+    points : list of (Parameters, dict)
+        As of :func:`simulate_all`.
+    measure : callable
+        ``Simulation -> dict``: see :func:`pooled`.
+    progress : object
+    seeds : list of int
+    **common
+        Options of all.
+
+    Returns
+    -------
+    found : list of dict
+        For each point the means over its graphs, with errors over graphs.
+    first : list of Simulation
+        Of each point, the one of the first seed.
+    """
+    many = [(params, {**options, "seed": seed}) for params, options in points for seed in seeds]
+    runs = simulate_all(many, progress, **common)
+    each_seed = [measure(run) for run in runs]
+    starts = range(0, len(runs), len(seeds))
+    return [pooled(each_seed[i : i + len(seeds)]) for i in starts], [runs[i] for i in starts]
+
+
+def pooled(found):
+    """Means over networks that differ in their graphs, with errors over graphs.
+
+    Parameters
+    ----------
+    found : list of dict
+        Numbers or arrays by name; what has an error has it as ``NAME_sem``, over noise within its
+        graph, NaN if that is not known: then the spread over the graphs alone gives it.
+
+    Returns
+    -------
+    dict
+        With the same names.
+    """
+    columns = {name: np.array([one[name] for one in found], float) for name in found[0]}
+    unknown = np.full(len(found), np.nan)
+    mean = {}
+    for name, values in columns.items():
+        if name.endswith("_sem"):
+            continue
+        errors = columns.get(f"{name}_sem")
+        nothing = unknown.reshape(-1, *(1,) * (values.ndim - 1)) + 0 * values
+        value, error = over_graphs(values, nothing if errors is None else errors, axis=0)
+        mean[name] = value
+        if errors is not None:
+            mean[f"{name}_sem"] = error
+    return mean
+
+
+def measured(*names):
+    """What takes numbers and their errors from a simulation, for :func:`simulate_graphs`."""
+
+    def measure(run):
+        return {full: float(run.in_units(full)) for name in names for full in (name, f"{name}_sem")}
+
+    return measure
+
+
 def network_size(K, least=4000):
     """Neurons such that N_E = 4K, but at least `least`, and no more than 2K beyond 12800."""
     excitatory = max(least, 2 * K, min(4 * K, 12_800))
@@ -145,7 +212,6 @@ def each(function, items, progress, name):
 @functools.cache
 def _pool():
     """Processes that all figures share: each takes seconds to import what it needs."""
-    threads.one_by_default()
     return ProcessPoolExecutor(os.cpu_count(), get_context("spawn"), _end_with_parent)
 
 

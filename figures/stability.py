@@ -23,9 +23,9 @@ SETTINGS = {
         "nu_X": 30.0,
         "K": 1000,
         "sizes": [5000, 10_000, 20_000],
-        "duration": "1s",
+        "duration": "0.7s",
         "storage": "stored",
-        "seed": 10,
+        "seeds": [10, 11],
     },
     "full": {
         "delays": [0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.5, 7.0, 9.0, 12.0, 15.0, 20.0],
@@ -33,12 +33,12 @@ SETTINGS = {
         "nu_X": 30.0,
         "K": 1000,
         "sizes": [5000, 10_000, 20_000, 40_000],
-        "duration": "10s",
+        "duration": "4s",
         "storage": "auto",
-        "seed": 10,
+        "seeds": [10, 11, 12],
     },
 }
-MINUTES = {"quick": 0.9, "full": 6}
+MINUTES = {"quick": 1.3, "full": 8}
 CAPTION = (
     "Asynchronous state of the network (K = 1000, a = 0.0015, ν_X = 30 Hz, delays uniform from 0.1 "
     "ms to the longest). (a, c) Growth rate and (b, d) frequency of the leading mode against the "
@@ -48,7 +48,7 @@ CAPTION = (
     "(e-g) Power spectrum of the excitatory population per neuron, divided by the rate: linear "
     "theory (lines, where the state is stable) and simulation (markers, averaged over a twelfth of "
     "a decade). (h) Fano factor of the population's count in 1 ms against the number of neurons at "
-    "point A, with two standard errors; the relative fluctuation it means falls as 1/√N if it is "
+    "point A ({GRAPHS}); the relative fluctuation it means falls as 1/√N if it is "
     "flat. Theory: white noise."
 )
 _SEGMENT = 256
@@ -73,7 +73,7 @@ def _spectrum(item):
 _FREQUENCIES = np.fft.rfftfreq(_SEGMENT, 1e-3)[1:]
 
 
-def compute(progress, *, delays, g, nu_X, K, sizes, duration, storage, seed):
+def compute(progress, *, delays, g, nu_X, K, sizes, duration, storage, seeds):
     """Modes over the plane, spectra at the marked points, Fano factor against size.
 
     Returns
@@ -90,10 +90,16 @@ def compute(progress, *, delays, g, nu_X, K, sizes, duration, storage, seed):
         points += [(_params(model, *MARKED[0], nu_X, K), {"N": n}) for n in sizes]
     theory = [_spectrum((p, o["N"])) for p, o in points]
     at_marks = [leading_mode(p) for p in marked]
-    runs = shared.simulate_all(
-        points, progress, duration=duration, transient="0.3s", seed=seed, storage=storage
+    modes = {p.fingerprint: one["frequency"] for p, one in zip(marked, at_marks, strict=True)}
+    spectra, _ = shared.simulate_graphs(
+        points,
+        lambda run: _power(run, modes[run.parameters.fingerprint]),
+        progress,
+        seeds=seeds,
+        duration=duration,
+        transient="0.3s",
+        storage=storage,
     )
-    spectra = [_power(run) for run in runs]
     plane, dims = (len(MODELS), len(delays), len(g)), ("model", "delay", "g")
     count, n = len(marked), (len(MODELS), len(MARKED))
     marks, by_size = ("model", "point"), ("model", "N")
@@ -118,23 +124,27 @@ def compute(progress, *, delays, g, nu_X, K, sizes, duration, storage, seed):
         for name in ("fano", "fano_sem") if kind == "simulation" else ("fano",):
             values = np.reshape([a[name] for a in answers[count:]], (len(MODELS), len(sizes)))
             variables[f"{name}_{kind}"] = (by_size, values, "1", "Fano factor")
-    values = np.reshape([a["peak"] for a in spectra[:count]], n)
-    variables["peak"] = (marks, values, "Hz", "largest peak near the mode, simulation")
-    values = np.reshape([float(r.fano_1ms) for r in runs[:count]], n)
-    variables["point_fano"] = (marks, values, "1", "Fano factor, simulation")
+    for name, what in (("mode_power", "power / rate at the mode"), ("fano", "Fano factor")):
+        for suffix in ("", "_sem"):
+            values = np.reshape([a[name + suffix] for a in spectra[:count]], n)
+            variables[f"point_{name}{suffix}"] = (marks, values, "1", f"{what}, simulation")
     parameters = {model: _params(model, 10.0, 20.0, nu_X, K) for model in MODELS}
     return shared.dataset(TITLE, parameters, settings, variables)
 
 
-def _power(run):
+def _power(run, mode):
+    """Spectrum, power at the frequency of the mode, and Fano factor."""
     counts = np.asarray(run.count_E_1ms, float)
     segment = min(_SEGMENT, counts.size)
     f, power = welch(counts, 1e3, nperseg=segment, detrend="constant")
     rate = float(run.in_units("rate_E"))
     spectrum = np.interp(_FREQUENCIES, f[1:], power[1:]) * 1e6 / 2 / (run.N_E * max(rate, 1e-9))
+    near = np.argmin(np.abs(_FREQUENCIES - mode)) if np.isfinite(mode) else 0
+    at_mode = spectrum[max(near - 1, 0) : near + 2]
     return {
         "spectrum": spectrum,
-        "peak": float(_FREQUENCIES[np.argmax(spectrum)]),
+        "mode_power": at_mode.mean() if np.isfinite(mode) else np.nan,
+        "mode_power_sem": at_mode.std(ddof=1) / np.sqrt(len(at_mode)),
         "fano": float(run.fano_1ms),
         "fano_sem": float(run.fano_1ms_sem),
     }

@@ -125,6 +125,7 @@ def test_against_plain_brian2(model, tmp_path):
         assert off < 4, f"{name}: {value} ± {sem}, plainly {plainly} ± {plain_sem}"
 
 
+@pytest.mark.filterwarnings("ignore:cv_. rests on")
 @pytest.mark.slow
 @needs_compiler
 def test_against_an_earlier_simulation():

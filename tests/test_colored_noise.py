@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 import cbnet
 from benchmarks import colored_reference
+from benchmarks.coverage_checks import respond
+from benchmarks.random_neurons import Neuron as Simulated
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory import colored_noise, colored_noise_limits, siegert
 from cbnet.theory._membrane import Membrane
@@ -316,6 +318,99 @@ def test_too_few_arrivals_are_refused_with_the_best_estimate():
         colored_noise.solve(plain(rates=(800.0, 3.0), taus=(0.005, 0.005)), rtol=1e-3)
     best = caught.value.best
     assert best.rate > 0 and 1e-3 < best.error < 0.05
+
+
+# A reset next to the threshold and inhibition that carries v far down: potentials in mV, times in
+# ms, inputs in Hz; simulated with benchmarks.filtered_paths (seed 11) rate, CV, mean and sd of v
+# with their standard errors.
+WELLS = {
+    "leaky": (
+        Simulated(
+            *("lif", "current", "linear"),
+            {
+                **dict(E_L=-76.52870848106984, tau_L=21.123879012917673, tau_rp=0.52804551661972),
+                **dict(theta=-50.55354833151541, V_r=-50.700623200568415),
+                **dict(E_E=-10.870751293451919, E_I=-80.00201757117503),
+                **dict(V_match=-48.86016733752706, K=1234, gamma=0.543482707463605),
+                **dict(g=4.286778937666259, r_E=2.4555128515497597, r_I=0.285894216673),
+                **dict(a=0.04413165282264156, tau_E=0.31971240709971, tau_I=0.31971240709971),
+            },
+        ),
+        [(1198.08, 1.07), (1.0167, 0.0026), (-52.646, 0.008), (2.832, 0.012)],
+    ),
+    "exponential": (
+        Simulated(
+            *("eif", "current", "linear"),
+            {
+                **dict(E_L=-79.65166388815017, tau_L=18.229318349636436, tau_rp=6.82598775473577),
+                **dict(Delta_T=0.5531748197232867, V_T=-59.53391433094133),
+                **dict(theta=-56.06043875603308, V_r=-56.53732178782001),
+                **dict(E_E=-0.8022252690656355, E_I=-93.53188347008538),
+                **dict(V_match=-54.45458007810158, K=458, gamma=0.9970302995066891),
+                **dict(g=1.133824430952086, r_E=3.990565898132508, r_I=2.65815476143),
+                **dict(a=0.09089007113189972, tau_E=0.49727893802378, tau_I=0.80339126321573),
+            },
+        ),
+        [(140.787, 0.033), (0.1956, 0.0014), (-63.596, 0.037), (7.439, 0.044)],
+    ),
+    "rare": (
+        Simulated(
+            *("lif", "current", "linear"),
+            {
+                **dict(E_L=-67.5506107690024, tau_L=27.2087525983314, tau_rp=0.21254635833878),
+                **dict(theta=-41.220760877506095, V_r=-41.34329206894967),
+                **dict(E_E=-3.9882066665198088, E_I=-58.48462789243931),
+                **dict(V_match=-42.41407736255055, K=94, gamma=0.20870315064906),
+                **dict(g=0.36529948911425664, r_E=2.091892128989426, r_I=47.3178734431),
+                **dict(a=0.1832885902724869, tau_E=0.43875209487016, tau_I=0.16768534215726),
+            },
+        ),
+        [(68.14, 0.43), (3.891, 0.014), (-59.336, 0.035), (9.801, 0.015)],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", WELLS)
+def test_a_reset_at_the_threshold_above_a_deep_well(name):
+    neuron, simulated = WELLS[name]
+    found = respond(neuron, noise="colored")
+    error = float(found.error)
+    assert error < 0.2
+    for answer, unit, scale, (right, sem) in zip(
+        (found.rate, found.cv, found.V_mean, found.V_sd),
+        (1, 1, 1e3, 1e3),
+        (simulated[0][0], max(simulated[1][0], 0.2), simulated[3][0], simulated[3][0]),
+        simulated,
+        strict=True,
+    ):
+        assert abs(float(answer) * unit - right) < error * scale + 3 * sem
+
+
+def test_the_density_in_a_deep_well():
+    """Shares of time and their standard errors, from the same simulation."""
+    neuron, _ = WELLS["exponential"]
+    at = np.array([-150, -80, -70, -65, -62, -60, -59, -58, -57.5, -57, -56.5379, -56.06])
+    shares = [0.0393, 0.1338, 0.1580, 0.1438, 0.1201, 0.0652, 0.0653, 0.0313, 0.0317, 0.0463]
+    sems = [9e-4, 14e-4, 7e-4, 6e-4, 6e-4, 4e-4, 4e-4, 2e-4, 2e-4, 3e-4]
+    v = np.linspace(-150, -56.06, 40_001)
+    found = respond(neuron, noise="colored")
+    p = np.asarray(found.density(v * mV)) * 1e-3
+    up_to = np.concatenate([[0], np.cumsum((p[1:] + p[:-1]) / 2 * np.diff(v))])
+    got = np.diff(np.interp(at, v, up_to))
+    assert up_to[-1] == pytest.approx(1, abs=3e-3)
+    for share, right, sem in zip(got, shares, sems, strict=False):
+        assert abs(share - right) < 0.03 * right + 3 * sem
+
+
+def test_a_well_without_a_bottom_is_refused():
+    """A leak that does not pull v back, and a mean input that carries it down: no stationary v."""
+    drifting = plain(
+        leak=lambda v: 0 * v,
+        jumps=(lambda v: 4e-4 + 0 * v, lambda v: -4e-4 + 0 * v),
+        rates=(2000.0, 2100.0),
+    )
+    with pytest.raises(ConvergenceError, match="^rtol: got"):
+        colored_noise.solve(drifting)
 
 
 @pytest.mark.parametrize(

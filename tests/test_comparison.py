@@ -8,6 +8,7 @@ import cbnet
 from cbnet import results
 from cbnet.comparison import Comparison
 from cbnet.errors import ParameterError
+from cbnet.pooling import over_graphs
 from cbnet.simulation import building, timestep
 from cbnet.simulation.job import prepare
 from cbnet.simulation.workshop import run_jobs
@@ -74,6 +75,22 @@ def drawn(table, path):
 def test_save_load_and_draw(theory, tmp_path):
     figure = drawn(theory, tmp_path / "theory.nc")
     assert len(figure.axes) == 6
+
+
+def test_errors_over_graphs():
+    """Networks whose means differ between graphs by `apart`, with noise of one in each."""
+    rng = np.random.default_rng(1)
+    for n, apart in ((2, 3.0), (3, 3.0), (8, 3.0), (3, 0.0)):
+        values = apart * rng.standard_normal((4000, n)) + rng.standard_normal((4000, n))
+        mean, error = over_graphs(values, np.ones(values.shape))
+        assert np.allclose(mean, values.mean(axis=1))
+        # as often as a normal mean within its error, and more often where noise is all there is
+        covered = np.mean(np.abs(mean) < error)
+        assert covered > 0.683 - 3 * 0.0074
+        assert apart == 0 or covered < 0.75
+    mean, error = over_graphs([[1.0, np.nan], [np.nan, np.nan]], [[0.5, np.nan], [np.nan, np.nan]])
+    assert (mean[0], error[0]) == (1.0, 0.5) and np.isnan(mean[1]) and np.isnan(error[1])
+    assert over_graphs([1.0, 3.0], [np.nan, np.nan])[1] == pytest.approx(1.837, rel=1e-3)
 
 
 @pytest.mark.slow

@@ -3,12 +3,21 @@
 The full table is `python -m benchmarks.coverage`; here are its references, and a tenth of it.
 """
 
+import ast
+import csv
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from benchmarks import coverage, white_quadrature
+from benchmarks import (
+    colored_reference,
+    coverage,
+    coverage_densities,
+    filtered_paths,
+    white_quadrature,
+)
 from benchmarks.coverage_checks import Check, met
 from benchmarks.jump_chain import Chain
 from benchmarks.random_neurons import Neuron, draw
@@ -39,7 +48,7 @@ def test_quadrature_agrees_with_many_digits(inputs, rate, cv):
 
 @pytest.fixture(scope="module")
 def chain():
-    with Chain(seconds=1.0) as program:
+    with Chain() as program:
         yield program
 
 
@@ -79,6 +88,45 @@ def test_shares_of_bins_add_up(chain):
         middle = (np.array(edges[1:]) + edges[:-1]) / 2
         width = np.diff(edges).max()
         assert abs(answer.shares @ middle - answer.found["V_mean"]) < width / 2
+
+
+@needs_a_compiler
+def test_simulated_intervals_agree_with_the_chain(chain):
+    neuron = draw(1, 4).replace(r_I=5.0)
+    found = chain.solve(neuron).found
+    mean = 1e3 / found["rate"] - neuron.tau_rp
+    sd = found["cv"] * 1e3 / found["rate"]
+    edges = np.linspace(0, mean + 15 * sd, 3001)
+    right, _ = coverage_densities.simulated(neuron, edges, seed=1)
+    middle = (edges[1:] + edges[:-1]) / 2
+    spikes = min(coverage_densities.SPIKES, coverage_densities.ARRIVALS / mean / 4)
+    assert right.sum() == pytest.approx(1, abs=1e-3)
+    assert abs(right @ middle - mean) < 4 * sd / np.sqrt(spikes)
+
+
+@needs_a_compiler
+@pytest.mark.parametrize("point", [15, 21, 26])
+def test_simulated_filters_agree_with_the_table(point):
+    with colored_reference.TABLE.open() as file:
+        row = list(csv.DictReader(file))[point]
+    model, changes, r_E, r_I, tau_E, tau_I = colored_reference.POINTS[point]
+    assert model == "conductance" and not {type(x) for x in changes.values()} & {str}
+    values = REFERENCE | {"g": 20.0, "a": 0.0015, "K": 1000} | changes
+    values |= {"r_E": r_E, "r_I": r_I, "tau_E": tau_E, "tau_I": tau_I}
+    answer = filtered_paths.solve(Neuron("lif", model, "linear", values), steps=4e6)
+    for name, column in (("rate", "rate_Hz"), ("V_mean", "V_mean_mV"), ("V_sd", "V_sd_mV")):
+        sem = np.hypot(answer.sem[name], float(row[f"{column}_sem"]))
+        assert abs(answer.found[name] - float(row[column])) < 4 * sem
+
+
+def test_references_know_nothing_of_what_they_judge():
+    for name in ("jump_chain", "white_quadrature", "filtered_paths"):
+        tree = ast.parse((Path(coverage.__file__).parent / f"{name}.py").read_text("utf-8"))
+        nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        names = {a.name for node in nodes for a in node.names} | {
+            getattr(node, "module", None) for node in nodes
+        }
+        assert not [n for n in names if n and n.startswith("cbnet")]
 
 
 def test_neurons_are_drawn_again_from_what_they_print():

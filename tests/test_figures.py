@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -17,7 +18,7 @@ from matplotlib import colors, image
 
 import cbnet
 from cbnet import figures, plotting, unused
-from cbnet.errors import ParameterError
+from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.simulation.job import prepare
 from cbnet.simulation.measured import Simulation
 from cbnet.simulation.workshop import Silent
@@ -344,6 +345,13 @@ def _empty_figure():
     return Figure(figsize=(1, 1))
 
 
+def test_processes_that_figures_share_answer():
+    try:
+        assert list(shared._pool().map(abs, [-1.0, 2.0])) == [1.0, 2.0]
+    finally:
+        shared._end_pool()
+
+
 def test_unknown_names_are_refused():
     with pytest.raises(ParameterError, match="did you mean 'scaling'"):
         making.chosen("scalin")
@@ -372,13 +380,59 @@ def test_a_smoothed_spectrum_keeps_the_mean_of_each_part():
 
 
 def test_networks_of_other_seeds_give_the_errors_of_what_comes_from_densities():
-    one = figures.module("drift_diffusion")
-    found = [{"rate": r, "rate_sem": 0.3, "drift": d} for r, d in ((1, 0.4), (2, 0.5), (3, 0.6))]
-    mean = one._mean(found)
+    found = [
+        {"rate": r, "rate_sem": 3.0, "drift": d, "drift_sem": np.nan, "density": [d, r]}
+        for r, d in ((1, 0.4), (2, 0.5), (3, 0.6))
+    ]
+    mean = shared.pooled(found)
+    assert set(mean) == set(found[0])
     assert mean["rate"] == pytest.approx(2) and mean["drift"] == pytest.approx(0.5)
-    assert mean["rate_sem"] == pytest.approx(0.3 / np.sqrt(3))
-    assert mean["drift_sem"] == pytest.approx(0.1 / np.sqrt(3))
-    assert np.isnan(one._mean(found[:1])["drift_sem"])
+    assert mean["density"] == pytest.approx([0.5, 2])
+    assert mean["rate_sem"] == pytest.approx(3 / np.sqrt(3))  # more than the spread
+    assert mean["drift_sem"] == pytest.approx(1.321 * 0.1 / np.sqrt(3))
+    assert np.isnan(shared.pooled(found[:1])["drift_sem"])
+
+
+def test_every_network_is_simulated_with_several_graphs(monkeypatch):
+    """The errors of what the report judges are over graphs: two at least, three in full."""
+    for name in figures.NAMES:
+        one = figures.module(name)
+        if "storage" in one.SETTINGS["quick"]:  # networks, others are neurons without a graph
+            for mode, least in (("quick", 2), ("full", 3)):
+                assert len(set(one.SETTINGS[mode]["seeds"])) >= least
+            words = {2: "two", 3: "three"}
+            said = f"{words[len(one.SETTINGS['quick']['seeds'])]} graphs each, bars: two standard"
+            assert said in making.caption(one, "quick"), name
+    monkeypatch.setattr(shared, "simulate_all", simulated)
+    points = [(cbnet.load("conductance"), {"N": 2000}), (cbnet.load("current"), {"N": 3000})]
+
+    def measure(run):
+        return {"seed": run.seed, "N": run.N, "rate": 10 * run.seed, "rate_sem": 0.1}
+
+    found, first = shared.simulate_graphs(points, measure, Silent(), seeds=[3, 5], duration="0.2s")
+    assert [one["N"] for one in found] == [2000, 3000]
+    assert [one["rate"] for one in found] == [40, 40] and [run.seed for run in first] == [3, 3]
+    assert found[0]["rate_sem"] == pytest.approx(1.837 * 10)
+
+
+def test_warnings_on_the_way_to_a_figure_are_told(tmp_path, monkeypatch):
+    """Each is in the data; the caption and one warning say how many of which kind."""
+    name = "stability"
+    one = figures.module(name)
+
+    def compute(progress, **settings):
+        for rate in (1, 2):
+            warnings.warn(f"the network drifts: rate {rate} Hz", CbnetWarning, stacklevel=2)
+        return xr.Dataset({"x": ("i", [1.0])})
+
+    monkeypatch.setattr(one, "compute", compute)
+    monkeypatch.setattr(one, "draw", lambda data: _empty_figure())
+    with pytest.warns(CbnetWarning, match=r"^stability: .*the network drifts \(2\)\.$"):
+        making.make(name, "quick", tmp_path, Silent())
+    stored, files = making.make(name, "quick", tmp_path, Silent())  # finished: drawn without a word
+    assert len(json.loads(stored.attrs["warnings"])) == 2
+    assert stored.attrs["caption"].endswith("the network drifts (2).")
+    assert "the network drifts (2)" in " ".join(list(files)[-1].read_text("utf-8").split())
 
 
 @pytest.mark.slow

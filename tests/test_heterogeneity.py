@@ -1,11 +1,14 @@
 """Unequal in-degrees: the distribution of rates that reproduces itself."""
 
+import time
+
 import numpy as np
 import pytest
-from brian2 import Hz
+from brian2 import Hz, ms, mV
 from scipy.integrate import trapezoid
 
 import cbnet
+from cbnet import unused
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory._in_degrees import Sample
 from cbnet.theory._neuron import Neuron
@@ -202,6 +205,7 @@ def test_finite_jumps(conductance):
     assert at(found, "fraction_silent") > at(white, "fraction_silent")
 
 
+@pytest.mark.filterwarnings("ignore:cv_. rests on")
 @pytest.mark.slow
 def test_neurons_under_poisson_input_in_simulation(conductance):
     """In-degrees and rates of 4000 simulated neurons without recurrence; slow because it compiles.
@@ -386,3 +390,48 @@ def test_questions_that_have_no_answer(spread):
         spread.density(5)
     with pytest.raises(ParameterError, match="population: got 'X'"):
         spread.quantile(0.5, "X")
+
+
+@pytest.mark.parametrize(
+    ("name", "changes", "CV_K"),
+    [("conductance", {"nu_X": 20 * Hz}, 0.3), ("current", {"nu_X": 20 * Hz, "K": 200}, 0.25)],
+)
+def test_fraction_of_silent_neurons_against_neurons_one_by_one(name, changes, CV_K):
+    """In-degrees and partners drawn directly, each neuron's rate solved for."""
+    params = cbnet.load(name).replace(**changes)
+    with unused.told():
+        found = cbnet.heterogeneity(params, CV_K=CV_K, noise="diffusion")
+    neuron, n = Neuron(params, "E", "diffusion"), 20_000
+    K, K_I = neuron.values["K"], neuron.values["gamma"] * neuron.values["K"]
+    rng = np.random.default_rng(5)
+
+    def drawn(mean):
+        return np.maximum(mean * (1 + CV_K * rng.standard_normal(n)), 0)
+
+    k_E, k_X, k_I = drawn(K), drawn(K), drawn(K_I)
+    mean, sd = found.in_si("rate_mean")[0], found.in_si("rate_sd")[0]
+    partners = [
+        np.maximum(k * mean + np.sqrt(k) * sd * rng.standard_normal(n), 0) for k in (k_E, k_I)
+    ]
+    inputs = (partners[0] + k_X * neuron.values["nu_X"]) / K, partners[1] / K_I
+    rates = neuron.passage(*inputs, 1e-6, cv=False).rate
+    right = np.mean(rates < 0.01)
+    allowed = found.fraction_error + 3 * np.sqrt(right * (1 - right) / n)
+    assert right > 0.05 and found.fraction_error < 2e-3
+    assert abs(found.fraction_silent[0] - right) < allowed
+
+
+@pytest.mark.slow
+def test_neurons_that_fire_without_input():
+    """Vogels & Abbott's network of current synapses: seconds of colored noise for each table."""
+    params = cbnet.load("current").replace(
+        tau_E=5 * ms, tau_I=10 * ms, theta=-50 * mV, V_r=-60 * mV, tau_rp=5 * ms, E_L=-49 * mV,
+        K=80, nu_X=0 * Hz, J_E=0.405 * mV, J_I=4.5 * mV,
+    )  # fmt: skip
+    started = time.process_time()
+    found = cbnet.heterogeneity(params, CV_K=0.1, N=4000)
+    assert time.process_time() - started < 60
+    assert found.error < 1e-2
+    assert at(found, "rate_sd") > 0.5 and at(found, "rate_mean") == pytest.approx(
+        at(found, "rate_equal"), rel=0.3
+    )

@@ -42,8 +42,9 @@ extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *
     o.steps_per_bin = numbers[4];
     o.probes = numbers[5];
     o.bins = numbers[6];
-    o.recorded.assign(recorded, recorded + numbers[7]);
-    o.traces = numbers[8];
+    o.pieces = numbers[7];
+    o.recorded.assign(recorded, recorded + numbers[8]);
+    o.traces = numbers[9];
     o.low = volts[0];
     o.high = volts[1];
     o.reference = volts[2];
@@ -57,7 +58,7 @@ extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *
 }
 
 extern "C" void write_nothing(const char *folder) {
-    cbnet::Observation o{5, 4, 0, 100, 10, 2, 0.0, 1.0, 10, 0.0, {}, true};
+    cbnet::Observation o{5, 4, 0, 100, 10, 2, 0.0, 1.0, 10, 10, 0.0, {}, true};
     cbnet::Statistics(o).write(folder);
 }
 """
@@ -125,7 +126,7 @@ class Run:
         first = np.searchsorted(steps, np.arange(len(self.fired) + 1))
         numbers = [
             *(o.N, o.N_E, o.first_step, o.steps, o.steps_per_bin),
-            *(o.probes, o.bins, len(o.recorded), o.traces),
+            *(o.probes, o.bins, o.pieces, len(o.recorded), o.traces),
         ]
         given = [
             np.array(numbers, np.int64),

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cbnet
+from cbnet import cli
 from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.parameters import SEED, Entry
 
@@ -214,6 +215,15 @@ def test_a_network_of_the_literature_in_one_call(current):
         params.scaled("preserving", K=4000)
     with pytest.raises(ParameterError, match="J_E: got J_E = a.*, which no a gives; set a"):
         params.without_derived()
+
+
+def test_undefined_efficacies_are_null_in_json(capsys):
+    settings = [f"--set={n}={v}" for n, v in (("theta", "20mV"), ("J_E", "0.1mV"), ("J_I", "1mV"))]
+    assert cli.main(["params", "current", *settings, "--json"]) == 0
+    rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["parameters"]}
+    assert rows["a"]["E"] is rows["g"]["I"] is None
+    assert rows["a"]["source"] == "from J_E"
+    assert rows["J_E"]["E"] == 0.1 and rows["J_E"]["set"]
 
 
 SETTINGS = {

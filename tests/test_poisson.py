@@ -11,8 +11,8 @@ DRIVER = r"""
 
 template <class Count>
 static void draw(const double *mean, int64_t n, int64_t steps, int64_t seed, Count *counts) {
-    cbnet::Drive drive;
-    drive.build(n, [&](int i) { return mean[i]; }, seed);
+    cbnet::Drive drive(seed);
+    drive.build(n, [&](int i) { return mean[i]; });
     for (int64_t step = 0; step < steps; step++)
         drive.step(counts + step * n);
 }

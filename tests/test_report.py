@@ -70,6 +70,10 @@ def test_exponents_and_their_errors():
     # 2000 draws know a standard deviation to 1/√4000
     assert np.std(slopes) == pytest.approx(found.sem, rel=4 / math.sqrt(4000))
     assert not v.exponent(x, [1.0, -1.0, math.nan]).known
+    for unknown in (math.nan, 0.0):  # the error of one point: that of the exponent is not known
+        found = v.exponent(x, x**0.5, [0.01, unknown, 0.01])
+        assert math.isfinite(found.value) and not found.known
+        assert v.at_most(found, 1.0) == UNDECIDED
 
 
 def test_where_a_line_crosses():
@@ -371,7 +375,6 @@ def stability(growth=-50.0, power=50.0, fano=0.0, error=0.01):
     f, N = np.arange(10.0, 100.0, 10.0), np.array([5e3, 1e4])
     marks, sizes = ("model", "point"), ("model", "N")
     spectrum = np.full((2, 1, f.size), power)
-    wave = 1 + error * np.where(np.arange(f.size) % 2, 1, -1)
     counts = np.broadcast_to(10 * (N / 5e3) ** fano, (2, 2))
     return xr.Dataset(
         {
@@ -379,7 +382,8 @@ def stability(growth=-50.0, power=50.0, fano=0.0, error=0.01):
             "point_frequency": (marks, np.full((2, 1), 50.0)),
             "point_delay": ("point", [10.0]),
             "spectrum_theory": ((*marks, "f"), spectrum),
-            "spectrum_simulation": ((*marks, "f"), spectrum * wave),
+            "point_mode_power": (marks, np.full((2, 1), power)),
+            "point_mode_power_sem": (marks, np.full((2, 1), error * power)),
             "fano_theory": (sizes, counts),
             "fano_simulation": (sizes, counts),
             "fano_sem_simulation": (sizes, error * counts),
@@ -466,6 +470,32 @@ def test_verdicts(key):
     assert decide(make(**fails)).verdict == NOT_SUPPORTED
     if vague is not None:
         assert decide(make(**vague)).verdict == UNDECIDED
+
+
+@pytest.mark.parametrize("key", [key for key, (*_, vague) in WORLDS.items() if vague is not None])
+def test_errors_that_are_not_known_decide_nothing(key):
+    make, holds, *_ = WORLDS[key]
+    data = make(**holds)
+    errors = [name for name in data if "_sem" in name]
+    assert errors
+    unknown = data.assign({name: data[name] * np.nan for name in errors})
+    assert CLAIMS[key].decide(unknown).verdict == UNDECIDED
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "along"),
+    [
+        ("3.1", "rate_sem_exact", "K"),
+        ("6.6", "tau_eff_critical_seen_sem", "tau_critical"),
+        ("2.4", "V_sd_sem", "K"),
+        ("b.16", "fano_sem_simulation", "N"),
+    ],
+)
+def test_one_error_that_is_not_known_leaves_a_claim_open(key, name, along):
+    data = WORLDS[key][0]()
+    assert CLAIMS[key].decide(data).verdict == SUPPORTED
+    errors = data[name].where(data[along] != data[along][0])
+    assert CLAIMS[key].decide(data.assign({name: errors})).verdict == UNDECIDED
 
 
 def test_exponents_have_limits_as_well_as_errors():

@@ -182,6 +182,7 @@ def test_storages_and_plain_brian2(delays, tmp_path):
     assert larger.mean() - 3 * larger.std(ddof=1) / 2 < mean[2] + 3 * sem[2]
 
 
+@pytest.mark.filterwarnings("ignore:cv_. rests on")
 def test_unequal_in_degrees():
     """Computed at every spike they do to a network what they do when kept."""
     params = cbnet.load("conductance").replace(**VALUES, law="gaussian", CV_K=0.15)

@@ -109,7 +109,7 @@ def test_every_digit_of_a_seed_is_used():
     drawn = set()
     for seed in (1, 2**53, 2**53 + 1, 2**64 - 1):
         text, scope = script(small(), N=1250, dt=0.1 * ms, seed=seed), {"np": np}
-        assert f"\nSEED = {seed}\n" in text
+        assert f"\nSEED = {seed}  #" in text
         (line,) = (line for line in text.splitlines() if line.startswith("seed("))
         scope["seed"] = drawn.add
         exec(f"SEED = {seed}\n{line}", scope)

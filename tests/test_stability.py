@@ -3,14 +3,16 @@
 import mpmath
 import numpy as np
 import pytest
-from brian2 import Hz, ms
+from brian2 import Hz, ms, mV
 
 import cbnet
 from cbnet.errors import ConvergenceError, ParameterError
 from cbnet.theory import siegert
 from cbnet.theory._characteristic import Characteristic, leading
 from cbnet.theory._feedback import Feedback
+from cbnet.theory._jump_response import JumpResponse
 from cbnet.theory.response import Neuron
+from cbnet.theory.stability import modes
 
 
 @pytest.fixture(scope="module")
@@ -133,8 +135,9 @@ def test_inhibitory_network_of_brunel_and_hakim(current, D):
     ours = float(state.growth_rate) + 2j * np.pi * float(state.frequency)
     with mpmath.workdps(25):
         root = complex(mpmath.findroot(lambda x: network.loop(x) - 1, mpmath.mpc(ours)))
-    assert abs(ours - root) < 3 * (state.error + 1e-8) * abs(root)
-    assert state.error < 1e-6 or state.stable  # a stable one includes the error of Fano factors
+    assert abs(ours - root) < 3 * (state.numerical_error + 1e-8) * abs(root)
+    # a stable one includes the error of Fano factors
+    assert state.numerical_error < 1e-6 or state.stable
     assert state.stable == (root.real < 0)
 
 
@@ -241,7 +244,8 @@ def test_reference_network_orders_the_delays(conductance, delays, fano):
     state = cbnet.stability(params)
     assert state.stable
     assert state.fano == pytest.approx(fano, rel=5e-3)  # as many digits as written here
-    assert state.error < 1e-4
+    assert state.numerical_error < 1e-4
+    assert state.error > 0.01  # by so much white noise differs from jumps of 0.1 mV
 
 
 def test_a_silent_network_has_no_modes(conductance, tmp_path):
@@ -340,3 +344,67 @@ def test_an_unstable_network_oscillates_at_the_frequency_of_the_mode(current):
     print(peak, state.frequency, counts.var() / counts.mean(), steady.var() / steady.mean())
     assert cbnet.stability(params.replace(D=0.5 * ms)).stable
     assert counts.var() / counts.mean() > 5 * steady.var() / steady.mean()
+
+
+@pytest.fixture(scope="module")
+def strong():
+    """A neuron with jumps so large that white noise is no guide to its response."""
+    return cbnet.load("conductance").replace(
+        tau_L=10 * ms, E_L=-68 * mV, E_I=-82 * mV, theta=-50 * mV, V_r=-58 * mV, tau_rp=3 * ms,
+        K=20, gamma=0.5, a=0.03, g=6, nu_X=46.14655 * Hz,
+    )  # fmt: skip
+
+
+def test_response_to_finite_jumps(strong):
+    """Gains per relative modulation, Hz, of the backward equation solved in two other ways."""
+    response = JumpResponse(Neuron(strong, "E", "shot"), 90.0, 45.0)
+    rates = np.array([1800.0, 450.0])
+    known = {
+        0: (143.9421, -59.5847),
+        5: (143.3961 - 6.0894j, -59.1718 + 4.7624j),
+        40: (121.8500 - 31.9180j, -42.3770 + 25.8280j),
+        200: (75.3675 - 41.2925j, -2.6093 + 19.4173j),
+    }
+    for f, gains in known.items():
+        found = response(2j * np.pi * f).gain[:, 0] * rates
+        assert found == pytest.approx(gains, rel=2e-3)
+    # at high frequency excitation acts by the spikes it makes itself, inhibition not at all
+    excitation, inhibition = response(2j * np.pi * 1000).gain[:, 0] * rates
+    assert excitation == pytest.approx(47.516 - 15.579j, rel=2e-2)
+    assert abs(inhibition - (0.0644 + 3.1825j)) < 0.05
+    # all clocks modulated alike are a change of time, and Σ H + H_leak = ν at f = 0 up to τ_rp
+    interval = response(np.array([1e-3 + 0j])).interval[0]
+    assert (1 - interval.real) / 1e-3 == pytest.approx(1 / 43.85345, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("delays", "growth", "frequency"), [((2, 4), -188.20, 42.667), ((1.5, 1.5), -233.04, 70.975)]
+)
+def test_modes_of_finite_jumps(strong, delays, growth, frequency):
+    """Modes of a network whose density was followed in time; the error of white noise spans them.
+
+    Its 10 inhibitory inputs of 43.85 Hz and external ones are 10 of 45 Hz here.
+    """
+    params = strong.replace(D_min=delays[0] * ms, D_max=delays[1] * ms)
+    neurons = {p: Neuron(params, p, "diffusion") for p in "EI"}
+    rates = 43.85345, 45.0
+    white = modes(params, rates, np.inf, 0.8)
+    start = complex(white.growth_rate, 2 * np.pi * white.frequency)
+    jumps = Feedback(params, neurons, rates, respond=JumpResponse)
+    found = jumps.mode_near(complex(growth + 10, 2 * np.pi * frequency))
+    assert found.real == pytest.approx(growth, rel=3e-3)
+    assert found.imag / (2 * np.pi) == pytest.approx(frequency, rel=3e-3)
+    # white noise is off, and says so: of one delay it has another mode grow
+    distance = abs(jumps.mode_near(start) - start)
+    assert 0.05 * abs(start) < distance <= 1.01 * white.error * (abs(start) + 1)
+
+
+def test_networks_that_cannot_hold_their_in_degrees_are_refused(conductance):
+    with pytest.raises(ParameterError, match="N: got 1250, with 1000 E neurons; expected more"):
+        cbnet.stability(conductance, N=1250)
+    for function in (cbnet.solve, cbnet.heterogeneity):
+        more = {"oscillations": True} if function is cbnet.solve else {"CV_K": 0.1}
+        with pytest.raises(ParameterError, match="N: got 100, with 80 E neurons; .* above 1250"):
+            function(conductance, noise="diffusion", N=100, **more)
+    smallest = cbnet.stability(conductance, N=1256)
+    assert smallest.fano_E > 1 and smallest.fano_I > 1

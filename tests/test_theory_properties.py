@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import cbnet
 from cbnet.errors import ConvergenceError
 from cbnet.theory import _methods, colored_noise
-from cbnet.theory._jump_values import density as shot_density
+from cbnet.theory._jump_density import density as shot_density
 from cbnet.theory._neuron import Neuron
 from cbnet.theory._white import density as white_density
 

@@ -74,9 +74,7 @@ def compare(
     duration: Annotated[
         str, typer.Option(metavar="TIME", help="What is measured of each simulation.")
     ] = "0.5s",
-    transient: Annotated[
-        str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
-    ] = "0.1s",
+    transient: options.Transient = None,
     seeds: Annotated[
         str | None,
         typer.Option(
@@ -170,5 +168,8 @@ def show(result):
         out.print(table)
     seeds = max(row["seeds"] for row in rows)
     if seeds:
-        out.print(f"simulation: mean ± standard error, {seeds} seed(s) a row")
+        what = "over graphs and noise" if seeds > 1 else "over noise in one graph"
+        out.print(f"simulation: mean ± standard error {what}, {seeds} seed(s) a row")
+        if seeds > 1 and any(row["seeds"] == 1 for row in rows):
+            out.print("rows of one seed: the error leaves out how graphs differ")
     out.print("E: excitatory population; Fano: of its counts in 1 ms (1 without any synchrony)")

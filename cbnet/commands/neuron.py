@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from .. import unused
 from ..errors import ParameterError
 from ..parameters import SEED
 from . import options, output, progress, tables
@@ -83,6 +82,7 @@ def neuron(
             result = respond(params, population=population, noise=noise, rtol=accuracy)
         more = {}
         if currents:
+            from .. import unused
             from ..theory.currents import currents as currents_of
 
             with unused.told():

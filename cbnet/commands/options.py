@@ -43,7 +43,13 @@ Duration = Annotated[
     str, typer.Option(metavar="TIME", help="What is measured, after the transient.")
 ]
 Transient = Annotated[
-    str, typer.Option(metavar="TIME", help="Simulated before that, and discarded.")
+    str | None,
+    typer.Option(
+        metavar="TIME",
+        help="Simulated before that, and discarded; ten times the slowest time of the model, and "
+        "at least 0.2s, if not given.",
+        show_default=False,
+    ),
 ]
 Initial = Annotated[
     str,

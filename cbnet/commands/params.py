@@ -76,11 +76,13 @@ def _row(params, name):
 def _in_unit(entry, value):
     if entry.choices or entry.integer:
         return value
+    if math.isnan(value):
+        return None
     # 20 ms is stored as 0.02 s: the division leaves 20.000000000000004 at times
     return float(f"{value / unit(entry.unit)[0]:.12g}")
 
 
 def _text(value):
-    if isinstance(value, float):
-        return "–" if math.isnan(value) else f"{value:.8g}"
-    return str(value)
+    if value is None:
+        return "–"
+    return f"{value:.8g}" if isinstance(value, float) else str(value)

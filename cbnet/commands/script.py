@@ -21,7 +21,7 @@ def script(
     settings: options.Settings = None,
     N: options.Neurons = "10_000",
     duration: options.Duration = "1s",
-    transient: options.Transient = "0.2s",
+    transient: options.Transient = None,
     dt: Annotated[
         str | None,
         typer.Option(

@@ -19,7 +19,7 @@ def simulate(
     settings: options.Settings = None,
     N: options.Neurons = "10_000",
     duration: options.Duration = "1s",
-    transient: options.Transient = "0.2s",
+    transient: options.Transient = None,
     dt: Annotated[
         str | None,
         typer.Option(
@@ -104,10 +104,10 @@ def show(result):
         unused=result.unused,
     )
     names = {"V_mean_mV": "V of E neurons, mean", "V_sd_mV": "V of E neurons, sd"}
-    out.print(tables.quantities(result, leave_out=("storage",), names=names))
+    out.print(tables.quantities(result, leave_out=("storage", "notes"), names=names))
     out.print(tables.currents(result, " of E neurons"))
-    if math.isnan(result.cv_E):
-        out.print("CV –: no neuron with ten intervals between spikes; take a longer --duration")
+    for note in filter(None, result.notes.split("; ")):
+        out.print(f"Not known: {note}", markup=False)
     if (swing := _swing(result)) > _SYNCHRONOUS:
         out.print(
             f"The population rate varies by {swing:.0%} of its mean from one ms to the next: "

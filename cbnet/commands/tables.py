@@ -40,6 +40,9 @@ _NAMES = {
     "mu_mV": "μ (where the drift vanishes)",
     "fano_1ms": "Fano factor of 1-ms population counts",
     "dt_bias": "estimated relative error from dt",
+    "dt_bias_cv": "the same of the CV",
+    "dt_bias_V_mean_mV": "estimated error of V_mean from dt",
+    "dt_bias_V_sd_mV": "estimated error of V_sd from dt",
     "wall_s": "time, Python's start left out",
     "build_s": "of which compiling",
     "wire_s": "of which wiring",
@@ -55,7 +58,14 @@ _NAMES = {
 }
 
 
-_DIGITS = {"error": 2, "dt_bias": 2, "peak_rss_MB": 3}
+_DIGITS = {
+    "error": 2,
+    "dt_bias": 2,
+    "dt_bias_cv": 2,
+    "dt_bias_V_mean_mV": 2,
+    "dt_bias_V_sd_mV": 2,
+    "peak_rss_MB": 3,
+}
 
 
 def console():
@@ -165,7 +175,9 @@ def quantities(result, leave_out=(), names=None):
     table.columns[1].justify = "left"
     table.show_header = False
     for key, x in data.items():
-        if key.endswith("_sem") or key in ("noise", *leave_out) or isinstance(x, list | dict):
+        if key.endswith(("_sem", "_count")) or key in ("noise", *leave_out):
+            continue
+        if isinstance(x, list | dict):
             continue
         unit = next((u for u in _UNITS if key.endswith(f"_{u}")), "")
         field = key.removesuffix(f"_{unit}")
@@ -180,6 +192,8 @@ def quantities(result, leave_out=(), names=None):
         text = show(x, sem, digits=_DIGITS.get(key, 4 if unit == "s" else 6))
         if unit and x is not None and not text.startswith("silent"):
             text += f" {unit.replace('_per_', '/')}"
+        if f"{key}_count" in data and x is not None:
+            text += f" ({data[f'{key}_count']} neurons)"
         table.add_row(name, text)
     return table
 

@@ -124,10 +124,7 @@ def _frequency(model):
         f = data.f.values
         near = np.argmin(np.abs(f - float(at.point_frequency)))
         theory = number(at.spectrum_theory[near])
-        power = at.spectrum_simulation.values[max(near - 1, 0) : near + 2]
-        if not np.isfinite(theory.value) or not np.isfinite(power).all():
-            return Outcome(v.UNDECIDED, theory)
-        simulated = Number(float(power.mean()), float(power.std(ddof=1) / np.sqrt(len(power))))
+        simulated = number(at.point_mode_power, at.point_mode_power_sem)
         note = f"at {float(at.point_frequency):.0f} Hz, delays up to {float(at.point_delay):g} ms"
         verdict = v.every(v.at_least(simulated, 2.0), v.at_least(theory, 2.0))
         return Outcome(verdict, theory, simulated, note)

@@ -6,6 +6,7 @@ from . import verdicts as v
 from .claims import Outcome, number
 from .verdicts import Number
 
+_OF = ("sd", "mean")
 CANCELLED = 0.25  # net over excitatory input
 
 
@@ -36,7 +37,8 @@ def currents_shrink(case):
         ratio = at.current_sd_theory / at.current_mean_theory
         theory = v.exponent(at.K.values, ratio)
         seen = at.current_sd_simulation / at.current_mean_simulation
-        sem = at.current_sd_sem_simulation / at.current_mean_simulation
+        relative = (at[f"current_{n}_sem_simulation"] / at[f"current_{n}_simulation"] for n in _OF)
+        sem = np.abs(seen) * np.hypot(*relative)
         simulated = v.exponent(at.K.values, seen, sem)
         verdict = v.every(v.at_most(theory, 0), v.at_most(simulated, 0))
         return Outcome(verdict, theory, simulated)

@@ -44,9 +44,9 @@ def tolerance(scaling):
         note = (
             f"theory: silent below 0.01 Hz, K = {float(line.K):g}, conductance {shown[0]}, current "
             f"{shown[1]}{', so that the ratio is at least this' * coarse}; simulation: no spike in "
-            f"{float(seen.seconds):g} s, K = {float(seen.K_simulated):g}, one network each (error "
-            f"over its neurons), where theory expects {alike.value:.2f}; at CV_K = 0.1 mean rates "
-            f"{_both(rates)} Hz, Fano factors {_both(fano)} (conductance, current)"
+            f"{float(seen.seconds):g} s, K = {float(seen.K_simulated):g}, where theory expects "
+            f"{alike.value:.2f}; at CV_K = 0.1 mean rates {_both(rates)} Hz, Fano factors "
+            f"{_both(fano)} (conductance, current)"
         )
         return Outcome(verdict, theory, simulated, note)
 

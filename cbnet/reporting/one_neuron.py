@@ -94,14 +94,14 @@ def _silent(data):
 
 def _kept_rate(data):
     at = data.sel(model="conductance", law="preserving", r_E_exact=20.0)
-    worst = None
-    for value in numbers(at.rate_exact, at.rate_sem_exact):
-        if value.known and (worst is None or _z(value) > _z(worst)):
-            worst = value
     theory = Number(5.0)
-    if worst is None:
+    # where no efficacy keeps the response there is no rate; one without an error leaves it open
+    seen = [n for n in numbers(at.rate_exact, at.rate_sem_exact) if np.isfinite(n.value)]
+    if not seen:
         return Outcome(v.UNDECIDED, theory)
-    return Outcome(v.agree(worst, theory), theory, worst, "the K that is furthest off, in errors")
+    worst = max(seen, key=lambda n: _z(n) if n.known else -1.0)
+    verdict = v.every(*(v.agree(n, theory) for n in seen))
+    return Outcome(verdict, theory, worst, "the K that is furthest off, in errors")
 
 
 def _z(value):
@@ -176,7 +176,8 @@ def _time_constant_there(data):
     ratios = (data.tau_eff_critical / data.tau_critical).where(np.isfinite(data.r_E_critical))
     found = numbers(ratios, 0 * ratios.fillna(0))
     seen = numbers(*(data[f"tau_eff_critical_seen{s}"] / data.tau_critical for s in ("", "_sem")))
-    known, seen = ([n for n in of if n.known] for of in (found, seen))
+    known = [n for n in found if n.known]
+    seen = [n for n in seen if np.isfinite(n.value)]  # of unknown error: that leaves it open
     # without a turn-over there is no such time constant: open, unless another one refutes it
     verdict = v.every(*(v.between(n, 1, 2) for n in (*found, *seen)))
     note = f"theory up to {largest(known).value:.2f}"

@@ -75,7 +75,8 @@ def exponent(x, y, sem=None):
     x, y : array_like
         Of at least two points; values that are not positive and finite are left out.
     sem : array_like, optional
-        Standard errors of y; without, the fit is unweighted and its error 0.
+        Standard errors of y; without, the fit is unweighted and its error 0. Where one of a point
+        that counts is not known, the exponent's is not.
 
     Returns
     -------
@@ -83,17 +84,19 @@ def exponent(x, y, sem=None):
         NaN with fewer than two points left.
     """
     x, y = np.asarray(x, float), np.asarray(y, float)
-    sem = np.zeros_like(y) if sem is None else np.asarray(sem, float)
-    good = (x > 0) & (y > 0) & np.isfinite(x) & np.isfinite(y) & np.isfinite(sem)
+    good = (x > 0) & (y > 0) & np.isfinite(x) & np.isfinite(y)
     if good.sum() < 2:
         return Number(math.nan, math.nan)
     u, v = np.log(x[good]), np.log(y[good])
-    errors = sem[good] / y[good]
-    weights = 1 / errors**2 if np.all(errors > 0) else np.ones_like(u)
+    exact = sem is None
+    errors = np.ones_like(u) if exact else np.asarray(sem, float)[good] / y[good]
+    known = exact or np.all(errors > 0)  # that of no point is nothing, and NaN compares as false
+    weights = 1 / errors**2 if known else np.ones_like(u)
     center = np.average(u, weights=weights)
     spread = np.sum(weights * (u - center) ** 2)
     slope = np.sum(weights * (u - center) * v) / spread
-    return Number(float(slope), float(1 / np.sqrt(spread)) if np.all(errors > 0) else 0.0)
+    error = 0.0 if exact else float(1 / np.sqrt(spread)) if known else math.nan
+    return Number(float(slope), error)
 
 
 def crossing(x, y, level, sem=None):

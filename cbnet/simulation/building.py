@@ -216,6 +216,7 @@ def _write_sources():
         parts.reduced,
         lambda name: network.variables_of(params, name)["E"],
         parts.fused,
+        spec["arrivals"],
     )
     device.apply_run_args()
     names = {

@@ -1,40 +1,37 @@
-"""How often one neuron with instantaneous synapses fires: exactly, and with a time step.
+"""What one neuron with instantaneous synapses does: exactly, and with a time step.
 
-Both answers come from the mean first-passage time T(v) to the threshold on one grid of v, with the
-same interpolation, so that their difference is that of the two dynamics and vanishes with the step.
+Both answers come from one grid of v, with the same interpolation, so that their difference is that
+of the two dynamics and vanishes with the step (:mod:`cbnet.simulation.stepping`). With leak f,
+jumps h and total arrival rates R, the time T from v to the threshold, its second moment and the
+integrals of v and v² up to it solve in continuous time
 
-In continuous time, with leak f, jumps h and total arrival rates R,
+    f X' + R_E [X(v + h_E) 1{v + h_E ≤ θ} − X(v)] + R_I [X(v + h_I) − X(v)] = −s(v),
 
-    f T' + R_E [T(v + h_E) 1{v + h_E ≤ θ} − T(v)] + R_I [T(v + h_I) − T(v)] = −1.
-
-The stepped neuron is that of :mod:`cbnet.simulation.network`. A step starts with the leak, whose
-flow over dt is φ; then come the arrivals of the step in random order, the threshold being tested
-after each. They are Poisson, so that they make the jumps J above act for a time dt:
-
-    T(v) = dt + [e^(J dt) T](φ(v)),    0 above θ.
-
-(Neurons that cannot cross in a step get the mean and the spread over all orders instead of one of
-them, ``cpp/instantaneous.h``; ``python -m benchmarks.timestep`` compares.)
-
-A spike holds the neuron for τ_rp/dt + 1/2 steps on average, its own not counted, so that the mean
-interval is τ_rp − dt/2 + T(V_r).
+with s = 1, 2T, v and v². Started from the reset they give rate, CV, mean and sd of v.
 """
 
 import functools
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse import csr_array
-from scipy.sparse.linalg import LinearOperator, gmres
 
 from .flow import leak_flow, runge_kutta
 
 _REACH = 8.0  # sd below the mean: what lies deeper has a weight of 1e-15
 _MOST_NODES = 1000  # of the coarse spacing; reached where v hardly fluctuates
 _LONGEST = 1e6  # s
-_RTOL = 1e-8  # of the iteration, where the grid's error is 1e-3
-_MOST_ITERATIONS = 100
-_ARRIVALS = 50  # expected at once, more than which their weights would underflow
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Of one neuron: rate (Hz), CV of its intervals, mean and sd of v (V) while not refractory."""
+
+    rate: float
+    cv: float
+    V_mean: float
+    V_sd: float
 
 
 class Chain:
@@ -109,7 +106,7 @@ class Chain:
         for a in range(4):
             matrix[rows, j + a] += weight * w[:, a]
 
-    def _add_absorbed(self, matrix, x, low, high, weight):
+    def add_absorbed(self, matrix, x, low, high, weight):
         """Add a map that kills what lands above threshold, seen by cells rather than nodes."""
         width = np.maximum(high - low, 1e-12)
         alive = np.clip((self.threshold - low) / width, 0.0, 1.0)
@@ -125,7 +122,7 @@ class Chain:
         J = -(self.R_E + self.R_I) * np.eye(n)
         if self.R_E > 0:
             images = (x + self.h_E(x) for x in (self.v, self.low, self.high))
-            self._add_absorbed(J, *images, self.R_E)
+            self.add_absorbed(J, *images, self.R_E)
         if self.R_I > 0:
             self._add(J, rows, self.v + self.h_I(self.v), self.R_I)
         return J
@@ -148,58 +145,45 @@ class Chain:
             L[-1, -1] = 1.0
         return L, source
 
-    def continuous(self):
-        """Mean time from reset to threshold in continuous time, s."""
-        return self._at(np.linalg.solve(*self._generator), self.reset)
+    @functools.cached_property
+    def factors(self):
+        """LU factors of the generator of continuous time."""
+        return lu_factor(self._generator[0])
 
-    def stepped(self, dt):
-        """Mean interspike interval of the stepped neuron, s."""
-        n = self.v.size
-        leak = np.zeros((n, n))
-        images = (self.leaked(x, dt) for x in (self.v, self.low, self.high))
-        self._add_absorbed(leak, *images, 1.0)
-        T, failed = self._iterate(csr_array(leak), dt)
-        if failed:
-            T = np.linalg.solve(np.eye(n) - leak @ self._arrivals(dt)(np.eye(n)), np.full(n, dt))
-        return self.tau_rp - dt / 2 + self._at(T, self.reset)
+    def solve(self, source):
+        """X of continuous time at the nodes, for s(v) there."""
+        edge = self._generator[1] < 0  # not where the flow leaves through the threshold
+        return lu_solve(self.factors, -np.where(edge, source, 0.0))
 
-    def _iterate(self, leak, dt):
-        """Solve for the stepped T without e^(J dt), whose matrix is full and takes n³."""
-        n = self.v.size
-        generator, source = self._generator
-        factors = lu_factor(generator)
-        start = lu_solve(factors, source)
-        arrivals = self._arrivals(dt)
-        # A step is 1 − e^(L dt) up to commutators, close to −L dt/(1 − L dt/2).
-        continuous = LinearOperator((n, n), lambda r: r / 2 - lu_solve(factors, r) / dt)
-        step = LinearOperator((n, n), lambda T: T - leak @ arrivals(T), dtype=float)
-        options = {"restart": _MOST_ITERATIONS, "maxiter": 2, "M": continuous}
-        return gmres(step, np.full(n, dt), start, rtol=_RTOL, atol=0.0, **options)
-
-    def _arrivals(self, dt):
-        """``T -> e^(J dt) T``, by the number of arrivals: e^(J dt) = Σ Poisson(k) P^k.
-
-        scipy.linalg.expm (1.17, 1.18) errs by up to 1e-2 where J is triangular: no inhibition.
-        """
+    @functools.cached_property
+    def one_arrival(self):
+        """What an arrival of either kind makes of a function on the grid."""
         rate = self.R_E + self.R_I
-        if rate == 0:
-            return lambda T: T
-        one = csr_array(np.eye(self.v.size) + self.jumps / rate)
-        parts = int(np.ceil(rate * dt / _ARRIVALS))
-        mean = rate * dt / parts
-        counts = np.arange(1, int(mean + 10 * np.sqrt(mean) + 20))
-        weights = np.exp(-mean) * np.cumprod(np.append(1.0, mean / counts))
+        return csr_array(np.eye(self.v.size) + self.jumps / rate)
 
-        def act(T):
-            for _ in range(parts):
-                after, total = T, weights[0] * T
-                for weight in weights[1:]:
-                    after = one @ after
-                    total += weight * after
-                T = total
-            return T
+    @functools.cached_property
+    def exact(self):
+        """Moments in continuous time."""
+        x = self.v - self.reset  # squares about the reset keep their digits
+        T = self.solve(np.ones(x.size))
+        rest = [self.solve(source) for source in (2 * T, x, x**2)]
+        T, *rest = (self.at(X, self.reset) for X in (T, *rest))
+        return self.moments(self.tau_rp + T, T, *rest, T)
 
-        return act
+    def moments(self, interval, T, T2, first, second, seen):
+        """From a mean interval, the time to the threshold, its second moment (s, s²), and integrals
+        of v and v² about the reset over a time `seen`.
+        """
+        if not 0 <= T < _LONGEST:
+            return Moments(0.0, np.nan, np.nan, np.nan)
+        if not interval > 0:
+            return Moments(np.inf, np.nan, np.nan, np.nan)
+        cv = np.sqrt(max(T2 - T**2, 0.0)) / interval
+        if not seen > 0:
+            return Moments(1 / interval, cv, np.nan, np.nan)
+        mean = first / seen
+        sd = np.sqrt(max(second / seen - mean**2, 0.0))
+        return Moments(1 / interval, cv, self.reset + mean, sd)
 
     def leaked(self, x, dt):
         """Where the leak takes x in a step; beyond threshold as if it went straight on."""
@@ -208,20 +192,16 @@ class Chain:
         after[crossed] += (dt - crossing[crossed]) * self.f(self.threshold)
         return after
 
-    def _at(self, T, v):
+    def at(self, X, v):
+        """A function on the grid at one v."""
         j, w = self._weights(np.array([v]))
-        return float(T[j[0] : j[0] + 4] @ w[0])
+        return float(X[j[0] : j[0] + 4] @ w[0])
 
     @functools.cached_property
     def rate(self):
         """Firing rate in continuous time, Hz; 0 below 1e-6 Hz, where rounding errors begin."""
-        T = self.continuous()
+        T = self.at(self.solve(np.ones(self.v.size)), self.reset)
         return 1 / (self.tau_rp + T) if 0 <= T < _LONGEST else 0.0
-
-    def bias(self, dt):
-        """(rate with steps − rate)/rate; NaN without a rate."""
-        exact = self.rate
-        return 1 / (self.stepped(dt) * exact) - 1 if exact > 0 else np.nan
 
 
 def _jump(diffusion, kind, values):

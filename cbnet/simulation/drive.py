@@ -19,7 +19,8 @@ class Drive(Kernel):
     variable : str
         The integer variable that counts; whoever reads it sets it to zero.
     rate : str
-        Variable of the targets, shared by all, that holds the rate of a train.
+        Variable of the targets, shared by all, that holds the rate of a train. It is read in every
+        step.
     when, order, name
         As for any Brian2 object.
     """
@@ -51,21 +52,20 @@ class Drive(Kernel):
         self.add_dependency(target)
 
     def assign(self, number, seed):
-        """Set how many trains every neuron has, and the seed of their spikes."""
+        """Set how many trains every neuron has, and the seed of their spikes.
+
+        In a compiled program the spikes also depend on Brian2's random numbers when a run begins,
+        and so on its ``seed()``; at run time they are Brian2's random numbers.
+        """
         self.variables["number"].set_value(np.asarray(number, float))
         self.variables["noise_seed"].set_value(seed)
-
-    def prepare(self):
-        """Start the stream of random numbers."""
-        if not hasattr(self, "_stream"):
-            seed = int(self.variables["noise_seed"].get_value()[0])
-            self._stream = np.random.default_rng(seed)
 
     def step(self):
         """Draw with numpy."""
         first, last = span(self.target)
         variables = whole(self.target).variables
         rate = float(np.asarray(variables[self.rate].get_value()).ravel()[0])
-        mean = self.variables["number"].get_value() * rate * self.clock.dt_
+        mean = np.maximum(self.variables["number"].get_value() * rate * self.clock.dt_, 0)
         counts = variables[self.variable].get_value()
-        counts[first:last] += self._stream.poisson(mean).astype(counts.dtype)
+        # the generator that Brian2's seed() sets, and restore() puts back
+        counts[first:last] += np.random.poisson(mean).astype(counts.dtype)  # noqa: NPY002

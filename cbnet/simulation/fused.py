@@ -62,7 +62,7 @@ class FusedNeurons(NeuronGroup):
             reset=reset,
             refractory="tau_rp",
             namespace={},
-            dtype={"arrived_E": counts, "arrived_I": counts, "held": np.int32},
+            dtype={"arrived_E": counts, "arrived_I": counts, "held": np.float32},
             name=name,
         )
         replaced = [self.state_updater, *self.thresholder.values(), *self.resetter.values()]

@@ -76,6 +76,21 @@ def _monitors(parts, listed):
     )
 
 
+def _refractory(job, recorded, tau_rp):
+    """Whether neurons are so at the ends of steps."""
+    seen = job.observation
+    now = np.arange(seen.first_step, seen.first_step + seen.steps)[:, None] * job.dt
+    since = now + job.dt - recorded["lastspike"]
+    held = recorded.get("held", tau_rp)
+    refractory = since < held - job.dt / 2
+    if job.arrivals == "random":
+        # One that wakes up when a step begins is seen in half of the cases: what it goes through
+        # in the step of its next spike is not.
+        unseen = np.random.default_rng(job.seed).random(since.shape) < 0.5
+        refractory |= unseen & (since < held + job.dt / 2)
+    return refractory
+
+
 def _count(parts):
     totals = {"synapses": 0, "events": 0}
     for synapses in parts.synapses.values():
@@ -100,11 +115,10 @@ def _accumulate(job, parts, spikes, traces, listed):
     }
     values = job.params.resolve("E")
     v = recorded["v"][:, probes]
-    now = np.arange(seen.first_step, seen.first_step + seen.steps)[:, None] * job.dt
-    held = recorded["held"] if "held" in recorded else values["tau_rp"]
-    refractory = (now + job.dt - recorded["lastspike"] < held - job.dt / 2)[:, probes]
+    refractory = _refractory(job, recorded, values["tau_rp"])[:, probes]
     if not job.reduced.filtered:
         v = v + job.reduced.function("leak", values)(v) * job.dt / 2
+        refractory |= v > seen.high
     currents = {}
     for population in "EI":
         h = job.reduced.function(f"jump_{population}", values)(v)

@@ -7,9 +7,9 @@ import numpy as np
 
 from .. import reduced
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, SEED, Entry, Parameters
+from ..parameters import POPULATIONS, SEED, Entry, Parameters, require
 from . import storage as storages
-from . import timestep, wiring
+from . import times, timestep, wiring
 from .building import compiler_missing
 from .layout import Layout, Wires, inputs, layout, projections
 from .online import Observation
@@ -18,6 +18,8 @@ TARGET_BIAS = 0.01
 ARRIVALS = ("random", "brian2")
 _PROBES = 100  # excitatory neurons whose voltage and input are seen in every step
 _BINS = 200  # of the histogram of the voltage
+_MOST_STEPS_HELD = 2**24  # that a floating-point number of four bytes counts one by one
+_LONGEST_DELAY = 1e3  # s: a step of 1 µs still counts it in four bytes
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,30 @@ class Job:
             reference=reset,
             bins=_BINS,
             recorded=np.asarray(self.recorded, np.int32),
+            correlation_time=self.correlation_time,
         )
+
+    @property
+    def correlation_time(self):
+        """Time over which activity may be correlated, in s, by time constants and delays.
+
+        The longest of the membrane's time constant, three times a synaptic one (what synapses have
+        filtered is filtered again by membranes and by the network) and the delays.
+        """
+        times = []
+        for population in POPULATIONS:
+            values = self.params.resolve(population) | {"R_E": 0.0, "R_I": 0.0}
+            found = reduced.of_model(self.params.model, values)
+            middle = (found.constant("threshold", values) + found.constant("reset", values)) / 2
+            pull = -float(found.function("dleak", values)(middle))
+            times += [1 / pull] if pull > 0 else []
+            if found.filtered:
+                times += [3 * float(found.constant(name, values)) for name in ("tau_E", "tau_I")]
+            if self.storage != "none" and not self.graph:
+                times.append(values["D_max"])
+        for _, _, delays in (self.graph or {}).values():
+            times.append(self.dt * delays.max(initial=0))
+        return float(max(times, default=0.0))
 
     def _lowest(self, values, threshold, reset):
         """A voltage below which the membrane is not seen, or not often."""
@@ -164,7 +189,7 @@ def prepare(
     N=10_000,
     duration="1s",
     *,
-    transient="0.2s",
+    transient=None,
     dt=None,
     seed=0,
     graph_seed=None,
@@ -184,8 +209,12 @@ def prepare(
     ParameterError
         If something asked for cannot be simulated.
     """
+    require(params)
     duration = _seconds(duration, "duration", above=0)
-    transient = _seconds(transient, "transient", at_least=0)
+    if transient is None:
+        transient = times.transient(params, duration, connected=not feedforward)
+    else:
+        transient = _seconds(transient, "transient", at_least=0)
     seed = SEED.parse(seed, "seed")
     graph_seed = seed if graph_seed is None else SEED.parse(graph_seed, "graph_seed")
     sizes = layout(params, N, fraction_excitatory, connected=not feedforward)
@@ -198,11 +227,8 @@ def prepare(
             raise ParameterError(f"{error}; or 'uniform', 'low', 'high'") from None
     recorded = _recorded(record, sizes)
     _check_synapses(params)
-    shortest = min(params.resolve(p)["D_min"] for p in POPULATIONS)
-    if shortest <= 0:
-        raise ParameterError(
-            f"D_min: got {shortest * 1e3:g} ms; expected a delay of at least one time step"
-        )
+    listed = _listed(params, sizes, graph)
+    shortest = _shortest_delay(params, listed, connected=not feedforward)
     if arrivals not in ARRIVALS:
         raise ParameterError(f"arrivals: got {arrivals!r}; expected 'random' or 'brian2'")
     if storage not in storages.CHOICES:
@@ -213,24 +239,24 @@ def prepare(
         if sizes.in_degree:  # what does not fit with the longest step is refused before the search
             _kept(params, sizes, min(timestep.LADDER[0], shortest), storage, memory, feedforward)
         compiled = not compiler_missing()
-        step, _ = timestep.choose(params, TARGET_BIAS, not feedforward, compiled)
-        if step > shortest * (1 + 1e-9):
-            raise ParameterError(
-                f"D_min: got {shortest * 1e3:g} ms; expected at least the shortest time step, "
-                f"{step * 1e3:g} ms"
-            )
+        step, _ = timestep.choose(params, TARGET_BIAS, not feedforward, compiled, shortest)
     else:
         step = _seconds(dt, "dt", above=0)
-        if step > shortest * (1 + 1e-9):
-            raise ParameterError(
-                f"dt: got {step * 1e3:g} ms; expected at most the shortest delay, "
-                f"D_min = {shortest * 1e3:g} ms"
-            )
+    _check_delay(step, shortest, dt is None, listed)
+    longest = max(params.resolve(p)["tau_rp"] for p in POPULATIONS)
+    if longest / step > _MOST_STEPS_HELD:
+        raise ParameterError(
+            f"tau_rp: got {longest:g} s with dt = {step * 1e3:g} ms; expected at most "
+            f"{_MOST_STEPS_HELD} steps; take a longer dt"
+        )
     if duration < 10 * step:
         raise ParameterError(
             f"duration: got {duration:g} s; expected at least ten steps of dt = {step * 1e3:g} ms"
         )
-    synapses = _explicit(params, sizes, graph, step)
+    synapses = listed and {
+        population: (*pairs, times.in_steps(delays, step))
+        for population, (*pairs, delays) in listed.items()
+    }
     if synapses:
         sizes = sizes.of_graph(synapses)
     if synapses and storage not in ("auto", "stored"):
@@ -252,6 +278,7 @@ def prepare(
         graph=synapses,
     )
     _ = one.observation  # refuses what cannot be measured
+    times.check_step(one)
     return one
 
 
@@ -281,8 +308,47 @@ def _kept(params, sizes, dt, storage, memory, feedforward):
     return "synapses"
 
 
-def _explicit(params, sizes, graph, dt):
-    """An explicit graph with delays in steps, checked; None for the other laws."""
+def _shortest_delay(params, listed, connected=True):
+    """The shortest delay of all synapses, s; infinite if there are none."""
+    if not connected:
+        return np.inf
+    if listed:
+        return min(
+            (float(delays.min()) for *_, delays in listed.values() if delays.size), default=np.inf
+        )
+    shortest = min(params.resolve(p)["D_min"] for p in POPULATIONS)
+    if shortest <= 0:
+        raise ParameterError(
+            f"D_min: got {shortest * 1e3:g} ms; expected a delay of at least one time step"
+        )
+    return shortest
+
+
+def _check_delay(step, shortest, chosen, listed):
+    """Refuse a step that is longer than the shortest delay."""
+    # delays of an explicit graph are rounded to steps, of which one must be left
+    fits = np.rint(shortest / step) >= 1 if listed else step <= shortest * (1 + 1e-9)
+    if np.isinf(shortest) or fits:
+        return
+    if chosen:
+        raise ParameterError(
+            f"{'graph' if listed else 'D_min'}: got {shortest * 1e3:g} ms; expected at least the "
+            f"shortest time step, "
+            f"{step * 1e3:g} ms"
+        )
+    if listed:
+        raise ParameterError(
+            f"graph: got delays of {shortest * 1e3:g} ms, below dt = {step * 1e3:g} ms; expected "
+            "at least one time step"
+        )
+    raise ParameterError(
+        f"dt: got {step * 1e3:g} ms; expected at most the shortest delay, "
+        f"D_min = {shortest * 1e3:g} ms"
+    )
+
+
+def _listed(params, sizes, graph):
+    """An explicit graph with delays in s, checked; None for the other laws."""
     laws = {params.resolve(p)["law"] for p in POPULATIONS}
     if graph is None:
         if "explicit" in laws:
@@ -338,13 +404,12 @@ def _explicit(params, sizes, graph, dt):
                 f"graph[{population!r}]: got delays that are not one time, or {len(arrays[0])} of "
                 "them, in s"
             ) from None
-        steps = np.rint(given / dt)
-        if given.size and not (np.isfinite(given).all() and steps.min() >= 1):
+        if not np.all((given > 0) & (given < _LONGEST_DELAY)):
             raise ParameterError(
-                f"graph[{population!r}]: got delays below dt = {dt * 1e3:g} ms; expected at least "
-                "one time step"
+                f"graph[{population!r}]: got delays that are not above 0 and below "
+                f"{_LONGEST_DELAY:g} s; expected times of at least one time step"
             )
-        found[population] = (*arrays, steps.astype(np.int32))
+        found[population] = (*arrays, given)
     return found
 
 

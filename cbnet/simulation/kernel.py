@@ -12,6 +12,7 @@ from brian2.devices.cpp_standalone.codeobject import CPPStandaloneCodeObject
 from brian2.devices.device import RuntimeDevice, get_device
 from brian2.groups.group import CodeRunner, Group
 
+from ..errors import ParameterError
 from .structure import HEADERS
 
 
@@ -55,6 +56,7 @@ class Kernel(Group, CodeRunner):
         self.variables = Variables(self)
         self.variables.create_clock_variables(clock)
         self._template = template
+        self._made_with = get_device(), clock.dt_
 
     def _ready(self, needed, **keywords):
         """To be called when the variables are there; `keywords` go to the template."""
@@ -73,8 +75,23 @@ class Kernel(Group, CodeRunner):
         )
         self._enable_group_attributes()
 
+    def check(self):
+        """Refuse to run with another device or time step than the object was made with."""
+        device, dt = self._made_with
+        if device is not get_device():
+            raise ParameterError(
+                f"set_device: got another device than {self.name} was made for; expected "
+                "set_device(...) before cbnet.build(...)"
+            )
+        if dt != self.clock.dt_:
+            raise ParameterError(
+                f"dt: got {self.clock.dt_ * 1e3:g} ms in a network that was built with "
+                f"{dt * 1e3:g} ms; expected the same; build it with cbnet.build(..., dt=...)"
+            )
+
     def create_code_objects(self, run_namespace):
         """Called by Brian2 before a run."""
+        self.check()
         if interpreted():
             self.code_objects[:] = []
             self.prepare()

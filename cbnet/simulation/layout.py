@@ -73,21 +73,21 @@ class Wires:
         steps.
     graph_seeds : dict of str to int
         By name of the projection.
-    synapse_seed : int
-        Of the graph of Brian2's own Synapses; below 2^32.
     drive_seeds : dict of str to int
         By name of the input.
     order_seed : int
         Of the order of arrivals.
+    synapse_seed : int
+        Of the graph of Brian2's own Synapses; below 2^32.
     """
 
     storage: str
     external: dict = field(default_factory=dict)
     graph: dict | None = None
     graph_seeds: dict = field(default_factory=dict)
-    synapse_seed: int = 0
     drive_seeds: dict = field(default_factory=dict)
     order_seed: int = 0
+    synapse_seed: int = 0
 
     @property
     def connected(self):

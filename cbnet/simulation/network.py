@@ -7,19 +7,19 @@ One step of length dt does, in this order,
 3. who is above threshold fires, and is reset;
 4. in the slot ``synapses``: what arrives in the next step is counted.
 
-Where the model's strings allow it, 1 to 3 are one kernel (:mod:`cbnet.simulation.fused`).
-Otherwise, and without a compiler, Brian2's own state updater, threshold and reset do their part,
-and a function made of the strings applies the arrivals (:mod:`cbnet.simulation.arrivals`).
-
-The interval between a crossing and the end of its step counts as refractory: a neuron that fires
-is held for a random whole number of steps with the mean that makes the refractory time
-:math:`\\tau_{rp}` on average.
+Where the model's strings allow it, 1 to 3 are one kernel (:mod:`cbnet.simulation.fused`), in which
+refractory times begin and end within steps. Otherwise, and without a compiler, Brian2's own state
+updater, threshold and reset do their part, and a function made of the strings applies the arrivals
+(:mod:`cbnet.simulation.arrivals`). A neuron that fires is then held for a random whole number of
+steps, at least one, with the mean that makes the refractory time :math:`\\tau_{rp}` from the time
+of the crossing: the middle of its step if an arrival made it.
 """
 
 from dataclasses import dataclass, replace
 
 import numpy as np
 from brian2 import Network, NeuronGroup, Synapses, second
+from brian2.devices.device import get_device
 from brian2.equations.equations import (
     PARAMETER,
     SUBEXPRESSION,
@@ -37,11 +37,12 @@ from . import arrivals as arriving
 from . import brian2_text
 from .drive import Drive
 from .fused import FusedNeurons, Population, can_fuse
-from .kernel import interpreted
+from .kernel import Kernel, interpreted
 from .layout import inputs, projections
 from .projection import Projection
 
-HELD = "held = dt*floor(tau_rp/dt + 0.5 + rand())"
+SLOTS = ("groups", "thresholds", "synapses", "resets", "end")
+HELD = "held = dt*clip(floor(tau_rp/dt + crossed + rand()), 1, inf)"
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,31 @@ class Parts:
     @property
     def network(self):
         """A Brian2 Network of all of them."""
-        return Network(self.neurons, *self.drives, *self.synapses.values())
+        return BuiltNetwork(self.neurons, *self.drives, *self.synapses.values())
+
+
+class BuiltNetwork(Network):
+    """A Brian2 Network that refuses in one line what its objects cannot do."""
+
+    def before_run(self, run_namespace):
+        """Called by Brian2 before a run.
+
+        Raises
+        ------
+        ParameterError
+            If the time step, the device or the order of the slots are not those that the objects
+            were made for.
+        """
+        for one in self.sorted_objects:
+            if isinstance(one, Kernel):
+                one.check()
+        places = [self.schedule.index(slot) for slot in SLOTS if slot in self.schedule]
+        if len(places) < len(SLOTS) or places != sorted(places):
+            raise ParameterError(
+                f"schedule: got {', '.join(self.schedule)}; expected {', '.join(SLOTS)} in this "
+                "order, with others between them"
+            )
+        super().before_run(run_namespace)
 
 
 def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
@@ -115,7 +140,7 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
     if fused:
         neurons = FusedNeurons(
             layout.N,
-            equations + Equations("held : integer"),
+            equations + Equations("held : 1"),
             threshold=model.threshold,
             reset=model.reset,
             reduced=reduced,
@@ -148,6 +173,18 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
                 params, layout, parts, own, source, each, wires, early, dt
             )
     return parts
+
+
+def check_device():
+    """Raise ParameterError if the device has a network that its objects would share names with."""
+    if interpreted():
+        return
+    for variable in get_device().arrays:
+        if getattr(variable.owner, "name", None) == "neurons":
+            raise ParameterError(
+                "build: got a second network in one C++ standalone program; expected one; call "
+                "device.reinit() and device.activate() to begin another"
+            )
 
 
 def assign(parts, params, layout, wires):
@@ -251,13 +288,17 @@ def _general(params, equations, reduced, layout, connected, arrivals):
         method = "rk4"
     elif reduced.filtered:
         equations = _charge_exact(equations, reduced, model.units)
+    reset, speed = model.reset, equations["v"].expr.code
     if random:
-        equations += Equations("held : second")
+        equations += Equations("held : second\ncrossed : 1")
+        reset = f"{reset}\n{HELD}"
+        if reduced.filtered:
+            reset = f"crossed = 1 - {_since_threshold(model, speed, 'v')}\n{reset}"
     neurons = NeuronGroup(
         layout.N,
         equations + Equations("delivered : integer"),
         threshold=model.threshold,
-        reset=f"{model.reset}\n{HELD}" if random else model.reset,
+        reset=reset,
         refractory="held" if random else "tau_rp",
         method=method,
         namespace={},
@@ -278,14 +319,31 @@ def _general(params, equations, reduced, layout, connected, arrivals):
     names = arriving.parameter_names(reduced)
     units = {name: to_quantity(1.0, model.entry(name, name).unit) for name in names}
     neurons.namespace["after_arrivals"] = arriving.after_arrivals(reduced, units, arrivals)
+    code = "leaked = v\n"
+    if random:
+        # The leak of a step acts when it begins, as if that were its middle: in the step in which
+        # a neuron wakes up, half of it is too much.
+        since = _since_threshold(model, speed, "leaked")  # 0 below the threshold
+        code = (
+            f"leaked = v - int(abs(t - lastspike - held) < dt/2)*({speed})*dt/2\n"
+            f"crossed = 0.5 - {since}\n"
+        )
+    arguments = ", ".join(["leaked", "arrived_E", "arrived_I", "rand()", *names])
     neurons.run_regularly(
-        f"v = after_arrivals({', '.join(['v', 'arrived_E', 'arrived_I', 'rand()', *names])})\n"
-        "arrived_E = 0\narrived_I = 0",
+        f"{code}v = after_arrivals({arguments})\narrived_E = 0\narrived_I = 0",
         name="arrivals",
         **slot,
         **_numpy_only(),
     )
     return neurons
+
+
+def _since_threshold(model, speed, v):
+    """Time since v was at the threshold, in steps, at the speed that it had on the way."""
+    threshold = f"({model.threshold.partition('>')[2].strip()})"
+    on_the_way = word_substitute(speed, {"v": f"(({v} + {threshold})/2)"})
+    # never 0/0
+    return f"clip(({v} - {threshold})/(dt*(abs({on_the_way}) + 1*nvolt/second)), 0, 1)"
 
 
 def parameter_names(params, connected=True):

@@ -15,6 +15,7 @@ SETTINGS = (
     ("low", float),
     ("high", float),
     ("bins", np.int32),
+    ("pieces", np.int32),
     ("reference", float),
     ("traces", np.int32),
     ("time_step", float),
@@ -40,18 +41,20 @@ class Observer(Kernel):
         As in :class:`cbnet.simulation.fused.Population`, for the excitatory neurons.
     fused : bool
         Whether the neurons are :class:`cbnet.simulation.fused.FusedNeurons`.
+    arrivals : {"random", "brian2"}
+        Order of the arrivals of a step.
     name : str
     """
 
-    def __init__(self, neurons, N_E, reduced, values_of, fused, name="observer"):
+    def __init__(self, neurons, N_E, reduced, values_of, fused, arrivals, name="observer"):
         super().__init__("observer", neurons.clock, "end", 0, name)
         add = self.variables
         add.add_constant("N", len(neurons))
         for setting, dtype in SETTINGS:
             add.add_array(setting, 1, dtype=dtype, scalar=True, constant=True)
         add.add_array("recorded", len(neurons), dtype=bool, constant=True)
-        held = ["held"] if fused else ["held", "lastspike"]
-        used = ["v", "_spikespace", *held]
+        held = "held" if "held" in neurons.variables else values_of("tau_rp")
+        used = ["v", "_spikespace", held, "lastspike"]
         used += [x for x in ("arrived_E", "arrived_I") if x in neurons.variables]
         used += sorted(reduced.decays)
         for variable in used:
@@ -71,6 +74,11 @@ class Observer(Kernel):
             synaptic={p: neurons.variables[s.target] for p, s in reduced.synapses.items()}
             if reduced.filtered
             else None,
+            refractory_time=neurons.variables[held],
             fused=fused,
+            # steps between the end of a step and where v is: with arrivals at its beginning or end
+            # the middle of the leak is the mean
+            lag=(0.0 if arrivals == "random" else -0.5) if fused else 0.5,
+            halved=arrivals == "random" and not fused,
         )
         self.add_dependency(neurons)

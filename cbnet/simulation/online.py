@@ -17,7 +17,12 @@ from ..errors import ParameterError, SimulationError
 
 BLOCKS = 10
 GROUPS = 4
+PARTS = 32
+INTERVAL_BINS = 128
+FOLLOWED = 2048  # neurons of a population whose intervals are summed in parts
+_PIECES = 2048
 _BYTES_PER_NEURON = 96  # one line of the cache, and the largest array made of them at the end
+_BYTES_FOLLOWED = 2 * 24 * PARTS
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +47,8 @@ class Observation:
         Neurons whose spikes are listed, ascending.
     traces : bool
         Whether their voltage is kept in every step, too.
+    correlation_time : float
+        Time over which correlations last in s.
 
     Raises
     ------
@@ -61,6 +68,7 @@ class Observation:
     bins: int = 100
     recorded: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
     traces: bool = True
+    correlation_time: float = 0.0
 
     def __post_init__(self):
         if not BLOCKS <= self.steps < 2**31:
@@ -80,19 +88,38 @@ class Observation:
         return self.steps // self.steps_per_bin
 
     @property
+    def pieces(self):
+        """How many pieces voltage and current are summed in: bins of 1 ms, or some together."""
+        return min(max(self.whole_bins, BLOCKS), _PIECES)
+
+    @property
+    def followed(self):
+        """Neurons of E and of I whose intervals are summed in parts: the first of each."""
+        return min(self.N_E, FOLLOWED), min(self.N - self.N_E, FOLLOWED)
+
+    @property
+    def longest_interval(self):
+        """Steps from which on intervals are not seen well enough."""
+        return self.first_step + self.steps - self.steps // 8
+
+    @property
     def bytes(self):
         """Memory that accumulating takes, without the list of recorded spikes."""
         traced = self.steps * len(self.recorded) if self.traces else 0
-        return self.N * _BYTES_PER_NEURON + 8 * (self.whole_bins + traced)
+        summed = 8 * (self.whole_bins + traced) + 24 * 4 * self.pieces
+        return self.N * _BYTES_PER_NEURON + sum(self.followed) * _BYTES_FOLLOWED + summed
 
 
 @dataclass(frozen=True, eq=False)
 class Accumulated:
     """Sums over the measured window.
 
-    The window is cut into ten blocks as equal as whole steps (bins) allow. The intervals between
-    spikes of a neuron that lie in the window are dealt to four groups in turn, the first interval
-    to the first group.
+    The window is cut into ten blocks, 32 parts and `pieces` of the observation, each as equal as
+    whole steps (bins) allow. The intervals between spikes of a neuron that lie in the window are
+    dealt to four groups in turn, the first interval to the first group.
+
+    Intervals that end in the window may begin before it. Those longer than the time before the
+    window are seen in a part of it only; their weight is one over this part.
 
     Attributes
     ----------
@@ -103,18 +130,24 @@ class Accumulated:
         Sum of x²/(T − x) over the intervals x of a group, x and T in steps.
     interval_lengths : ndarray of uint32, shape (N, 4)
         Sum of x.
+    interval_sums : ndarray, shape (followed, 32, 3)
+        Of the first neurons of E, then of I: number, sum and sum of squares in steps of the
+        intervals that end in each part, all with weights.
+    interval_histogram : ndarray, shape (2, 128)
+        Weights of the intervals of all neurons of E and of I by their length, from 0 to
+        `longest_interval` of the observation.
     count_E, count_I : ndarray of uint32, shape (whole_bins,)
         Spikes of a population in bins of 1 ms.
     block_spikes : ndarray of uint64, shape (2, 10)
         Spikes of E and of I in blocks of steps.
-    voltage_sums : ndarray, shape (10, 3)
-        Number, sum and sum of squares about the reference of the probes' voltage in V, in blocks
+    voltage_sums : ndarray, shape (pieces, 3)
+        Number, sum and sum of squares about the reference of the probes' voltage in V, in pieces
         of steps, refractory time excluded.
     histogram : ndarray of uint64, shape (bins + 2,)
         Of the same voltages; first those below the range, last those above it.
-    current_sums : ndarray, shape (3, 10, 3)
+    current_sums : ndarray, shape (3, pieces, 3)
         The same three sums of E, I and net input in V/s, averaged over bins of 1 ms in which the
-        neuron was never refractory, in blocks of bins.
+        neuron was never refractory, in pieces of bins.
     recorded_neurons : ndarray of int32
         Neuron of each spike of the recorded neurons in the window, in the order of time.
     recorded_steps : ndarray of int64
@@ -129,6 +162,8 @@ class Accumulated:
     spikes_before: np.ndarray
     interval_squares: np.ndarray
     interval_lengths: np.ndarray
+    interval_sums: np.ndarray
+    interval_histogram: np.ndarray
     count_E: np.ndarray
     count_I: np.ndarray
     block_spikes: np.ndarray
@@ -149,12 +184,14 @@ def _arrays(observation):
         "spikes_before": ("<u4", (N,)),
         "interval_squares": ("<f8", (N, GROUPS)),
         "interval_lengths": ("<u4", (N, GROUPS)),
+        "interval_sums": ("<f8", (sum(observation.followed), PARTS, 3)),
+        "interval_histogram": ("<f8", (2, INTERVAL_BINS)),
         "count_E": ("<u4", (bins,)),
         "count_I": ("<u4", (bins,)),
         "block_spikes": ("<u8", (2, BLOCKS)),
-        "voltage_sums": ("<f8", (BLOCKS, 3)),
+        "voltage_sums": ("<f8", (observation.pieces, 3)),
         "histogram": ("<u8", (observation.bins + 2,)),
-        "current_sums": ("<f8", (3, BLOCKS, 3)),
+        "current_sums": ("<f8", (3, observation.pieces, 3)),
         "recorded_neurons": ("<i4", (-1,)),
         "recorded_steps": ("<i8", (-1,)),
         "traces": ("<f8", (observation.steps if observation.traces else 0, recorded)),
@@ -226,6 +263,7 @@ def from_monitors(observation, neurons, steps, v, refractory, current_E, current
     o = observation
     order = np.lexsort((neurons, steps))
     neurons, steps = np.asarray(neurons)[order], np.asarray(steps)[order] - o.first_step
+    sums, histogram = _all_intervals(o, neurons, steps)
     before = neurons[steps < 0]
     inside = (steps >= 0) & (steps < o.steps)
     neurons, steps = neurons[inside], steps[inside]
@@ -238,8 +276,10 @@ def from_monitors(observation, neurons, steps, v, refractory, current_E, current
         "spikes_before": np.bincount(before, minlength=o.N),
         "interval_squares": squares,
         "interval_lengths": lengths,
+        "interval_sums": sums,
+        "interval_histogram": histogram,
         "block_spikes": [_per_block(o.steps, steps[part]) for part in (excitatory, ~excitatory)],
-        "voltage_sums": _block_sums(v - o.reference, ~refractory),
+        "voltage_sums": _sums_of_pieces(o, v - o.reference, ~refractory),
         "histogram": _histogram(o, v[~refractory]),
         "current_sums": _current_sums(o, refractory, current_E, current_I),
         "recorded_neurons": neurons[mine],
@@ -254,14 +294,40 @@ def from_monitors(observation, neurons, steps, v, refractory, current_E, current
     )
 
 
-def block_lengths(total):
+def block_lengths(total, blocks=BLOCKS):
     """How many of `total` steps or bins each block has, as :func:`numpy.array_split` cuts them."""
-    return np.full(BLOCKS, total // BLOCKS) + (np.arange(BLOCKS) < total % BLOCKS)
+    return np.full(blocks, total // blocks) + (np.arange(blocks) < total % blocks)
+
+
+def _place(total, steps, blocks):
+    return np.searchsorted(np.cumsum(block_lengths(total, blocks)), steps, side="right")
 
 
 def _per_block(total, steps):
-    ends = np.cumsum(block_lengths(total))
-    return np.bincount(np.searchsorted(ends, steps, side="right"), minlength=BLOCKS)
+    return np.bincount(_place(total, steps, BLOCKS), minlength=BLOCKS)
+
+
+def _all_intervals(o, neurons, steps):
+    """Sums over the intervals that end in the window, and their histogram."""
+    order = np.argsort(neurons, kind="stable")
+    neurons, steps = neurons[order], steps[order]
+    ends = np.flatnonzero(neurons[1:] == neurons[:-1]) + 1
+    x, owners, at = steps[ends] - steps[ends - 1], neurons[ends], steps[ends]
+    inside = (at >= 0) & (at < o.steps) & (x < o.longest_interval)
+    x, owners, at = x[inside], owners[inside], at[inside]
+    seen = np.where(x > o.first_step, o.first_step + o.steps - x, o.steps)
+    weight = o.steps / np.maximum(seen, 1)
+    inhibitory = owners >= o.N_E
+    bins = (x * float(INTERVAL_BINS) / o.longest_interval).astype(int) + INTERVAL_BINS * inhibitory
+    histogram = np.bincount(bins, weight, 2 * INTERVAL_BINS).reshape(2, INTERVAL_BINS)
+    k = owners - o.N_E * inhibitory
+    mine = k < np.where(inhibitory, o.followed[1], o.followed[0])
+    slot = (k + o.followed[0] * inhibitory) * PARTS + _place(o.steps, at, PARTS)
+    size = sum(o.followed) * PARTS
+    sums = [
+        np.bincount(slot[mine], weight[mine] * x[mine] ** float(power), size) for power in range(3)
+    ]
+    return np.transpose(sums).reshape(-1, PARTS, 3), histogram
 
 
 def _intervals(o, neurons, steps):
@@ -276,13 +342,17 @@ def _intervals(o, neurons, steps):
     return squares.reshape(shape), lengths.reshape(shape)
 
 
-def _block_sums(values, kept):
-    """Number, sum and sum of squares of the values kept, in blocks along the first axis."""
-    sums = [
-        [part.sum() for part in np.array_split(np.where(kept, values, 0) ** power * kept, BLOCKS)]
-        for power in (0, 1, 2)
-    ]
-    return np.transpose(sums)
+def _sums_of_pieces(o, values, kept):
+    """Number, sum and sum of squares of the values kept, in pieces along the first axis."""
+    found = np.zeros((o.pieces, 3))
+    if not values.size:
+        return found
+    ends = np.append(0, np.cumsum(block_lengths(len(values), o.pieces)))
+    values = np.where(kept, values, 0)
+    rows = np.stack([kept.sum(axis=1), values.sum(axis=1), (values**2).sum(axis=1)], axis=1)
+    some = np.flatnonzero(np.diff(ends))
+    found[some] = np.add.reduceat(rows.astype(float), ends[some], axis=0)
+    return found
 
 
 def _histogram(o, v):
@@ -297,4 +367,4 @@ def _current_sums(o, refractory, current_E, current_I):
 
     kept = ~binned(refractory).any(axis=1)
     E, I = (binned(current).mean(axis=1) for current in (current_E, current_I))  # noqa: E741
-    return [_block_sums(values, kept) for values in (E, I, E + I)]
+    return [_sums_of_pieces(o, values, kept) for values in (E, I, E + I)]

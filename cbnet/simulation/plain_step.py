@@ -12,6 +12,7 @@ Poisson. Potentials above threshold are on the grid here, since inhibition can b
 """
 
 import numpy as np
+from scipy.linalg import lu_factor, lu_solve
 from scipy.sparse import csr_array
 from scipy.stats import poisson
 
@@ -25,7 +26,8 @@ class PlainChain(Chain):
 
     def __init__(self, diffusion, values, spacing=0.06, longest=1e-4):
         self.longest = longest  # s; step for which the grid reaches high enough above threshold
-        self.exact = Chain(diffusion, values, spacing).rate
+        self.below = Chain(diffusion, values, spacing)  # the threshold: of the exact neuron
+        self.exact_rate = self.below.rate
         super().__init__(diffusion, values, spacing)
 
     def _grid(self, diffusion, values, spacing):
@@ -63,22 +65,38 @@ class PlainChain(Chain):
 
         Assumptions
         -----------
-        Poisson arrivals; the refractory time is a multiple of `dt`.
+        Poisson arrivals.
         """
-        if self.exact == 0:
+        if self.exact_rate == 0:
             return np.nan
+        return self.plain(dt, first).rate / self.exact_rate - 1
+
+    def plain(self, dt, first):
+        """Moments in steps of `dt` (s); v is seen at the ends of steps, half a step of the leak
+        earlier: arrivals come when a step begins.
+        """
         n = self.v.size
-        after = np.zeros((n, n))
+        step = np.zeros((n, n))
         images = (self.leaked(x, dt) for x in (self.v, self.low, self.high))
-        self._add_absorbed(after, *images, 1.0)
+        self.add_absorbed(step, *images, 1.0)
         kinds = [(self.h_E, self.R_E), (self.h_I, self.R_I)]
-        # what comes first in time is applied to T last
+        # what comes first in time is applied to a function last
         for h, rate in kinds[::-1] if first == "excitation" else kinds:
-            after = self._arrivals(self._shift(h), rate * dt, after)
-        T = np.linalg.solve(np.eye(n) - after, np.full(n, dt))
+            step = self._arrivals(self._shift(h), rate * dt, step)
+        factors = lu_factor(np.eye(n) - step)
+        x = self.v - self.f(self.v) * dt / 2 - self.reset
+        seen = [dt * x**power for power in range(3)]
+        T = lu_solve(factors, np.full(n, dt))
+        T2 = lu_solve(factors, dt**2 + step @ (2 * dt * T))
+        sums = [lu_solve(factors, step @ one) for one in seen]
         # the leak of the step in which a neuron wakes up comes before its first arrivals
         start = float(self.leaked(np.array([self.reset]), dt)[0])
-        return 1 / ((self.tau_rp + self._at(T, start)) * self.exact) - 1
+        held = max(1, int(self.tau_rp / dt + 1e-3)) * dt
+        if start > self.threshold:
+            return self.moments(held, 0.0, 0.0, 0.0, 0.0, 0.0)
+        T, T2 = self.at(T, start), self.at(T2, start)
+        total, *sums = (self.at(one + sum_, start) for one, sum_ in zip(seen, sums, strict=True))
+        return self.moments(held + T, T, T2, *sums, total)
 
     def step_within(self, target, first, steps):
         """The longest of `steps` (s) from which on the bias stays within `target`, or None."""

@@ -129,6 +129,7 @@ class Program:
             "observer.low": float(seen.low),
             "observer.high": float(seen.high),
             "observer.bins": seen.bins,
+            "observer.pieces": seen.pieces,
             "observer.reference": float(seen.reference),
             "observer.traces": int(seen.traces),
             "observer.recorded": recorded,

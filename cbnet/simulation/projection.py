@@ -84,6 +84,7 @@ class Projection(Kernel):
             add.add_array(name_of_output, 1, scalar=True, read_only=True)
         add.add_reference("_counts", whole(target), variable)
         add.add_reference("_spikespace", whole(source))
+        self._wired = self._under_way = None  # until the first run
         self._graph = None if graph is None else _checked(graph, len(source), len(target))
         self.graph_arrays = self._in_program()
         self._ready(
@@ -143,7 +144,7 @@ class Projection(Kernel):
 
     def prepare(self):
         """Draw the graph with numpy."""
-        if getattr(self, "_wired", None) is not None:
+        if self._wired is not None:
             return
         sources, targets = span(self.source), span(self.target)
         if self._graph is not None:
@@ -170,7 +171,27 @@ class Projection(Kernel):
         slots = int(delays.max(initial=0)) + 1
         self._ring = np.zeros((slots, targets[1] - targets[0]), np.int32)
         self._now = 0
+        self._put(self._under_way)
         self.variables["synapses"].set_value(len(drawn.sources))
+
+    def _full_state(self):
+        """Called by Brian2's ``store()``: its variables, and the spikes under way."""
+        under_way = self._under_way
+        if self._wired is not None:
+            under_way = self._ring.copy(), self._now
+        return {**super()._full_state(), "_under_way": under_way}
+
+    def _restore_from_full_state(self, state):
+        """Called by Brian2's ``restore()``."""
+        state = dict(state)
+        self._under_way = state.pop("_under_way")
+        super()._restore_from_full_state(state)
+        if self._wired is not None:
+            self._put(self._under_way)
+
+    def _put(self, under_way):
+        """Have these spikes under way, or none."""
+        self._ring[:], self._now = under_way or (0, 0)
 
     def step(self):
         """Count with numpy."""

@@ -4,6 +4,8 @@ import dataclasses
 import inspect
 import math
 
+import numpy as np
+
 from .. import unused
 from ..errors import ParameterError
 from ..parameters import nearest
@@ -28,7 +30,8 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     progress : object, optional
         With methods ``stage(name)`` and ``update(fraction)``.
     transient : Quantity
-        Time that is discarded first (default 0.2 s).
+        Time that is discarded first; by default ten times the slowest of the model's time
+        constants, refractory times and delays, and at least 0.2 s.
     dt : Quantity, optional
         Time step; by default one whose estimated bias on open-loop rates is within 1 %.
     seed : int
@@ -74,7 +77,9 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Warns
     -----
     CbnetWarning
-        If the time step is longer than advised, the rate still drifts, or there is no compiler.
+        If the time step shifts a statistic by more than 2 %, delays are rounded to steps, a time of
+        the model is too long for the run or too short for its steps, a statistic still drifts, or
+        there is no compiler.
 
     Assumptions
     -----------
@@ -207,6 +212,13 @@ def build(
         set, and its compiler flags ask for C++17. It runs on whatever device Brian2 is set to; C++
         standalone is by far the fastest.
 
+    Raises
+    ------
+    ParameterError
+        As :func:`cbnet.simulate`, and for a second network in one C++ standalone program. Running
+        it raises one if `dt` or the device were changed, or the network's schedule does not have
+        the slots groups, thresholds, synapses and resets in this order.
+
     Examples
     --------
     >>> import cbnet
@@ -226,6 +238,7 @@ def build(
     one = prepare(
         params,
         N,
+        transient="0s",  # how long it runs is the user's
         dt=dt,
         seed=seed,
         graph_seed=graph_seed,
@@ -235,10 +248,12 @@ def build(
         arrivals=arrivals,
         graph=graph,
     )
+    network.check_device()
     unused.tell(params, "cbnet.build", unused.of_simulation)
     brian2.defaultclock.dt = one.dt * brian2.second
     brian2.seed(one.wires.synapse_seed)
-    parts = network.create(params, one.layout, one.dt, one.wires, arrivals, one.counts)
+    # whoever has the objects may raise any rate
+    parts = network.create(params, one.layout, one.dt, one.wires, arrivals, np.int32)
     brian2.seed(one.wires.order_seed % 2**32)
     network.assign(parts, params, one.layout, one.wires)
     parts.neurons.v = one.initial_voltage * brian2.volt

@@ -195,7 +195,7 @@ class _Script:
             told.append(f"{here:+.1f} % with {first} first (within 1 % {below})")
         return (
             f" One neuron with Poisson input at the rates of this network fires at "
-            f"{chain.exact:.1f} Hz; at dt = {dt * 1e3:g} ms plain Brian2 is off by "
+            f"{chain.exact_rate:.1f} Hz; at dt = {dt * 1e3:g} ms plain Brian2 is off by "
             f"{' and by '.join(told)}. cbnet takes arrivals in random order, and is off by "
             f"{100 * timestep.bias(self.params, dt, r_E, r_I, population):+.1f} %."
         )

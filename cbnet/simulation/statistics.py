@@ -1,21 +1,19 @@
-"""What a simulation says: rates, irregularity, synchrony, voltage, currents, with standard errors.
+"""What a simulation says: rates, synchrony, voltage, currents, with standard errors.
 
-Standard errors come from batch means: the measured time is cut into ten blocks, and the spread of a
-statistic over the blocks gives its error. This counts correlations between neurons, which the
-spread over neurons would not. Only the CV, for which a block is too short, has that of the neurons.
+Standard errors are those over noise in the one graph that was simulated. They come from what the
+neurons did together in the course of time (:mod:`cbnet.simulation.long_run`), so that correlations
+between neurons count, and differences between neurons, which no other noise would change, do not.
 
 In go the sums of :class:`cbnet.simulation.online.Accumulated`, out come numbers in their units
 (SI). The tests hold them against elephant, which works on spike trains one by one.
 """
 
 from dataclasses import dataclass
-from itertools import combinations
 
 import numpy as np
 
-from .online import BLOCKS, GROUPS
-
-FEWEST_INTERVALS = 10
+from .long_run import error_of_mean
+from .online import BLOCKS
 
 
 @dataclass(frozen=True)
@@ -32,143 +30,42 @@ class Estimate:
     sem: float
 
 
-def _from_blocks(blocks, value=None):
-    """Mean of block values (or a value given) and its standard error."""
-    blocks = np.asarray(blocks, float)
-    blocks = blocks[np.isfinite(blocks)]
-    if len(blocks) < 2:
-        return Estimate(np.nan if value is None else value, np.nan)
-    mean = blocks.mean() if value is None else value
-    return Estimate(float(mean), float(blocks.std(ddof=1) / np.sqrt(len(blocks))))
-
-
-def rate(spikes, seconds, size):
+def rate(counts, spacing, size, spikes, window, correlation_time=0.0):
     """Mean firing rate of a population.
 
     Parameters
     ----------
-    spikes : ndarray of int, shape (10,)
-        Spikes of all its neurons in each block of time.
-    seconds : ndarray, shape (10,)
-        Length of each block.
+    counts : ndarray of int
+        Spikes of all its neurons in bins of time.
+    spacing : float
+        Length of a bin in s.
     size : int
         Its neurons.
+    spikes : int
+        All spikes of the window, those after the last bin among them.
+    window : float
+        Its length in s.
+    correlation_time : float
+        Time over which correlations last in s.
 
     Returns
     -------
     Estimate
-        In Hz. The error of a silent population is one spike over the time and neurons seen.
+        In Hz. The error is at least one spike over the time and neurons seen.
     """
-    seen = size * np.sum(seconds)
-    found = _from_blocks(spikes / (size * seconds), float(np.sum(spikes) / seen))
-    return Estimate(found.value, max(found.sem, float(1 / seen)))
+    error = error_of_mean(counts, correlation_time / spacing) / (size * spacing)
+    return Estimate(float(spikes / (size * window)), max(error, 1 / (size * window)))
 
 
-def drift(spikes, seconds):
-    """Whether a population's rate changed between the halves of the measured time.
-
-    Parameters
-    ----------
-    spikes, seconds : ndarray, shape (10,)
-        As for :func:`rate`.
-
-    Returns
-    -------
-    first, second : Estimate
-        Spikes a second in each half.
-    differ : bool
-        Whether a t test over the blocks tells them apart (p < 0.001).
-    """
-    halves = np.split(spikes / seconds, 2)
-    if all(half.std() == 0 for half in halves):
-        differ = bool(halves[0].mean() != halves[1].mean())
-    else:
-        from scipy import stats  # takes longer to import than a short simulation to run
-
-        differ = bool(stats.ttest_ind(*halves, equal_var=False).pvalue < 1e-3)
-    first, second = map(_from_blocks, halves)
-    return first, second, differ
-
-
-def isi_cv(spikes, squares, lengths, steps):
-    """Coefficient of variation of inter-spike intervals, averaged over neurons.
-
-    Parameters
-    ----------
-    spikes : ndarray of int, shape (M,)
-        Spikes of every neuron in the window.
-    squares, lengths : ndarray, shape (M, 4)
-        Sums of x²/(T − x) and of x over the intervals x of a neuron, which are dealt to four
-        groups in turn; x and T in steps.
-    steps : int
-        The window T.
-
-    Returns
-    -------
-    Estimate
-        Mean over the neurons with at least ten intervals, and the error from their spread.
-    count : int
-        How many neurons that are.
-
-    Notes
-    -----
-    A window of length T shows an interval x with a probability proportional to T − x; weights of
-    1/(T − x) undo that. The CV of n intervals is low by a share a/n + b/n² + ..., together 9 % for
-    twenty intervals of a Poisson process. Both terms are taken out by a generalised jackknife
-    over groups (Schucany, Gray and Owen 1971): the CV c of all intervals, the mean c' over the sets
-    without one group, of 3n/4 intervals, and the mean c'' over those without two, of n/2, make
-    8c − 9c' + 2c''.
-
-    Bias left, in % of the CV, measured on 60 000 stationary gamma renewal trains of n spikes on
-    average in the window (standard errors .03 to .1, up to .24 for n = 10); in brackets that of
-    a jackknife that leaves out each single interval:
-
-    =====  =============  =============  =============  =============
-    n      CV 0.2         CV 0.4         CV 0.7         CV 1
-    =====  =============  =============  =============  =============
-    10     −0.45 (−0.20)  −0.45 (−0.39)  −0.72 (−1.19)  −1.90 (−2.87)
-    14     +0.09 (+0.19)  +0.10 (+0.08)  −0.48 (−0.89)  −1.30 (−2.21)
-    20     +0.02 (+0.06)  −0.12 (−0.13)  −0.14 (−0.44)  −0.66 (−1.27)
-    30     +0.00 (+0.02)  −0.02 (−0.03)  −0.18 (−0.28)  −0.24 (−0.58)
-    50     +0.02 (+0.02)  +0.02 (+0.01)  +0.05 (+0.01)  −0.08 (−0.23)
-    100    −0.04 (−0.04)  −0.01 (−0.01)  −0.01 (−0.02)  −0.02 (−0.06)
-    =====  =============  =============  =============  =============
-
-    Of trains of ten spikes on average, only those with more than ten count, which is part of the
-    bias in the first row. The spread over neurons is up to a fifth wider than that of the
-    jackknife (CV 1, n = 14), and the same for n = 100.
-
-    References
-    ----------
-    Schucany, Gray & Owen, J. Am. Stat. Assoc. 66, 524 (1971).
-    """
-    eligible = np.asarray(spikes) > FEWEST_INTERVALS
-    if not eligible.any():
-        return Estimate(np.nan, np.nan), 0
-    intervals = np.asarray(spikes)[eligible, None].astype(int) - 1
-    dealt = (intervals + GROUPS - 1 - np.arange(GROUPS)) // GROUPS
-    second = squares[eligible]
-    first = (second + lengths[eligible]) / steps  # T w x = w x² + x
-    zeroth = (first + dealt) / steps  # T w = w x + 1
-
-    def mean_cv(kept):
-        found = []
-        for groups in map(list, combinations(range(GROUPS), kept)):
-            m0, m1, m2 = (moment[:, groups].sum(axis=1) for moment in (zeroth, first, second))
-            found.append(np.sqrt(np.maximum(m2 * m0 / m1**2 - 1, 0)))
-        return np.mean(found, axis=0)
-
-    found = 8 * mean_cv(4) - 9 * mean_cv(3) + 2 * mean_cv(2)
-    return _from_blocks(found), len(found)
-
-
-def fano(counts):
+def fano(counts, correlation_time=0.0):
     """Variance over mean of the population's spike count in bins of 1 ms.
 
     Parameters
     ----------
     counts : ndarray of int
         Spikes of all neurons in each bin.
+    correlation_time : float
+        Time over which correlations last, in bins.
 
     Returns
     -------
@@ -179,38 +76,42 @@ def fano(counts):
     counts = np.asarray(counts, float)
     if counts.sum() == 0 or len(counts) < 2 * BLOCKS:
         return Estimate(np.nan, np.nan)
-    parts = np.array_split(counts, BLOCKS)
-    value = float(counts.var(ddof=1) / counts.mean())
-    # a block's variance about the common mean: about its own it would miss slow fluctuations
-    blocks = [np.mean((part - counts.mean()) ** 2) / counts.mean() for part in parts]
-    return _from_blocks(blocks, value)
+    mean = counts.mean()
+    value = float(counts.var(ddof=1) / mean)
+    # what each bin moves a ratio of two means by
+    return Estimate(
+        value, error_of_mean(((counts - mean) ** 2 - value * counts) / mean, correlation_time)
+    )
 
 
-def mean_and_sd(sums, reference=0.0):
+def mean_and_sd(sums, reference=0.0, correlation_time=0.0):
     """Mean and standard deviation of a voltage or a current, over time and neurons.
 
     Parameters
     ----------
-    sums : ndarray, shape (10, 3)
-        Number, sum and sum of squares about `reference` in each block of time.
+    sums : ndarray, shape (pieces, 3)
+        Number, sum and sum of squares about `reference` in equal pieces of time.
     reference : float
         In the unit of the result.
+    correlation_time : float
+        Time over which correlations last, in pieces.
 
     Returns
     -------
     mean, sd : Estimate
-        NaN if a block has no value.
+        NaN if there is no value at all.
     """
     n, first, second = np.transpose(sums)
-    if np.any(n == 0):
+    if not n.any():
         return Estimate(np.nan, np.nan), Estimate(np.nan, np.nan)
     offset = first.sum() / n.sum()
     about_mean = second - 2 * offset * first + offset**2 * n
     variance = max(float(about_mean.sum() / n.sum()), 0.0)
-    mean = _from_blocks(reference + first / n, float(reference + offset))
-    squares = _from_blocks(about_mean / n, variance)
+    mean = error_of_mean((first - offset * n) / n.mean(), correlation_time)
+    squares = error_of_mean((about_mean - variance * n) / n.mean(), correlation_time)
     sd = np.sqrt(variance)
-    return mean, Estimate(float(sd), float(squares.sem / (2 * sd)) if sd > 0 else 0.0)
+    of_sd = float(squares / (2 * sd)) if sd > 0 else 0.0
+    return Estimate(float(reference + offset), mean), Estimate(float(sd), of_sd)
 
 
 def density(histogram, low, high):

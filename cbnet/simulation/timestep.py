@@ -5,10 +5,10 @@ open-loop rate under Poisson input at the rates that the network would have. Wit
 synapses the error is computed (:mod:`cbnet.simulation.chain`); with synaptic time constants it is
 estimated by a formula fitted to simulations (:func:`filtered_bias`).
 
-A step is that of :mod:`cbnet.simulation.network`, which holds a neuron that fired for a random
-number of steps with the mean that makes the refractory time τ_rp, whether or not that is a multiple
-of dt.
+A step is that of :mod:`cbnet.simulation.network`.
 """
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import brentq
@@ -18,6 +18,7 @@ from ..reduced import of_model
 from ..threads import one_thread
 from .chain import Chain
 from .plain_step import PlainChain
+from .stepping import stepped
 
 LADDER = tuple(
     step * 1e-3
@@ -26,7 +27,61 @@ LADDER = tuple(
 _SLOWEST = 0.01  # Hz: a network that fires less is silent, and no step would be seen in its rate
 _FASTEST = 1e4  # Hz: no network is looked for above
 _SCAN = 40  # rates, on a logarithmic scale, among which roots are bracketed
+_REGULAR = 1e-3  # CV of trains that have none
 _COARSE = 0.15  # grid for rates and first looks, in sd: rates to 1 %, a bias to a third of itself
+
+
+@dataclass(frozen=True)
+class Shifts:
+    """What a step changes of one neuron's statistics.
+
+    Attributes
+    ----------
+    rate, cv : float
+        (value with steps − exact value)/exact value.
+    V_mean, V_sd : float
+        Value with steps − exact value, V.
+    """
+
+    rate: float
+    cv: float
+    V_mean: float
+    V_sd: float
+
+
+@one_thread
+def shifts(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random"):
+    """What a step changes of the statistics of one neuron.
+
+    Parameters
+    ----------
+    params, dt, r_E, r_I, population, compiled, arrivals
+        As for :func:`bias`.
+
+    Returns
+    -------
+    Shifts
+        NaN where nothing is known, or there is no such value.
+
+    Assumptions
+    -----------
+    As for :func:`bias`. Other shifts than that of the rate come from a coarser grid: they are good
+    to a few per cent of themselves and, if larger, 0.001 of the CV or of the sd of v.
+    """
+    rate = bias(params, dt, r_E, r_I, population, compiled, arrivals)
+    chain = _chain(params, r_E, r_I, population, spacing=_COARSE)
+    if not np.isfinite(rate) or chain.diffusion.filtered:
+        return Shifts(rate, np.nan, np.nan, np.nan)
+    if arrivals == "random":
+        exact, found = chain.exact, stepped(chain, dt, compiled).moments
+    else:
+        plain = PlainChain(chain.diffusion, chain.values, longest=float(dt))
+        exact, found = plain.below.exact, plain.plain(float(dt), "excitation")
+    cv = found.cv / exact.cv - 1 if exact.cv > _REGULAR else np.nan
+    return Shifts(
+        rate,
+        *(round(float(x), 8) for x in (cv, found.V_mean - exact.V_mean, found.V_sd - exact.V_sd)),
+    )
 
 
 @one_thread
@@ -70,7 +125,7 @@ def bias(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random")
 
 
 @one_thread
-def choose(params, target=0.01, connected=True, compiled=True):
+def choose(params, target=0.01, connected=True, compiled=True, shortest=None):
     """The largest step that keeps the bias of single neurons of the network below a target.
 
     Parameters
@@ -83,12 +138,14 @@ def choose(params, target=0.01, connected=True, compiled=True):
         Whether the neurons are a network, or each has input of the rates `r_E` and `r_I`.
     compiled : bool
         As in :func:`bias`.
+    shortest : float, optional
+        Shortest delay, s, infinite if nothing is connected; by default ``D_min`` of a network.
 
     Returns
     -------
     dt : float
-        Time step, s: at most ``D_min`` and a fifth of the synaptic time constants, and a whole
-        fraction of ``D_min`` where the ladder of steps has such a one.
+        Time step, s: at most the shortest delay and a fifth of the synaptic time constants, and a
+        whole fraction of ``D_min`` where the ladder of steps has such a one.
     bias : float
         The bias of largest size among populations and states of the network. Larger than the target
         if no step of the ladder meets it; NaN if the network is silent, in which case no step can
@@ -99,7 +156,7 @@ def choose(params, target=0.01, connected=True, compiled=True):
     The rates of the network are those of neurons with Poisson input, self-consistently; with
     synaptic time constants, those of their limit of zero.
     """
-    ladder = _ladder(params)
+    ladder = _ladder(params, connected, shortest)
     states = _states(params) if connected else _inputs(params)
     if not states:
         return ladder[0], np.nan
@@ -118,6 +175,24 @@ def choose(params, target=0.01, connected=True, compiled=True):
         if abs(found) <= target:
             break
     return dt, found
+
+
+def within(params, target, dt, *state):
+    """The largest step of the ladder below dt whose bias is within the target, or None.
+
+    Parameters
+    ----------
+    params, dt
+        As for :func:`bias`.
+    target : float
+        Largest relative error of a rate.
+    *state
+        What else :func:`bias` takes.
+    """
+    for step in LADDER:
+        if step < dt * (1 - 1e-9) and abs(bias(params, step, *state)) <= target:
+            return step
+    return None
 
 
 def filtered_bias(diffusion, values, dt, compiled=True):
@@ -178,9 +253,11 @@ def filtered_bias(diffusion, values, dt, compiled=True):
 def _bias(chain, dt, compiled):
     if chain.diffusion.filtered:
         return filtered_bias(chain.diffusion, chain.values, dt, compiled)
+    if chain.rate == 0:
+        return np.nan
     # The last digits of a linear system depend on how many threads solve it; a simulation's answer
     # must not, and these are beyond what the chain is good for.
-    return round(chain.bias(dt), 8)
+    return round(stepped(chain, dt, compiled).rate / chain.rate - 1, 8)
 
 
 def _chain(params, r_E, r_I, population, **grid):
@@ -190,16 +267,19 @@ def _chain(params, r_E, r_I, population, **grid):
     return Chain(of_model(params.model, values), values, **grid)
 
 
-def _ladder(params):
+def _ladder(params, connected=True, shortest=None):
     """Steps to choose from, largest first."""
     resolved = [params.resolve(p) for p in "EI"]
-    shortest = min(v["D_min"] for v in resolved)
+    delays = [v["D_min"] for v in resolved] if connected and shortest is None else []
+    if shortest is not None and np.isfinite(shortest):
+        delays = [shortest]
+    limits = [*delays, LADDER[0]]
     for values in resolved:
         taus = of_model(params.model, values).time_constants(values).values()
-        shortest = min([shortest, *(tau / 5 for tau in taus if tau > 0)])
-    steps = [dt for dt in LADDER if dt <= shortest * (1 + 1e-9)] or [LADDER[-1]]
+        limits += [tau / 5 for tau in taus if tau > 0]
+    steps = [dt for dt in LADDER if dt <= min(limits) * (1 + 1e-9)] or [LADDER[-1]]
 
-    ratios = [[v["D_min"] / dt for v in resolved] for dt in steps]
+    ratios = [[delay / dt for delay in delays] for dt in steps]
     fitting = [dt for dt, r in zip(steps, ratios, strict=True) if np.allclose(r, np.rint(r))]
     return fitting or steps
 

@@ -11,9 +11,10 @@ import numpy as np
 from .. import unused
 from ..errors import CbnetWarning, SimulationError
 from ..parameters import POPULATIONS
-from . import building, processes, structure, timestep
+from . import building, processes, structure, times, timestep
 from .job import TARGET_BIAS
 from .measured import Simulation, measure
+from .stationarity import drifts
 
 _PATIENCE = 2.0  # s of waiting for another process, after which a user is told
 
@@ -50,6 +51,8 @@ def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None, finished=
         In the order of the jobs.
     """
     progress = progress or Silent()
+    for one in jobs:
+        times.check_length(one)
     missing = building.compiler_missing()
     if missing:
         from . import interpreted
@@ -164,13 +167,16 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
             f"{one.dt * 1e3:g} ms, before the threshold is tested; take a lower threshold or a "
             "shorter dt"
         )
-    fields, first, second, differ = measure(accumulated)
-    if differ:
-        N = one.layout.N
+    fields, doubts = measure(accumulated)
+    for doubt in doubts:
+        warnings.warn(doubt, CbnetWarning, stacklevel=2)
+    changing = drifts(accumulated, times.slowest_constant(one.params))
+    if changing:
+        told = ", ".join(map(str, changing[:3]))
+        more = f" and {len(changing) - 3} more" if len(changing) > 3 else ""
         warnings.warn(
-            f"the rate drifts: {first.value / N:.4g} ± {first.sem / N:.2g} Hz in the first half of "
-            f"the measured time, {second.value / N:.4g} ± {second.sem / N:.2g} Hz in the second; "
-            "take a longer transient or duration",
+            f"the network drifts between the halves of the measured time: {told}{more}; take a "
+            "longer transient or duration",
             CbnetWarning,
             stacklevel=2,
         )
@@ -184,7 +190,7 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
         storage=storage,
         arrivals=one.arrivals,
         dt=one.dt,
-        dt_bias=_bias_at(one, fields, compiled),
+        **_shifts(one, fields, compiled),
         transient=one.transient,
         duration=one.duration,
         seed=one.seed,
@@ -206,27 +212,55 @@ def _own_peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3
 
 
-def _bias_at(one, fields, compiled):
-    """Estimated bias at the rates that were measured, with a warning if the step is too long."""
+def _shifts(one, fields, compiled):
+    """Estimated shifts by the step at the rates that were measured, as fields of the result.
+
+    Warns if the step is too long.
+    """
     nu_E, nu_I = (float(fields[f"rate_{p}"]) for p in POPULATIONS)
     found = []
     for population in POPULATIONS if one.params.differing() else ("E",):
         values = one.params.resolve(population)
+        rates = values["nu_X"] + nu_E, nu_I
         if one.storage == "none":
-            r_E, nu_I = values["r_E"], values["r_I"]
-        else:
-            r_E = values["nu_X"] + nu_E
-        bias = timestep.bias(one.params, one.dt, r_E, nu_I, population, compiled, one.arrivals)
-        found.append(float(bias))
-    worst = max(found, key=lambda bias: abs(bias) if np.isfinite(bias) else -1.0)
-    if abs(worst) > 2 * TARGET_BIAS:
-        advice = f"leave dt out for a step that keeps it within {TARGET_BIAS:.0%}"
-        if one.arrivals == "brian2":
-            advice = "that is Brian2's order of arrivals; random order does without"
+            rates = values["r_E"], values["r_I"]
+        state = (*rates, population, compiled, one.arrivals)
+        found.append((timestep.shifts(one.params, one.dt, *state), state))
+    worst, state = max(found, key=lambda x: abs(x[0].rate) if np.isfinite(x[0].rate) else -1.0)
+    of_E, _ = found[0]  # whose voltage it is
+    seen = one.observation
+    relative = {
+        "rate of a neuron": worst.rate,
+        "CV of a neuron": worst.cv,
+        "mean potential, in units of θ − V_r,": of_E.V_mean / (seen.high - seen.reference),
+        "sd of the potential": of_E.V_sd / float(fields["V_sd"]) if fields["V_sd"] > 0 else np.nan,
+    }
+    what = max(
+        relative, key=lambda name: abs(relative[name]) if np.isfinite(relative[name]) else -1
+    )
+    if abs(relative[what]) > 2 * TARGET_BIAS:
         warnings.warn(
-            f"dt = {one.dt * 1e3:g} ms shifts the rate of a neuron by an estimated {worst:+.1%}; "
-            + advice,
+            f"dt = {one.dt * 1e3:g} ms shifts the {what} by an estimated {relative[what]:+.1%}; "
+            + _advice(one, state),
             CbnetWarning,
             stacklevel=3,
         )
-    return worst
+    return {
+        "dt_bias": float(worst.rate),
+        "dt_bias_cv": float(of_E.cv),
+        "dt_bias_V_mean": of_E.V_mean,
+        "dt_bias_V_sd": of_E.V_sd,
+    }
+
+
+def _advice(one, state):
+    """What to do about a step that is too long."""
+    if one.arrivals == "brian2":
+        return "that is Brian2's order of arrivals; random order does without"
+    shorter = timestep.within(one.params, TARGET_BIAS, one.dt, *state)
+    if shorter is None:
+        return (
+            f"no step down to {timestep.LADDER[-1] * 1e3:g} ms keeps the rate within "
+            f"{TARGET_BIAS:.0%}; expected neurons that fire less than once in many steps"
+        )
+    return f"take dt={shorter * 1e3:g}ms, which keeps the rate within {TARGET_BIAS:.0%}"

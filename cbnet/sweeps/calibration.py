@@ -181,6 +181,7 @@ def _simulations(units, trial):
     index = max(soon, key=lambda i: work(i, rates.get(i, 0.0)))
     tried = points[index]
     options = {**tried.options, "record": 0, "dt": steps[index]}
+    options["transient"] = jobs[index].transient
     shorter = min(1.0, max(_SHORT_S / work(index, rates.get(index, 0.0)), 0.02 / _span(options)))
     options["duration"] *= shorter
     options["transient"] *= shorter

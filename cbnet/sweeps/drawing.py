@@ -9,6 +9,7 @@ from matplotlib.ticker import NullLocator
 from .. import plotting
 from ..errors import ParameterError
 from ..parameters import unit
+from ..pooling import over_graphs
 
 _SWEPT = (
     (("rate_E", "rate"), "firing rate (Hz)"),
@@ -31,7 +32,7 @@ def draw(found):
     -------
     matplotlib.figure.Figure
         Lines or, of many values of both axes, maps; theory is lines, simulation is markers with two
-        standard errors over seeds and time.
+        standard errors over seeds (:func:`cbnet.pooling.over_graphs`).
 
     Raises
     ------
@@ -168,11 +169,11 @@ def _simulated(axes, data, name, x, along, shade):
     )
     sem = 0 * array if error is None else error
     if "seed" in array.dims:
-        n = np.isfinite(array).sum("seed")
-        pooled = np.sqrt((sem**2).sum("seed")) / n
-        spread = array.std("seed", ddof=1) / np.sqrt(n) if array.sizes["seed"] > 1 else 0 * pooled
-        sem = np.fmax(pooled, spread.fillna(0))
-        array = array.mean("seed")
+        import xarray as xr
+
+        array, sem = xr.apply_ufunc(
+            over_graphs, array, sem, input_core_dims=[["seed"]] * 2, output_core_dims=[[], []]
+        )
     axes.errorbar(
         x,
         array.transpose(along).values,

@@ -7,10 +7,9 @@ from ..parameters import nearest
 
 # Seconds and memory differ from run to run; they are in the record of a point, not in the data.
 TIMINGS = ("wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB")
-_SPIKES = ("recorded", "spike_neurons", "spike_times")
-_NOT_KEPT = (
-    *("N", "law", "arrivals", "storage", "initial", "seed", "graph_seed", "duration", "transient"),
-)
+_RECORDED = ("recorded", "spike_neurons", "spike_times")
+_SPIKES = (*_RECORDED, "transient")  # from which on they are
+_NOT_KEPT = (*("N", "law", "arrivals", "storage", "initial", "seed", "graph_seed", "duration"),)
 
 
 @functools.cache
@@ -37,7 +36,7 @@ def variables(kind):
 
 def words(kind):
     """Those that are words rather than numbers."""
-    return {"simulation": ("law", "storage", "arrivals", "initial")}.get(kind, ())
+    return {"simulation": ("law", "storage", "arrivals", "initial", "notes")}.get(kind, ())
 
 
 def scalars(kind):
@@ -70,10 +69,11 @@ def chosen(names, grid, label):
             raise ParameterError(
                 f"{label}: got {name!r}; expected a result of {' or '.join(kinds)} ({hint})"
             )
-    if not recording and set(names) & {*_SPIKES, "trace_times", "V_traces"}:
+    of_recorded = sorted(set(names) & {*_RECORDED, "trace_times", "V_traces"})
+    if not recording and of_recorded:
         raise ParameterError(
-            f"{label}: got {sorted(set(names) & {*_SPIKES, 'V_traces', 'trace_times'})[0]!r} with "
-            "record = 0; expected record = a number of neurons"
+            f"{label}: got {of_recorded[0]!r} with record = 0; expected record = a number of "
+            "neurons"
         )
     found = list(dict.fromkeys([*names, *spikes]))
     for name, needs in (

@@ -1,12 +1,13 @@
 """Which computations a grid asks for, what each needs, and which are refused."""
 
 import os
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from .. import unused
-from ..errors import ModelError, ParameterError
+from ..errors import CbnetWarning, ModelError, ParameterError
 from . import identity, keep, tasks
 
 _PROCESS_BYTES = 150_000_000  # of a process of Python that computes
@@ -181,9 +182,11 @@ def _add_simulations(grid, point, memory, units):
         step = min(1e-4, min(point.params.resolve(p)["D_min"] for p in "EI"))
     budget = max(memory - _PROCESS_BYTES, 0)
     try:
-        job = tasks.prepared(
-            point.params, point.N, 0, {**options, "dt": step or 1e-4, "memory": budget}
-        )
+        with warnings.catch_warnings():  # the simulation itself says what should be known
+            warnings.simplefilter("ignore", CbnetWarning)
+            job = tasks.prepared(
+                point.params, point.N, 0, {**options, "dt": step or 1e-4, "memory": budget}
+            )
     except (ParameterError, ModelError) as error:
         return str(error)
     # decided here, once: what a machine has left at the time must not change an answer

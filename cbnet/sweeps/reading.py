@@ -16,7 +16,7 @@ from .grid import Grid
 
 RUNS = ("theory", "simulation", "both")
 SUBJECTS = ("network", "neuron")
-_TIMES = {"duration": ("1s", "s"), "transient": ("0.2s", "s"), "dt": (None, "ms")}
+_TIMES = {"duration": ("1s", "s"), "transient": (None, "s"), "dt": (None, "ms")}
 _WORDS = {
     "storage": ("auto", "stored", "bitmap", "procedural"),
     "arrivals": ("random", "brian2"),

@@ -29,8 +29,6 @@ def to_neo(found):
         raise ParameterError(
             "spikes: got a sweep without any; expected record = a number of neurons in its grid"
         )
-    start = grid.options["transient"]
-    stop = start + grid.options["duration"]
     block = neo.Block(name="cbnet sweep")
     status = data["simulation_status"]
     for index in np.ndindex(status.shape):
@@ -45,6 +43,8 @@ def to_neo(found):
         }
         label = ", ".join(_told(grid, name, value) for name, value in about.items())
         segment = neo.Segment(name=label, **about)
+        start = float(one["simulation_transient"])
+        stop = start + grid.options["duration"]
         recorded = one["simulation_recorded"].values
         times, neurons = (
             one[f"simulation_{name}"].values for name in ("spike_times", "spike_neurons")

@@ -19,11 +19,28 @@ LEVELS = (
 )
 _SILENT = 40.0  # exponent of the probability of the fluctuation that a spike needs
 _DEEP = 14.0  # of a fluctuation too rare to matter to a neuron that fires
+_LEFT_OUT = 1e-4  # of time and variance of v in the lowest cell, and about as much below
+_EXTENSIONS = 12  # of the grid downwards, each to twice the depth
 _STATES = 300  # of the synapses at most: more take minutes
 
 
-def stationary(membrane, level, dimensions, density=False):
-    """The stationary state on one of :data:`LEVELS`, with Z (`dimensions` 3) or without (2)."""
+class Bottomless(Exception):
+    """Potentials for which no grid is deep enough."""
+
+
+def stationary(membrane, level, dimensions, density=False, coarser=None):
+    """The stationary state on one of :data:`LEVELS`, with Z (`dimensions` 3) or without (2).
+
+    The grid reaches so far down that next to nothing is left out. `coarser` is the state on another
+    level, which tells how far that is.
+
+    Raises
+    ------
+    Bottomless
+        If there is no end to it.
+    TooMany
+        If the synapses have too many states.
+    """
     M, count, widest, narrowest = LEVELS[level]
     mu, tau, c, tau_S, trains, n, center = _frame(membrane)
     theta, V_r = membrane.threshold, membrane.reset
@@ -39,15 +56,38 @@ def stationary(membrane, level, dimensions, density=False):
     velocity = synapses.velocity(membrane)
     width = theta - V_r
     along = abs(float(membrane.amplitudes(np.array(min(mu, theta))) @ c)) if mu > -np.inf else n
-    # without a resting point only the grid's coarseness depends on it
+    # without a resting point the first guess only sets the grid's coarseness
     sd = along * tau * np.sqrt(tau_S / (tau + tau_S)) if np.isfinite(tau) else width / 2
     sd = min(sd, 3 * width)
-    v = np.linspace(V_r - 40 * width, V_r, 2000)
-    down = np.flatnonzero(velocity(v).min(1) < 0)
-    floor = v[down[0]] if down.size else V_r
-    V_lo = min(max(floor, min(V_r, mu) - 7 * sd), V_r - 0.3 * sd)
-    edges, first = _plane.cells(V_lo, V_r, theta, mu, sd, min(0.05 * n * tau_S, sd), count)
-    return _plane.stationary(edges, first, velocity, synapses.G, membrane.tau_rp, density=density)
+    floor = _floor(velocity, V_r, width)
+    V_lo = min(max(floor, V_r - 40 * width, min(V_r, mu) - 7 * sd), V_r - 0.3 * sd)
+    layer = min(0.05 * n * tau_S, sd)
+    depth, total = _plane.graded(V_lo, theta, mu, sd, layer)
+    spacing = total[-1] / count
+    if coarser is not None and coarser.edges[0] < V_lo:
+        V_lo = coarser.edges[0]
+        mu, sd = min(mu, coarser.v_mean), max(sd, coarser.v_sd)
+        depth, total = _plane.graded(V_lo, theta, mu, sd, layer)
+    for _ in range(_EXTENSIONS):
+        count = max(count, round(total[-1] / spacing))
+        edges, first = _plane.cells(depth, total, V_r, theta, count)
+        found = _plane.stationary(
+            edges, first, velocity, synapses.G, membrane.tau_rp, density=density
+        )
+        if V_lo <= floor or not found.lowest > _LEFT_OUT:
+            return found
+        V_lo = max(floor, V_r - 2 * (V_r - V_lo))
+        mu, sd = min(mu, found.v_mean), max(sd, found.v_sd)
+        depth, total = _plane.graded(V_lo, theta, mu, sd, layer)
+    raise Bottomless
+
+
+def _floor(velocity, V_r, width):
+    """The lowest potential that v can be carried down to from the reset."""
+    depth = np.concatenate([np.linspace(0, 40, 2001), np.geomspace(40, 1e5, 400)[1:]])
+    v = V_r - width * depth
+    stuck = np.flatnonzero(velocity(v).min(1) >= 0)
+    return v[stuck[0]] if stuck.size else -np.inf
 
 
 def reachable(membrane):

@@ -11,6 +11,7 @@ from ._linear_response import LinearResponse
 # What one neuron does not feel: populations that differ in nothing else have one response.
 _ELSEWHERE = {"D_min", "D_max", "law", "CV_K", "r_E", "r_I"}
 _PERIOD = 0.02  # s: neurons that fire more rarely than this have no sharp period
+_STEPS = 12  # of Newton's method
 _REFERENCE = 1e4  # 1/s: an arrival rate large enough to see its effect on drift and noise
 
 
@@ -24,11 +25,14 @@ class Feedback:
         Of both populations.
     rates : tuple of float
         Of E and I in Hz; below 1e-6 Hz a population takes no part.
+    respond : callable
+        ``(neuron, r_E, r_I) -> callable`` of complex λ that gives an Answer; to white noise if not
+        given.
     order, finer
         As for LinearResponse.
     """
 
-    def __init__(self, params, neurons, rates, *, order=10, finer=1.0):
+    def __init__(self, params, neurons, rates, *, respond=None, order=10, finer=1.0):
         self.rates = np.array(rates, float)
         self._active = [n for n, nu in enumerate(rates) if nu > SILENT]
         self._values = [neurons[p].values for p in POPULATIONS]
@@ -38,8 +42,11 @@ class Feedback:
         for n in self._active:
             if n == 1 and self._alike:
                 self._responses[n] = self._responses[0]
-            else:
+            elif respond is None:
                 self._responses[n] = _response(neurons[POPULATIONS[n]], rates, order, finer)
+            else:
+                neuron = neurons[POPULATIONS[n]]
+                self._responses[n] = respond(neuron, neuron.values["nu_X"] + rates[0], rates[1])
 
     @property
     def in_degrees(self):
@@ -84,6 +91,20 @@ class Feedback:
         h = 1e-4 * (abs(lam) + 1.0)
         f = _determinant(self.matrix(np.array([lam, lam + h, lam - h])))
         return float(abs(f[0] * 2 * h / (f[1] - f[2])))
+
+    def mode_near(self, lam):
+        """The mode to which Newton's method leads from λ; NaN if it leads nowhere."""
+        start = lam
+        for _ in range(_STEPS):
+            h = 1e-4 * (abs(lam) + 1.0)
+            f = _determinant(self.matrix(np.array([lam, lam + h, lam - h])))
+            step = f[0] * 2 * h / (f[1] - f[2])
+            if not abs(step) < 3 * (abs(start) + 1.0):
+                break
+            lam = lam - step
+            if abs(step) < 1e-3 * (abs(lam) + 1.0):
+                return lam
+        return complex(np.nan, np.nan)
 
     def characteristic(self, highest):
         """det(1 − M(λ)), whose zeros are the modes of the network."""

@@ -46,7 +46,7 @@ def vanishing(membrane):
 
 
 def _of_jumps(process):
-    values, error, _ = shot_noise._one(process, shot_noise.RTOL, True, True)
+    values, error, _ = shot_noise.one_neuron(process, shot_noise.RTOL, True, True)
     return _times(*values, process.tau_rp), error * _scales(values, process)
 
 

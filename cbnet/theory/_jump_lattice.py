@@ -4,45 +4,19 @@ If an excitatory arrival moves v by h(v) = h(θ)(1 + s y), y = (v − θ)/h(θ),
 
     z = ln(1 + s y) / ln(1 + s)        (y itself for s = 0)
 
-moves by one, and the images of the threshold, at which T has its layers, are the integers. T is a
-polynomial in z on each panel between (and, near the threshold, inside of) them, continuous from
-panel to panel; where the leak falls, it obeys the equation at nodes that include a panel's upper
-end, below the zero of the leak at nodes that include its lower end.
+moves by one, and the images of the threshold, at which T has its layers, are the integers: z is
+the coordinate of the nodes (:mod:`_jump_nodes`).
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from ._jump_nodes import NodalSystem
-
 _DEEPEST = 60_000
 _FINEST = 1e-9  # jumps smaller than this, relative to v, have no lattice in floats
 _OFFSETS = np.append(0.0, np.geomspace(0.03, 1e4, 48))  # below the reset, over its distance to θ
 _OVERSHOOT = 6
 _GUESSES = np.geomspace(0.02, 60, 48)
-
-
-# Degree of T on a panel, first part of a split jump in ways of the leak (0: not split), ratio of
-# each part to the one below, images that are split.
-LEVELS = (
-    (3, 0.0, 1.0, 0),
-    (4, 2.0, 3.0, 24),
-    (5, 1.5, 3.0, 32),
-    (6, 1.0, 2.5, 40),
-    (8, 1.0, 2.0, 60),
-    (10, 0.7, 2.0, 120),
-)
-_PARTS = 12
-
-
-def _fractions(width, ratio):
-    """Where a jump is split: ever wider parts above the image, at which the layer is thinnest."""
-    found = [0.0]
-    while width > 0 and found[-1] + 1.3 * width < 1 and len(found) < _PARTS:
-        found.append(found[-1] + width)
-        width *= ratio
-    return np.array(found)
 
 
 @dataclass(frozen=True)
@@ -63,13 +37,6 @@ class Lattice:
     size: float
     depth: int
 
-    @property
-    def thinness(self):
-        """Way of the leak between two arrivals at the threshold, over the jump."""
-        process = self.process
-        way = abs(float(process.leak(process.threshold))) / (process.R_E + process.R_I)
-        return way / self.size
-
     def v(self, z):
         """Potential at z."""
         return self.process.threshold + self.size * _power(z, self.slope)
@@ -82,10 +49,18 @@ class Lattice:
         """z after an excitatory arrival."""
         return z + 1
 
+    def lowered(self, z, v):
+        """z from which an excitatory arrival leads there."""
+        return z - 1
+
+    def stretch(self, v):
+        """dz/dv."""
+        factor = 1.0 if self.slope == 0 else self.slope / np.log1p(self.slope)
+        return factor / self.process.up(v)
+
     def speed(self, v):
         """dz/dt along the leak."""
-        stretch = 1.0 if self.slope == 0 else self.slope / np.log1p(self.slope)
-        return self.process.leak(v) * stretch / self.process.up(v)
+        return self.process.leak(v) * self.stretch(v)
 
 
 def _power(z, s):
@@ -163,27 +138,3 @@ def _cut(process, reach):
     for _ in range(_OVERSHOOT):
         low = low + np.minimum(process.down(low), 0.0)
     return float(low[0])
-
-
-class LatticeSystem(NodalSystem):
-    """The backward equation on a lattice, factorised.
-
-    Parameters
-    ----------
-    lattice : Lattice
-    level : int
-        Of :data:`LEVELS`: how fine.
-    largest : float
-        Numbers that the factorised matrix may have; MemoryError if it needs more.
-    """
-
-    def __init__(self, lattice, level, largest=np.inf):
-        n, first, ratio, images = LEVELS[level]
-        fractions = _fractions(first * lattice.thinness, ratio)
-        images = min(images, lattice.depth)
-        whole = np.arange(-lattice.depth, -images, 1.0)
-        split = np.arange(-images, 0, 1.0)[:, None] + fractions
-        edges = np.concatenate([whole, split.ravel(), [0.0]])
-        # below the zero of the leak the leak rises
-        rising = lattice.process.leak(lattice.v(edges))[1:] > 0
-        super().__init__(lattice.process, lattice, edges, rising, n, largest)

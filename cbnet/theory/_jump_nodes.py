@@ -11,13 +11,12 @@ import numpy as np
 from scipy.linalg import lapack
 from scipy.sparse import dia_array
 
+from . import _jump_process
 from ._collocation import radau
-
-_PLACES = 4
 
 
 @functools.cache
-def _rule(n, mirrored):
+def rule(n, mirrored):
     """n + 1 points in [0, 1], barycentric weights, and the matrix of derivatives there."""
     x = np.append(0.0, radau(n)[0])
     if mirrored:
@@ -49,6 +48,14 @@ class Plain:
         """z after an excitatory arrival."""
         return z + self.process.up(v) / self.size
 
+    def lowered(self, z, v):
+        """z from which an excitatory arrival leads there."""
+        return self.z(_jump_process.origin(self.process.up, v))
+
+    def stretch(self, v):
+        """dz/dv."""
+        return 1 / self.size
+
     def speed(self, v):
         """dz/dt along the leak."""
         return self.process.leak(v) / self.size
@@ -79,7 +86,7 @@ class NodalSystem:
         self.width = h = np.diff(self.edges)
         P = self.panels = h.size
         N = self.size = P * n + 1
-        self.rising, x, mirrored = rising, _rule(n, False), _rule(n, True)
+        self.rising, x, mirrored = rising, rule(n, False), rule(n, True)
         some = np.where(rising[:, None], mirrored[0][:-1], x[0][:-1])
         self.points = np.append((self.edges[:-1, None] + h[:, None] * some).ravel(), edges[-1])
         v = self.v = coordinate.v(self.points)
@@ -91,22 +98,16 @@ class NodalSystem:
         self.panel = panel
         local = k - panel * n
         D = np.where(rising[panel][:, None], mirrored[2][local], x[2][local])
-        D *= (coordinate.speed(v) / h[panel])[:, None]
+        D *= (self.speed(v) / h[panel])[:, None]
         self.rates = process.R_E, process.R_I
         total = sum(self.rates)
-        target = coordinate.lifted(self.points, v)
-        self.fires = target > 1e-9
-        E = self._weights(np.where(self.fires, 0.0, target))
+        targets, (self.fires, self.fires_I) = self.targets(self.points, v)
+        E, I = map(self.weights, targets)  # noqa: E741
         E[1][self.fires] = 0.0
-        down = v + process.down(v)
-        self.fires_I = down > process.threshold + 1e-12 * abs(coordinate.size)
-        I = self._weights(coordinate.z(np.clip(down, v[0], v[-1])))  # noqa: E741
         I[1][self.fires_I] = 0.0
         self.jumps = E, I
-        # a leak that rises to the threshold carries v over it: no time is left there
         self.asked = np.ones(N)
-        if rising[-1]:
-            self.asked[-1] = D[-1] = E[1][-1] = I[1][-1] = 0.0
+        self._end(D, E[1], I[1])
         own = panel * n
         reach = np.concatenate([E[0] - k, I[0] - k, own - k])
         high, low = int(reach.max()) + n, -int(reach.min())
@@ -123,22 +124,39 @@ class NodalSystem:
             banded[(N - 1 - j) * rows + (high + low + j - k[:, None])] += block
         banded[(N - 1 - k) * rows + high + low] -= total
         self.high, self.low = high, low
-        self._reset = self._operator = None
+        self._reset = self._operator = self._times = self._squares = self._moments = None
         self.banded = banded.reshape(N, rows).T
         self.lu, self.pivots, info = lapack.dgbtrf(self.banded, high, low)
         if info > 0:
             raise np.linalg.LinAlgError("singular backward equation")
 
-    def _weights(self, z):
+    def speed(self, v):
+        """dz/dt of what carries the solution."""
+        return self.coordinate.speed(v)
+
+    def _end(self, D, E, I):  # noqa: E741
+        """A leak that rises to the threshold carries v over it: no time is left there."""
+        if self.rising[-1]:
+            self.asked[-1] = D[-1] = E[-1] = I[-1] = 0.0
+
+    def targets(self, z, v):
+        """Where an arrival of each kind leads from z, within the panels; whether it fires."""
+        process, coordinate = self.process, self.coordinate
+        up, down = coordinate.lifted(z, v), v + process.down(v)
+        fires = up > 1e-9, down > process.threshold + 1e-12 * abs(coordinate.size)
+        down = coordinate.z(np.clip(down, self.v[0], self.v[-1]))
+        return (np.clip(up, self.edges[0], 0.0), down), fires
+
+    def weights(self, z):
         """First point and weights of T at z."""
         n = self.n
         k = np.clip(np.searchsorted(self.edges, z - 1e-13, side="left") - 1, 0, self.panels - 1)
         s = (z - self.edges[k]) / self.width[k]
-        x, w, _ = _rule(n, False)
+        x, w, _ = rule(n, False)
         gap = s[:, None] - x
         some = self.rising[k]
         if some.any():
-            mirrored = _rule(n, True)
+            mirrored = rule(n, True)
             gap[some] = s[some, None] - mirrored[0]
             w = np.where(some[:, None], mirrored[1], w)
         gap[gap == 0] = 1e-300
@@ -173,7 +191,7 @@ class NodalSystem:
 
     def _reset_weights(self):
         if self._reset is None:
-            start, weights = self._weights(self.coordinate.z(np.array([self.process.reset])))
+            start, weights = self.weights(self.coordinate.z(np.array([self.process.reset])))
             self._reset = slice(start[0], start[0] + self.n + 1), weights[0]
         return self._reset
 
@@ -182,13 +200,31 @@ class NodalSystem:
         some, weights = self._reset_weights()
         return float(weights @ x[some])
 
-    def occupation(self):
-        """Time between two spikes that v spends in each panel, in s."""
+    def occupation(self, signed=True):
+        """Time between two spikes that v spends in each panel, in s; sum of the sizes of its parts.
+
+        The parts are the weights of a source at the points in the mean time to a spike; some are
+        negative.
+        """
         some, weights = self._reset_weights()
         right = np.zeros(self.size)
         right[some] = weights
         x, _ = lapack.dgbtrs(self.lu, self.high, self.low, -right[::-1], self.pivots, trans=1)
-        return np.bincount(self.panel, x[::-1] * self.asked, minlength=self.panels)
+        x = x[::-1] * self.asked
+        return np.bincount(self.panel, x if signed else np.abs(x), minlength=self.panels)
+
+    def times(self):
+        """Mean times to the next spike from the points, times the second: the chance ever to fire.
+
+        L 1 = −R_E where an arrival fires, else 0, so that this chance is 1: how far off the
+        solution is tells what rounding does to a neuron that hardly ever fires, and corrects it.
+        """
+        if self._times is None:
+            fired = self.rates[0] * self.fires + self.rates[1] * self.fires_I
+            sure = np.where(self.asked > 0, fired, sum(self.rates))
+            T, chance = self.solve(np.stack([self.asked, sure], 1)).T
+            self._times = T, self.at_reset(chance)
+        return self._times
 
     def differences(self, T):
         """Σ R (T(v + h) − T(v))² at the points."""
@@ -199,40 +235,40 @@ class NodalSystem:
             total = total + rate * (there - T) ** 2
         return total
 
-    def statistics(self, cv, moments):
-        """Rate, CV, mean and sd of v (NaN where not asked for); T at some places; rounding.
+    def squares(self):
+        """Variances of the time to the next spike from the points, times the chance to fire."""
+        if self._squares is None:
+            T, chance = self.times()
+            self._squares = self.solve(self.asked * self.differences(T / chance))
+        return self._squares
 
-        L 1 = −R_E where an arrival fires, else 0, so that the chance ever to fire is 1: how far off
-        the solution is tells what rounding does to a neuron that hardly ever fires, and corrects
-        it.
+    def moments(self):
+        """Integrals of v − V_r and of its squared distance to the mean m until a spike; m, and sd.
+
+        The integrals are from the points, times the chance to fire.
         """
+        if self._moments is None:
+            T, _ = self.times()
+            away, spent = self.v - self.process.reset, self.at_reset(T)
+            first = self.solve(self.asked * away)
+            m = self.at_reset(first) / spent
+            second = self.solve(self.asked * (away - m) ** 2)
+            sd = np.sqrt(max(self.at_reset(second) / spent, 0.0))
+            self._moments = first, second, m, sd
+        return self._moments
+
+    def statistics(self, cv, moments):
+        """Rate, CV, mean and sd of v (NaN where not asked for), and what rounding takes from 1."""
         process, out = self.process, np.full(4, np.nan)
-        at = np.linspace(process.reset, process.threshold, _PLACES + 1)[:-1]
-        start, weights = self._weights(self.coordinate.z(at))
-        places = start[:, None] + np.arange(self.n + 1)
-
-        def value(x):
-            return weights[0] @ x[places[0]]
-
-        sure = self._certain()
-        both = self.solve(np.stack([self.asked, sure], 1))
-        T, chance = both[:, 0], value(both[:, 1])
+        T, chance = self.times()
         with np.errstate(all="ignore"):
             T = T / chance
-            profile = np.einsum("ij,ij->i", weights, T[places])
-            mean = profile[0]
+            mean = self.at_reset(T)
             out[0] = 1 / (process.tau_rp + mean)
             if cv:
-                var = value(self.solve(self.asked * self.differences(T))) / chance
+                var = self.at_reset(self.squares()) / chance
                 out[1] = np.sqrt(max(var, 0.0)) * out[0]
             if moments:
-                away = self.v - process.reset
-                m = value(self.solve(self.asked * away)) / (chance * mean)
-                square = value(self.solve(self.asked * (away - m) ** 2)) / (chance * mean)
-                out[2:] = process.reset + m, np.sqrt(max(square, 0.0))
-        return out, profile / mean, abs(1 - chance)
-
-    def _certain(self):
-        """−L 1: the rate at which arrivals fire."""
-        fired = self.rates[0] * self.fires + self.rates[1] * self.fires_I
-        return np.where(self.asked > 0, fired, sum(self.rates))
+                *_, m, sd = self.moments()
+                out[2:] = process.reset + m, sd
+        return out, abs(1 - chance)

@@ -17,6 +17,7 @@ import numpy as np
 _NEWTON = 60
 _FLOW_STEPS = 32  # of the membrane's move for one arrival at a synapse whose filter is taken away
 _STEEPEST = 600.0  # e^(q h) that floats hold
+_SAME = 1e-12  # potentials, relative
 _NO_EXCITATION = 1e-12  # arrivals added, relative to others, where there are none
 
 
@@ -109,6 +110,19 @@ def momentum(f, h_E, h_I, R_E, R_I):
         if np.all(np.abs(step) <= 1e-9 * q):
             break
     return np.where(A == 0, 0.0, np.where(against, sign * q / scale, sign * np.inf))
+
+
+def origin(jump, v):
+    """Points from which an arrival leads to v."""
+    start = v - jump(v)
+    step = 1e-6 * (np.abs(v - start) + 1e-3 * np.abs(v).max())
+    for _ in range(20):
+        slope = 1 + (jump(start + step) - jump(start - step)) / (2 * step)
+        change = (start + jump(start) - v) / np.where(np.abs(slope) > 1e-3, slope, 1e-3)
+        start = start - change
+        if np.abs(change).max() <= _SAME * np.abs(v).max():
+            break
+    return start
 
 
 def of_neuron(neuron, r_E, r_I):

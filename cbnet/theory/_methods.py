@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from .. import reduced
 from ..errors import ParameterError, warn
 from ..parameters import POPULATIONS, nearest, require
-from . import _jump_intervals, _jump_values, _white, _white_intervals, colored_noise, shot_noise
+from . import _jump_density, _jump_intervals, _white, _white_intervals, colored_noise, shot_noise
 from . import colored_noise_limits as limits
 
 
@@ -69,7 +69,7 @@ METHODS = {
         Method(
             "shot",
             shot_noise.passage,
-            _jump_values.density,
+            _jump_density.density,
             _jump_intervals.interval_density,
             rtol=shot_noise.RTOL,
             tolerated=1e-3,
@@ -115,7 +115,7 @@ def choose(noise, params):
     require(params)
     if noise is None:
         noise = default(params)
-    if noise in METHODS:
+    if isinstance(noise, str) and noise in METHODS:
         return METHODS[noise]
     hint = nearest(str(noise), METHODS)
     hint = f" ({hint})" if hint.startswith("did") else ""

@@ -236,7 +236,8 @@ def _cut(v, counts, start, at, P):
         j <= first, left * j / first, left + (all_ - left) * (j - first) / (P - first)
     )
     # row by row: shifted against each other into one, they would be rounded by how many there are
-    edges = np.stack([np.interp(*one) for one in zip(target, total, v, strict=True)])
+    rows = zip(target / all_, total / all_, v, strict=True)
+    edges = np.stack([np.interp(*one) for one in rows])
     first = first[:, 0].astype(int)
     V_r = v[row, at]
     edges[:, 0] = v[row, start]

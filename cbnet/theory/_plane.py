@@ -23,15 +23,21 @@ class Stationary:
     v_mean: float
     v_sd: float
     edges: np.ndarray
+    lowest: float  # share of time, or of the variance of v, that is due to the lowest cell
     mass: np.ndarray  # probability at the Gauss nodes of every cell, shape (C, Q); None if unasked
 
 
-def cells(V_lo, reset, threshold, mu, sd, layer, count):
-    """Edges of cells: fine at the threshold, sd apart where v is, one of them the reset."""
+def graded(V_lo, threshold, mu, sd, layer):
+    """How far below the threshold how many cells are due: fine there, sd apart where v is."""
     depth = np.concatenate([[0], np.geomspace(1e-4 * layer, threshold - V_lo, 4000)])
     near = np.abs(threshold - depth - mu) / sd
     density = 1 / (layer + 0.6 * depth) + 1 / (sd * (1.2 + 0.4 * np.maximum(near - 2, 0) ** 1.5))
     total = np.concatenate([[0], np.cumsum((density[1:] + density[:-1]) / 2 * np.diff(depth))])
+    return depth, total
+
+
+def cells(depth, total, reset, threshold, count):
+    """Edges of cells so graded, one of them the reset, and how many cells are below it."""
     at_reset = np.interp(threshold - reset, depth, total)
     above = int(np.clip(round(count * at_reset / total[-1]), 4, count - 2))
     parts = np.concatenate(
@@ -41,7 +47,7 @@ def cells(V_lo, reset, threshold, mu, sd, layer, count):
         ]
     )
     edges = threshold - np.interp(parts, total, depth)
-    edges[0], edges[above], edges[-1] = threshold, reset, V_lo
+    edges[0], edges[above], edges[-1] = threshold, reset, threshold - depth[-1]
     return edges[::-1], count - above
 
 
@@ -179,8 +185,10 @@ def stationary(edges, first, velocity, G, tau_rp, Q=3, density=False):
     C, B = len(edges) - 1, len(G)
     ref = edges[first]
     x = done.nodes - ref
-    f = np.ones((C, Q, B, 3))
+    f = np.ones((C, Q, B, 5))
     f[..., 1], f[..., 2] = x[..., None], x[..., None] ** 2
+    f[..., 3:] = f[..., [0, 2]]
+    f[1:, ..., 3:] = 0
     T = done.solve(f)
     T2 = done.solve(2 * T[..., :1])
     at = done.at_reset(T)
@@ -188,9 +196,10 @@ def stationary(edges, first, velocity, G, tau_rp, Q=3, density=False):
     leave = done.exits()
     held = expm(G * tau_rp) if tau_rp > 0 else np.eye(B)
     pi = _invariant(leave @ held[done.up[-1]])
-    mean, v1, v2 = pi @ at
+    mean, *parts = pi @ at
     period = tau_rp + mean
-    v1, v2 = v1 / mean, v2 / mean
+    v1, v2, spent, square = (part / mean for part in parts)
+    variance = max(v2 - v1**2, 0.0)
     mass = None
     if density:
         mass = done.occupation(pi).sum(2) / mean
@@ -198,8 +207,9 @@ def stationary(edges, first, velocity, G, tau_rp, Q=3, density=False):
         1 / period,
         np.sqrt(max(pi @ second - mean**2, 0.0)) / period,
         ref + v1,
-        np.sqrt(max(v2 - v1**2, 0.0)),
+        np.sqrt(variance),
         edges,
+        max(abs(spent), abs(square) / max(variance, 1e-300)),
         mass,
     )
 

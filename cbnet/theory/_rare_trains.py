@@ -60,6 +60,8 @@ def most_often(membrane):
     """
     alone = without(membrane, (True, True))
     mu, tau = alone.rest()
+    if not np.isfinite(mu):
+        return np.inf
     v = np.linspace(mu, membrane.threshold, _POTENTIALS)
     if not (mu < membrane.threshold and np.all(alone.drift(v[1:]) < 0)):
         return np.inf

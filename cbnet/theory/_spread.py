@@ -21,6 +21,8 @@ _STEP = 1e-3  # of a rate, for slopes
 _ITERATIONS = 40
 _SHORTEST = 1 / 64  # step of the continuation in the deviations of in-degrees
 _NOTHING = 1e-9  # Hz
+_NEAR_LEVEL = 0.5  # of ln ν, around a level at which a fraction is counted
+_AT_LEVEL = 64, 24  # neurons there that are solved for, by whether that takes milliseconds
 _STAND = 48  # neurons of a population whose trains stand for all
 _ROUNDS = 8  # of trains that follow from rates and rates that follow from trains
 
@@ -52,6 +54,35 @@ class _Population:
             found = failure.best
         # what hardly ever fires makes no noise
         return nu[some], np.where(np.isfinite(found.cv), found.cv, 1.0), self.neuron.tau_rp
+
+    def offset(self, nu, level, weights, given):
+        """How far off, as ln, the table is for neurons whose rate is near a level.
+
+        Returns
+        -------
+        density, offset, error : float
+            Share of the neurons per ln ν there, mean of ln(ν of the table/ν), and its error.
+        """
+        near = np.flatnonzero(np.abs(np.log(np.maximum(nu, _NOTHING) / level)) < _NEAR_LEVEL)
+        if near.size < _AT_LEVEL[1]:
+            return 0.0, 0.0, 0.0
+        count = _AT_LEVEL[int(self.neuron.method.costly)]
+        some = near[np.linspace(0, near.size - 1, count).astype(int)]
+        R_E, R_I = (x[some] for x in self.sample.arrivals(self.nu_X, *given))
+        K, K_I = self.neuron.values["K"], self.neuron.values["gamma"] * self.neuron.values["K"]
+        try:
+            found = self.neuron.passage(R_E / K, R_I / K_I, self.rtol, cv=False)
+        except ConvergenceError as failure:
+            found = failure.best
+        own = np.zeros(count) if self.neuron.method.formula else found.error
+        off = np.log(nu[some] / np.maximum(found.rate, _NOTHING))
+        good = np.isfinite(off) & (own < 1)
+        if not good.any():
+            return 0.0, 0.0, 0.0
+        share = np.sum(weights[near]) / np.sum(weights) / (2 * _NEAR_LEVEL)
+        mean = np.average(off[good], weights=weights[some][good])
+        error = off[good].std() / np.sqrt(good.sum()) + np.mean(own[good])
+        return share, float(mean), float(2 * error)
 
     def rates(self, rates, spreads, share=1.0, uncertain=False):
         """Of every neuron that is drawn, in Hz; if asked for, from a coarser table too, and errors.
@@ -121,7 +152,7 @@ class Network:
             fields, parts = self._summary(unknowns, slope)
             final = sum(parts[name] for name in left if not left[name])
             if fields["error"] <= self.rtol or final > self.rtol or not any(left.values()):
-                return fields
+                return fields | self._boundaries(fields, unknowns)
             worst = max((name for name in left if left[name]), key=parts.get)
             change = left[worst].pop(0)
             if worst == "grid":
@@ -298,6 +329,22 @@ class Network:
         }
         parts = {"grid": of_grid, "solver": of_solver, "sample": of_sample}
         return fields, {name: float((x / scale).max()) for name, x in parts.items()}
+
+    def _boundaries(self, fields, unknowns):
+        """Fractions as exact rates have them at their boundaries, where a table may be off."""
+        given, weights = self._split(unknowns), self.weights
+        shifts, unsure = np.zeros((2, len(self.populations))), 0.0
+        for column, one in enumerate(self.populations):
+            nu = one.rates(*given)
+            ends = SILENT, SATURATED / one.neuron.tau_rp if one.neuron.tau_rp > 0 else np.inf
+            for row, (level, sign) in enumerate(zip(ends, (1, -1), strict=True)):
+                density, offset, error = one.offset(nu, level, weights, given)
+                shifts[row, column], unsure = sign * density * offset, max(unsure, density * error)
+        shifts = shifts[:, [0, -1]]
+        return {
+            name: np.clip(fields[name] + shift, 0.0, 1.0)
+            for name, shift in zip(("fraction_silent", "fraction_saturated"), shifts, strict=True)
+        } | {"fraction_error": fields["fraction_error"] + float(unsure)}
 
     def _fractions(self, rates, weights):
         found = []

@@ -1,12 +1,15 @@
 """White noise, in the three ways that need nothing but A(v) and B²(v)."""
 
 import copy
+from dataclasses import replace
 
 import numpy as np
 
 from ..errors import ConvergenceError, warn
 from . import first_passage, siegert
 
+_WAY = 9  # potentials between reset and threshold
+_LEAST = 1e-290  # Hz, of a barrier that floats hold
 _CHECK = 1e-3  # accuracy of the rates that a formula is compared with
 
 
@@ -93,6 +96,17 @@ def select(neuron, r_E, r_I):
 
 def _solve(neuron, select, r_E, rtol, cv, moments):
     threshold = np.full(r_E.size, neuron.threshold)
-    return first_passage.solve(
+    found = first_passage.solve(
         None, None, threshold, neuron.reset, neuron.tau_rp, rtol, moments, cv=cv, select=select
     )
+    silent = np.flatnonzero(found.rate == 0)
+    if not (moments and silent.size):
+        return found
+    # noise everywhere on the way carries v over any barrier, if ever so rarely
+    noise = select(silent)[1]
+    way = np.linspace(neuron.reset, neuron.threshold, _WAY)[None].repeat(silent.size, 0)
+    beyond = int(np.all(noise(way) > 0, axis=1).sum())
+    if not beyond:
+        return found
+    some = "" if r_E.size == 1 else f" at {beyond} of {r_E.size} inputs"
+    return replace(found, note=f"a rate below {_LEAST:g} Hz given as 0{some}")

@@ -14,12 +14,16 @@ import numpy as np
 from ..errors import ConvergenceError, ParameterError
 from ..threads import one_thread
 from . import _few_arrivals, _plane, _rare_trains, _synapses
-from ._colored_grid import LEVELS, reachable, stationary
+from ._colored_grid import LEVELS, Bottomless, reachable, stationary
 from ._membrane import membrane as membrane_of
 from .first_passage import Passage, inaccurate
 
 RTOL = 1e-2
 _REFUSED = 1e-6  # Hz: not worth the grid that lower rates need
+_NO_GRID = (
+    "rtol: got {:g}; no grid holds this membrane; ask for less accuracy, or use noise='fast' or "
+    "'adiabatic' within their ranges"
+)
 _LOWEST = "a rate below 1e-6 Hz given as 0"
 # Arrivals within a synaptic time constant: with fewer the law of the synapses is jagged, two grids
 # agree by chance more often, and those of the answer are asked for half the error.
@@ -121,6 +125,11 @@ def density(membrane, v, rtol=RTOL):
     """Probability density of v outside the refractory time (1/V), zero above the threshold.
 
     Its integral is 1; over all time v has this density times 1 − ν τ_rp, and the reset the rest.
+
+    Raises
+    ------
+    ConvergenceError
+        If no grid holds the membrane.
     """
     quiet = _without_noise(membrane)
     lowered = membrane
@@ -137,7 +146,9 @@ def density(membrane, v, rtol=RTOL):
             return _plane.density(stationary(lowered, level, 3, density=True), v)
         except (_synapses.TooMany, MemoryError):
             if factor <= 1:
-                raise
+                raise ConvergenceError(_NO_GRID.format(rtol)) from None
+        except Bottomless:
+            raise ConvergenceError(_NO_GRID.format(rtol)) from None
         # too few arrivals for the grid: those of a longer time
         lowered = replace(lowered, taus=tuple(2 * tau for tau in lowered.taus))
         factor /= 2
@@ -200,11 +211,7 @@ def _arrivals(membrane, default=np.inf):
 def _checked(found, rtol):
     """The answer if there is one, as accurate as asked for."""
     if np.isnan(found.rate):
-        raise ConvergenceError(
-            f"rtol: got {rtol:g}; no grid holds this membrane; ask for less accuracy, or use noise="
-            "'fast' or 'adiabatic' within their ranges",
-            best=found,
-        )
+        raise ConvergenceError(_NO_GRID.format(rtol), best=found)
     if found.error <= rtol or found.rate == 0:
         return found
     why = f"{found.rate:.3g} Hz{f'; {found.note}' if found.note else ''}"
@@ -220,7 +227,11 @@ def _converged(membrane, rtol, dimensions):
         try:
             # a grid that cannot hold the membrane shows in its answer, which is then left out
             with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-                found = stationary(within, level, dimensions)
+                found = stationary(within, level, dimensions, coarser=before)
+        except Bottomless:
+            if level == 0:
+                continue  # it may be too coarse to tell
+            break
         except (_synapses.TooMany, MemoryError, np.linalg.LinAlgError):
             break
         if not np.isfinite(found.rate):

@@ -12,7 +12,7 @@ from . import _white, first_passage
 from ._bins import moments
 from ._neuron import Neuron
 from ._panels import place
-from .first_passage import _narrowed, _with_layers
+from .first_passage import _narrowed, _with_layers, known
 from .response import rates_in_hertz
 
 _BIN = 1e-3  # s
@@ -161,7 +161,7 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
         )
     rates = [float(x) for x in inputs]
     neuron, fields = _neuron(params, population, *rates)
-    passage = neuron.passage(*(np.array([x]) for x in rates))
+    passage = neuron.passage(*(np.array([x]) for x in rates), moments=True)
     rate = float(passage.rate[0])
     edges = _edges(fields, neuron)
     bound = {name: x[0, 0] if np.ndim(x) else x for name, x in _bound(neuron, rates).items()}
@@ -178,6 +178,9 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
             break
     mean, sd, leak = ((4 * b - a) / 3 for a, b in zip(coarse, fine, strict=True))
     sd = np.maximum(sd, 0.0)
+    # what v has no moment of, input that is proportional to it has not either
+    sd = np.where(np.isnan(passage.v_sd), np.nan, sd)
+    mean, leak = (np.where(np.isnan(passage.v_mean[0]), np.nan, x) for x in (mean, leak))
     reset = np.array([neuron.reset])
     at_reset = first_passage.density(*fields, neuron.threshold, neuron.reset, reset)[0]
     half = float(np.ravel(fields[1](reset[None]))[0]) / 2
@@ -191,7 +194,7 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
         rate=to_quantity(rate, "Hz"),
         drift_rate=to_quantity(rate - diffusion, "Hz"),
         diffusion_rate=to_quantity(diffusion, "Hz"),
-        error=float(error),
+        error=float(known(error)),
         noise="diffusion" + (" (limit tau_S -> 0)" if neuron.reduced.filtered else ""),
         r_E=to_quantity(rates[0], "Hz"),
         r_I=to_quantity(rates[1], "Hz"),

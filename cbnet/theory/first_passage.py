@@ -112,8 +112,8 @@ def solve(
     Assumes that v has a stationary law: Ψ grows towards −∞, or the noise vanishes somewhere below
     with the drift pointing up. A neuron with a barrier of more than 690 gets the rate 0.
 
-    Noise that grows with |v| leaves a density with a tail like a power of v, whose moments need not
-    exist: with q = 2A|v|/B² and B² ∝ |v|^β far below that of order m does for q + β > m + 1. Mean
+    Noise that grows with distance leaves a density with a tail like a power of v, whose moments
+    need not exist: with x = −v, q = 2Ax/B² and B² ∝ x^β far below that of order m does for q + β > m + 1. Mean
     and standard deviation that do not exist are NaN, and ``note`` says so.
 
     References

@@ -14,6 +14,7 @@ from ._rate_statistics import SILENT
 from ._spread import Network
 from .renewal import NOISES
 from .self_consistency import TRAINS, solve
+from .stability import check_in_degrees
 
 RTOL = 1e-3
 _IRRELEVANT = {"D_min", "D_max", "r_E", "r_I"}
@@ -180,7 +181,7 @@ def heterogeneity(
     state="high",
     noise=None,
     trains="poisson",
-    rtol=RTOL,
+    rtol=None,
 ):
     """The distribution of rates over the neurons of a network with unequal in-degrees.
 
@@ -207,8 +208,10 @@ def heterogeneity(
         What recurrent spike trains are like: Poisson, or renewal processes with the rates and CVs
         that the neurons are found to have (noise ``"shot"`` or ``"diffusion"``), as for
         :func:`cbnet.solve`; several times as slow.
-    rtol : float
-        Accuracy of means and standard deviations, relative to the mean.
+    rtol : float, optional
+        Accuracy of means and standard deviations, relative to the mean. If not given 1e-3, and 1e-2
+        with synaptic time constants, where every rate takes a hundred times as long: 5 to 20 s in
+        all, and minutes for 1e-3.
 
     Returns
     -------
@@ -254,14 +257,14 @@ def heterogeneity(
     [47.9, 47.9]
     """
     laws = _laws(params, CV_K)
-    _check(correlation, fraction_excitatory, N, state)
+    _check(params, correlation, fraction_excitatory, N, state)
     method = _methods.choose(noise, params)
     if not method.network:
         raise ParameterError(
             f"noise: got {method.name!r}, which has no rate above threshold; expected "
             f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
         )
-    rtol = _methods.accuracy(method, rtol)
+    rtol = max(RTOL, method.rtol) if rtol is None else _methods.accuracy(method, rtol)
     if trains not in TRAINS:
         raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
     if trains == "renewal" and method.name not in NOISES:
@@ -334,7 +337,7 @@ def _laws(params, CV_K):
     return found
 
 
-def _check(correlation, fraction_excitatory, N, state):
+def _check(params, correlation, fraction_excitatory, N, state):
     if not 0 <= correlation <= 1:
         raise ParameterError(f"correlation: got {correlation}; expected a number from 0 to 1")
     if not 0 < fraction_excitatory < 1:
@@ -343,6 +346,8 @@ def _check(correlation, fraction_excitatory, N, state):
         )
     if N is not None and not (isinstance(N, (int, np.integer)) and N >= 2):
         raise ParameterError(f"N: got {N}; expected a whole number of at least 2")
+    if N is not None:
+        check_in_degrees(params, N, fraction_excitatory)
     if state not in ("high", "low"):
         raise ParameterError(f"state: got {state!r}; expected 'high' or 'low'")
 

@@ -28,10 +28,11 @@ class Response(results.Result):
         How fluctuations were treated.
     error : float
         Estimated relative error of rate, CV and V_sd, as the solution for the noise that is named:
-        by how much another treatment would differ is not in it. With finite jumps that of a CV
-        below 0.2 is relative to 0.2. Of the formulas ``"fast"``, ``"rescaled"``, ``"adiabatic"``
-        and ``"rice"`` the largest error found within their range, and infinite outside of it, where
-        none is known; of ``"kramers"`` the distance to the rate of white noise.
+        by how much another treatment would differ is not in it. With finite jumps it covers V_mean
+        in units of V_sd too, and that of a CV below 0.2 is relative to 0.2. Of the formulas
+        ``"fast"``, ``"rescaled"``, ``"adiabatic"`` and ``"rice"`` the largest error found within
+        their range, and infinite outside of it, where none is known; of ``"kramers"`` the distance
+        to the rate of white noise.
     r_E, r_I : Quantity
         Rates of each of the K and γK inputs.
     population : str

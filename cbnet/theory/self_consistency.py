@@ -17,6 +17,7 @@ from .first_passage import MERGING, Passage, inaccurate, known
 TRAINS = ("poisson", "renewal")
 _MODES = ("growth_rate", "frequency", "fano_E", "fano_I")
 _CHEAP = "diffusion"  # with which a costly treatment is first guessed
+_FROM_JUMPS = 0.2  # error of a leading mode from which on it is told
 _MERGING = 0.1  # |1 - gain| of a branch that is about to meet another
 
 
@@ -207,9 +208,10 @@ def solve(
         )
     _methods.warn_without_filters(method, params)
     if N is not None:
-        from .stability import check_sizes
+        from .stability import check_in_degrees, check_sizes
 
         check_sizes(N, fraction_excitatory)
+        check_in_degrees(params, N, fraction_excitatory)
         if not oscillations:
             raise ParameterError(
                 f"N: got {N} without oscillations=True, which its fluctuations follow from"
@@ -244,6 +246,12 @@ def _with_modes(solution, N, fraction_excitatory):
         except ConvergenceError as failure:
             warn(f"state {k + 1}: {failure}")
             continue
+        if found.error > _FROM_JUMPS:
+            size = "not known" if np.isinf(found.error) else f"about {found.error:.0%}"
+            warn(
+                f"state {k + 1}: got its modes from the response to white noise, whose distance to "
+                f"that of finite jumps is {size}; see growth rates and Fano factors as rough"
+            )
         stable[k] &= found.stable
         columns["growth_rate"][k], columns["frequency"][k] = found.growth_rate, found.frequency
         if N is not None and stable[k]:

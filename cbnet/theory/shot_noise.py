@@ -14,7 +14,7 @@ import numpy as np
 from scipy.optimize import brentq
 
 from ..errors import ConvergenceError
-from . import _jump_lattice, _jump_process, _jump_system
+from . import _jump_process, _jump_refinement, _jump_start, _jump_system
 from ._jump_grid import panels, survey, surveyed
 from .first_passage import Passage, inaccurate
 
@@ -35,17 +35,18 @@ THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps 
 # A difference between two levels is the error of the lower one. That of the higher one is mostly
 # a tenth of it once the layers are resolved; until then, and with thin layers, it may be as large,
 # and in one neuron of a hundred two levels agree by chance: these factors cover such too.
-_SMOOTH, _ROUGHER, _SMOOTH_FROM = 1.0, 2.0, 4
+_SMOOTH, _ROUGHER, _SMOOTH_FROM = 2.0, 4.0, 4
+_AGREED = 0.5  # of the accuracy asked for: closer, and two levels agree by chance
 _FLOOR = 1e-9  # of rounding
 _REGULAR = 0.2  # CV below which its absolute error counts
-# On a lattice: accuracies from which on each level is the first, how many levels there are, the
-# chance lost to rounding that is too large to be corrected, and what is left of it if it is not.
-_FIRST, _TOP = (2e-4, 1e-5, 1e-7, 0.0), 5
-_THINNEST, _TOP_THIN = 0.025, 3  # layers for which the other panels are faster soon
-_LOST, _KNOWN = 0.03, 0.03
-LARGEST_LATTICE = 1_500_000  # beyond, wide panels are faster
-_ROUGHER_LATTICE, _SMOOTH_LATTICE = 3.0, 2.0
-FAR = 28.0  # e^-28: rounding, as seen from the lower end
+# Degrees of T on a panel, on panels and on finer ones; what panels may put off an answer, over the
+# accuracy that is asked for: nearly all of it cancels, and where the error shows that it does not,
+# there is a next. Two answers that agree by far better than that do so by chance.
+_DEGREES, _LOWER = (4, 5), (3, 4)
+_TOLERANCES = 200.0, 50.0, 10.0, 2.0, 0.4
+_CHANCE, _SLOWEST = 0.1, 0.4
+_NEARLY = 10.0  # errors over the accuracy asked for, for which other panels are no better
+_KNOWN = 0.03  # of the chance lost to rounding, what is left when it has been corrected
 _LARGEST = 8_000_000  # numbers in a factorised matrix: half a second
 _UNSEEN = 1e-30  # Hz
 _LEAST = 1e-290  # Hz, of e^-690 times any rate of arrivals
@@ -79,10 +80,10 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     Notes
     -----
     Assumes independent Poisson arrivals, a threshold that is tested after every arrival and along
-    the leak, and that arrivals while refractory move nothing. Where leak and jumps are straight
-    lines in v, panels are those of a lattice of jumps (:mod:`_jump_lattice`), several times as
-    fast; other membranes, the rarest spikes and the thinnest layers need those of
+    the leak, and that arrivals while refractory move nothing. Panels are made where the answer
+    needs them (:mod:`_jump_refinement`); the rarest spikes and the finest jumps need those of
     :mod:`_jump_system`, which keep their relative accuracy down to e^-690 of the rate of arrivals.
+    The error covers rate, CV (relative to 0.2 below that), and mean and sd of v in units of the sd.
     Rarer spikes than floats can express are given as the rate 0, and the answer's note says so; the
     error is then that of the voltage. Rates below 1e-30 Hz are given whatever their error.
 
@@ -95,7 +96,7 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     values, error = np.full((4, r_E.size), np.nan), np.full(r_E.size, np.inf)
     beyond = np.zeros(r_E.size, bool)
     for k, process in enumerate(_jump_process.of_neuron(neuron, r_E, r_I)):
-        values[:, k], error[k], beyond[k] = _one(process, rtol, cv, moments)
+        values[:, k], error[k], beyond[k] = one_neuron(process, rtol, cv, moments)
     note = ""
     if beyond.any():
         some = "" if r_E.size == 1 else f" at {beyond.sum()} of {r_E.size} inputs"
@@ -108,10 +109,10 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     return answer
 
 
-def _one(process, rtol, cv, moments):
+def one_neuron(process, rtol, cv, moments):
     """Statistics of one neuron, their estimated error, and if its rate is beyond floats."""
-    fast = _on_lattice(process, rtol, cv, moments)
-    if fast is not None and fast[1] <= rtol:
+    fast = _on_nodes(process, rtol, cv, moments)
+    if fast is not None and fast[1] <= _NEARLY * rtol:
         return *fast, False
     slow = _on_panels(process, rtol, cv, moments)
     return (*fast, False) if fast is not None and fast[1] < slow[1] else slow
@@ -165,6 +166,7 @@ def _refined(process, found, rtol, asked):
         gap = gap / np.maximum(_scales(values, width)[asked], 1e-300)
         rough = thin or _LEVELS[fine][0] < _SMOOTH_FROM
         error = _FLOOR + float(gap.max()) * (_ROUGHER if rough else _SMOOTH)
+        error = max(error, _AGREED * rtol)
         if error <= rtol:
             break
     return values, error
@@ -173,38 +175,46 @@ def _refined(process, found, rtol, asked):
 def _scales(values, width):
     """What errors of rate, CV, mean and sd are relative to."""
     rate, cv, _, sd = values
-    return np.array([rate, max(cv, _REGULAR), width, max(sd, 1e-3 * width)])
+    sd = max(sd, 1e-3 * width)
+    return np.array([rate, max(cv, _REGULAR), sd, sd])
 
 
-def _on_lattice(process, rtol, cv, moments):
-    """Statistics and their error where jumps are translations; None if that is not the way."""
-    lattice = _jump_lattice.of_process(process, FAR)
-    if lattice is None:
-        return None
-    width = process.threshold - process.reset
-    asked = np.array([True, cv, moments, moments])
-    before, best = None, None
-    top = _TOP if lattice.thinness > _THINNEST else _TOP_THIN
-    for level in range(next(k for k, least in enumerate(_FIRST) if rtol >= least), top):
-        try:
-            system = _jump_lattice.LatticeSystem(lattice, level, LARGEST_LATTICE)
-        except MemoryError:
+def _on_nodes(process, rtol, cv, moments):
+    """Statistics and their error on panels made to measure; None if that is not the way."""
+    best = None
+    try:
+        found = _jump_start.coarse(process, rtol)
+        if found is None:
             return None
-        values, profile, lost = system.statistics(cv, moments)
-        if not lost <= _LOST:
-            break
-        if before is not None:
-            scale = _scales(values, width)
-            gap = (np.abs(values - before[0]) / np.maximum(scale, 1e-300))[asked].max()
-            gap = max(gap, np.abs(profile - before[1]).max())
-            careful = lattice.thinness < THIN or level > 2
-            gap *= _ROUGHER_LATTICE if careful else _SMOOTH_LATTICE
-            error = float(_FLOOR + _KNOWN * lost + gap)
+        process, coordinate, edges = found
+        width = process.threshold - process.reset
+        asked = np.array([True, cv, moments, moments])
+        for tolerance in rtol * np.array(_TOLERANCES):
+            low, high = _DEGREES if rtol < _ROUGH else _LOWER
+            system, edges, off = _jump_refinement.refined(
+                process, coordinate, edges, low, (cv, moments), tolerance
+            )
+            if not np.isfinite(off):
+                break
+            before, _ = system.statistics(cv, moments)
+            finer = edges if rtol < _ROUGH else system.edges
+            system = _jump_refinement.on(process, coordinate, finer, high)
+            values, lost = system.statistics(cv, moments)
+            if not lost <= _jump_refinement.LOST:
+                break
+            gap = (np.abs(values - before) / np.maximum(_scales(values, width), 1e-300))[asked]
+            # what is left where the residual falls slowly does not cancel
+            error = max(float(gap.max()), _CHANCE * rtol) + _FLOOR + _KNOWN * lost
+            rest = _SLOWEST * off
+            if error + _SLOWEST * rest > rtol:
+                rest = float(_jump_refinement.missed(system, cv, moments).sum())
+            error += rest * min(rest / max(off, 1e-300), 1.0)
             if best is None or error < best[1]:
                 best = values, error
-            if error <= rtol:
+            if error <= rtol or _KNOWN * lost > rtol:
                 break
-        before = values, profile
+    except MemoryError:
+        pass
     return best
 
 

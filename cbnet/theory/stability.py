@@ -8,14 +8,16 @@ import numpy as np
 
 from .. import results, unused
 from ..errors import CbnetWarning, ParameterError
-from ..parameters import POPULATIONS, to_quantity
+from ..parameters import POPULATIONS, require, to_quantity
 from ..threads import one_thread
 from . import _methods
 from ._characteristic import leading
 from ._feedback import Feedback
-from ._fluctuations import fano_factor, spectrum
+from ._fluctuations import fano_factor, rough_fano_factor, spectrum
+from ._jump_response import JumpResponse
 from ._line import SILENT
 from ._neuron import Neuron
+from .first_passage import known
 from .response import rates_in_hertz
 from .self_consistency import solve
 
@@ -52,8 +54,12 @@ class Stability(results.Result):
     noise : str
         How fluctuations of the input were treated.
     error : float
-        Estimated numerical error: of the growth rate and angular frequency relative to the
-        modulus of λ, and of the Fano factors relative to them.
+        Estimated error of the growth rate and angular frequency relative to the modulus of λ, and
+        of the Fano factors relative to them: numerical, and for instantaneous synapses by how much
+        the response to finite jumps differs from that to white noise at the mode, and the Fano
+        factors that follow from it. Infinite if that is as large as they are.
+    numerical_error : float
+        The part of it that is not due to white noise.
     """
 
     growth_rate: object = results.variable("1/s", (), "growth_rate_per_s", "of the leading mode")
@@ -69,6 +75,9 @@ class Stability(results.Result):
     highest: object = results.variable("Hz", (), "highest_Hz", "highest frequency considered")
     noise: str = results.variable(None, (), "noise", "how fluctuations were treated")
     error: float = results.variable("1", (), "error", "estimated relative error")
+    numerical_error: float = results.variable(
+        "1", (), "numerical_error", "the part of it that is not due to white noise"
+    )
 
     @property
     def fano(self):
@@ -190,6 +199,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
         )
     check_sizes(N, fraction_excitatory)
+    check_in_degrees(params, N, fraction_excitatory)
     left_out = unused.tell(params, "cbnet.stability", unused.of_network, "D_min", "D_max")
     with unused.told(), warnings.catch_warnings():
         # the answer's noise says that it is a limit, and there is no other
@@ -213,6 +223,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         highest=to_quantity(found.highest, "Hz"),
         noise=_methods.describe(_methods.METHODS["diffusion"], params),
         error=max(float(solution.error), found.error),
+        numerical_error=max(float(solution.error), found.numerical_error),
         unused=left_out,
     )
 
@@ -227,6 +238,7 @@ class Modes:
     fano: np.ndarray
     highest: float
     error: float
+    numerical_error: float
 
 
 @one_thread
@@ -253,7 +265,7 @@ def modes(params, rates, N, fraction_excitatory):
     """
     highest = _highest(params)
     growth = frequency = np.nan
-    fano, error, stable = np.full(2, np.nan), 0.0, True
+    fano, numerical, of_jumps, stable = np.full(2, np.nan), 0.0, 0.0, True
     if max(rates) > SILENT:
         rough, fine = _linearised(params, rates), _linearised(params, rates, **_FINER)
         mode = leading(rough.characteristic(2 * np.pi * highest))
@@ -261,12 +273,32 @@ def modes(params, rates, N, fraction_excitatory):
         grows = mode.real < 0 and not wide.quiet_above(2 * np.pi * highest)
         if grows and wide.count(0.0, wide.right_edge()):
             mode, highest = leading(wide), _HIGHEST
-        error = fine.distance(mode) / (abs(mode) + 1.0)
+        numerical = fine.distance(mode) / (abs(mode) + 1.0)
         growth, frequency, stable = mode.real, mode.imag / (2 * np.pi), mode.real < 0
         if stable:
             fano, inaccuracy = fano_factor(rough, fine, N, _shares(fraction_excitatory), _BIN)
-            error = max(error, inaccuracy)
-    return Modes(float(growth), float(frequency), bool(stable), fano, highest, float(error))
+            numerical = max(numerical, inaccuracy)
+            if np.any(fano < 0):  # the feedback explains more than there is
+                fano, of_jumps = np.full(2, np.nan), np.inf
+        if not _methods.has_filters(params):
+            wanted = (N, _shares(fraction_excitatory), _BIN) if stable and np.isfinite(N) else None
+            distance = _from_white_noise_to_jumps(params, rates, rough, mode, wanted)
+            of_jumps = max(of_jumps, distance)
+    error, numerical = (float(known(x)) for x in (numerical + of_jumps, numerical))
+    return Modes(float(growth), float(frequency), bool(stable), fano, highest, error, numerical)
+
+
+def _from_white_noise_to_jumps(params, rates, white, mode, counted):
+    """How far mode and Fano factors are from those of the response to finite jumps, relative."""
+    try:
+        jumps = _linearised(params, rates, respond=JumpResponse)
+        distance = abs(jumps.mode_near(mode) - mode) / (abs(mode) + 1.0)
+    except (ValueError, RuntimeError, ZeroDivisionError):  # no grid holds the neuron
+        return np.inf
+    if counted is not None:
+        one, other = (rough_fano_factor(each, *counted) for each in (white, jumps))
+        distance = max(distance, np.nanmax(np.abs(one / other - 1), initial=0.0))
+    return distance if np.isfinite(distance) else np.inf
 
 
 def _linearised(params, rates, **grid):
@@ -301,6 +333,25 @@ def check_sizes(N, fraction_excitatory):
         raise ParameterError(
             f"fraction_excitatory: got {fraction_excitatory!r}; expected a number between 0 and 1"
         )
+
+
+def check_in_degrees(params, N, fraction_excitatory):
+    """Raise ParameterError for a network that is too small for its in-degrees."""
+    require(params)
+    if np.isinf(N):
+        return
+    N_E = round(fraction_excitatory * N)
+    sizes = {"E": N_E, "I": N - N_E}
+    for target in POPULATIONS:
+        values = params.resolve(target)
+        wanted = {"E": ("K", values["K"]), "I": ("γK", values["gamma"] * values["K"])}
+        for source, (name, k) in wanted.items():
+            if sizes[source] <= k:
+                share = {"E": fraction_excitatory, "I": 1 - fraction_excitatory}[source]
+                raise ParameterError(
+                    f"N: got {N:g}, with {sizes[source]:g} {source} neurons; expected more than "
+                    f"{name} = {k:g} from {source} to {target}: take N above {k / share:.0f}"
+                )
 
 
 def _shares(fraction_excitatory):

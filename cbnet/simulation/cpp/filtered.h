@@ -34,9 +34,10 @@ struct Synapse {
     double decay;      // e^(-h/tau)
     double mean;       // mean over the time of what decays from one
     double mean_late;  // the same of what jumps to one at any time
-    double jump;
+    double jump, tau, h;
 
-    Synapse(double jump, double tau, double h) : decay(std::exp(-h / tau)), jump(jump) {
+    Synapse(double jump, double tau, double h)
+        : decay(std::exp(-h / tau)), jump(jump), tau(tau), h(h) {
         mean = (1 - decay) * tau / h;
         mean_late = (1 - mean) * tau / h;
     }
@@ -58,6 +59,13 @@ struct Membrane {
         return p.leak_offset + E * p.excitatory_offset + I * p.inhibitory_offset;
     }
     double speed(double v, double E, double I) const { return slope(E, I) * v + offset(E, I); }
+    // How long it takes from v to a threshold that is reached within h.
+    double time_to(double threshold, double v, double E, double I) const {
+        if (v >= threshold)
+            return 0.0;
+        const double straight = (threshold - v) / speed(v, E, I), x = slope(E, I) * straight;
+        return std::min(h, std::abs(x) < 1e-9 ? straight : straight * std::log1p(x) / x);
+    }
     double after(double v, double E, double I) const {
         const double a = slope(E, I), b = offset(E, I);
         const bool flat = std::abs(a * h) < 1e-9;
@@ -69,7 +77,7 @@ struct Membrane {
 // The threshold is tested inside the step where it may be crossed.
 class FilteredNeurons {
 public:
-    explicit FilteredNeurons(uint64_t seed) : stream(seed) {}
+    explicit FilteredNeurons(uint64_t seed) : stream(subseed(seed, 0)), lanes(subseed(seed, 1)) {}
 
     // Returns how many neurons fire; their indices go to `spikes`.
     template <class Count>
@@ -116,13 +124,14 @@ private:
     };
 
     Stream stream;
+    Lanes lanes;
 
     template <class Count>
     int advance(const Filtered p, const Neurons<Count> &neurons, double *all_E, double *all_I,
                 int first, int n, int32_t *spikes) {
         double *__restrict v = neurons.v + first, *__restrict s_E = all_E + first;
         double *__restrict s_I = all_I + first;
-        int32_t *__restrict held = neurons.held + first;
+        float *__restrict held = neurons.held + first;
         char *__restrict not_refractory = neurons.not_refractory + first;
         Count *__restrict n_E = neurons.arrived_E + first, *__restrict n_I = neurons.arrived_I + first;
         const Synapse synapse_E(p.excitatory_jump, p.tau_E, p.dt);
@@ -153,59 +162,117 @@ private:
             top[i] = v[i] + p.dt * std::max(0.0, membrane.speed(v[i], most_E[i], least_I[i]));
         for (int i = 0; i < n; i++) {
             const double after = membrane.after(v[i], mean_E[i], mean_I[i]);
-            v[i] = held[i] == 0 ? after : v[i];
+            v[i] = held[i] <= 0 ? after : v[i];
         }
         bool near[CHUNK];
-        for (int i = 0; i < n; i++) {
-            near[i] = (held[i] == 0) & (top[i] > p.threshold);
-            not_refractory[i] = held[i] == 0;
-            held[i] -= held[i] > 0;
-        }
+        mark(held, top, p.threshold, n, not_refractory, near);
         int32_t listed[CHUNK];
         const int count = list(near, n, 0, listed);
         const Parts parts(p);
         int fired = 0;
         for (int k = 0; k < count; k++) {
             const int i = listed[k];
-            v[i] = before[i];
-            s_E[i] = before_E[i];
-            s_I[i] = before_I[i];
-            spikes[fired] = first + i;
-            fired += crosses(parts, v[i], s_E[i], s_I[i], n_E[i], n_I[i]);
+            const bool wakes = held[i] > 0;
+            Path path(before_E[i], before_I[i], parts, n_E[i], n_I[i], stream);
+            path.v = wakes && before[i] <= p.threshold ? p.reset : before[i];
+            const bool late = wakes && before[i] > p.threshold;
+            if (late || path.crosses(parts, wakes ? held[i] : 0.0, lanes)) {
+                path.when = late ? 0.0 : path.when;
+                spikes[fired++] = first + i;
+                fire(neurons, first + i, parts, path);
+            } else {
+                v[i] = path.v;
+                held[i] = 0;
+            }
+            s_E[i] = path.s_E[PARTS];
+            s_I[i] = path.s_I[PARTS];
         }
-        for (int k = 0; k < fired; k++)
-            neurons.fire(spikes[k], p.reset, refractory_steps(p.tau_rp, p.dt, stream));
         std::fill(n_E, n_E + n, 0);
         std::fill(n_I, n_I + n, 0);
         return fired;
     }
 
-    // Take the step in parts, each arrival in one of them at random.
-    bool crosses(const Parts &parts, double &v, double &s_E, double &s_I, int n_E, int n_I) {
-        const auto &[synapse_E, synapse_I, membrane, threshold, unseen_E, unseen_I] = parts;
-        const double seen = threshold - std::sqrt(n_E * unseen_E + n_I * unseen_I);
-        int in_part_E[PARTS] = {}, in_part_I[PARTS] = {};
-        throw_into(in_part_E, n_E);
-        throw_into(in_part_I, n_I);
-        bool crossed = false;
-        for (int part = 0; part < PARTS; part++) {
-            const int E = in_part_E[part], I = in_part_I[part];
-            if (!crossed)
-                v = membrane.after(v, synapse_E.average(s_E, E), synapse_I.average(s_I, I));
-            s_E = synapse_E.after(s_E, E);
-            s_I = synapse_I.after(s_I, I);
-            crossed |= v > seen && (v > threshold || membrane.speed(v, s_E, s_I) < 0);
-        }
-        return crossed;
-    }
+    // One neuron's way through a step, of which each arrival is in one part at random.
+    struct Path {
+        int n_E[PARTS], n_I[PARTS];
+        double s_E[PARTS + 1], s_I[PARTS + 1];  // when parts begin, and at the end
+        double seen;                            // a neuron on its way down was above threshold
+        double v = 0, when = 0;                 // when it crosses, in steps
 
-    void throw_into(int *parts, int n) {
-        static_assert(PARTS == 4, "halves of halves");
-        const int early = stream.heads(n);
-        parts[0] = stream.heads(early);
-        parts[1] = early - parts[0];
-        parts[2] = stream.heads(n - early);
-        parts[3] = n - early - parts[2];
+        Path(double E, double I, const Parts &parts, int all_E, int all_I, Stream &stream) {
+            throw_into(n_E, all_E, stream);
+            throw_into(n_I, all_I, stream);
+            seen = parts.threshold - std::sqrt(all_E * parts.unseen_E + all_I * parts.unseen_I);
+            s_E[0] = E;
+            s_I[0] = I;
+            for (int part = 0; part < PARTS; part++) {
+                s_E[part + 1] = parts.synapse_E.after(s_E[part], n_E[part]);
+                s_I[part + 1] = parts.synapse_I.after(s_I[part], n_I[part]);
+            }
+        }
+
+        static void throw_into(int *parts, int n, Stream &stream) {
+            static_assert(PARTS == 4, "halves of halves");
+            const int early = stream.heads(n);
+            parts[0] = stream.heads(early);
+            parts[1] = early - parts[0];
+            parts[2] = stream.heads(n - early);
+            parts[3] = n - early - parts[2];
+        }
+
+        // From a time of the step on; returns whether v crosses before its end.
+        bool crosses(const Parts &parts, double from, Lanes &lanes) {
+            const double begins = std::min<double>(PARTS, PARTS * from);
+            for (int part = static_cast<int>(begins); part < PARTS; part++) {
+                const double missed = std::max(0.0, begins - part);
+                double mean_E = parts.synapse_E.average(s_E[part], n_E[part]);
+                double mean_I = parts.synapse_I.average(s_I[part], n_I[part]);
+                Membrane membrane = parts.membrane;
+                if (missed > 0) {
+                    membrane.h *= 1 - missed;
+                    mean_E = late_mean(parts.synapse_E, s_E[part], n_E[part], missed, lanes);
+                    mean_I = late_mean(parts.synapse_I, s_I[part], n_I[part], missed, lanes);
+                }
+                const double before = v;
+                v = membrane.after(v, mean_E, mean_I);
+                if (v <= seen)
+                    continue;
+                if (v > parts.threshold) {
+                    const double time = membrane.time_to(parts.threshold, before, mean_E, mean_I);
+                    when = (part + missed + time / parts.membrane.h) / PARTS;
+                    return true;
+                }
+                if (membrane.speed(v, s_E[part + 1], s_I[part + 1]) < 0) {
+                    when = (part + (1 + missed) / 2) / PARTS;
+                    return true;
+                }
+            }
+            return false;
+        }
+
+        // Mean of a synaptic variable over what is left of a part.
+        static double late_mean(const Synapse &whole, double s, int n, double missed,
+                                Lanes &lanes) {
+            const Synapse first(whole.jump, whole.tau, missed * whole.h);
+            const Synapse rest(whole.jump, whole.tau, (1 - missed) * whole.h);
+            const int early = in_part(missed, n, lanes);
+            return rest.average(first.after(s, early), n - early);
+        }
+    };
+
+    template <class Count>
+    void fire(const Neurons<Count> &neurons, int i, const Parts &parts, Path &path) {
+        const Filtered &p = parts.membrane.p;
+        const double release = path.when + p.tau_rp / p.dt;
+        if (release > 1) {
+            neurons.fire(i, p.reset, release - 1);
+            return;
+        }
+        // There is one spike a step: the next one waits for the next step.
+        path.v = p.reset;
+        const bool again = path.crosses(parts, release, lanes);
+        neurons.fire(i, again ? std::max(path.v, std::nextafter(p.threshold, 1.0)) : path.v, again);
+        neurons.not_refractory[i] = !again;
     }
 };
 

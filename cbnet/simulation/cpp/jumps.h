@@ -18,6 +18,13 @@ struct Jump {
     double operator()(double v) const { return v + offset + slope * v; }
 };
 
+// v -> constant + factor v.
+struct Line {
+    double constant = 0, factor = 1;
+
+    double operator()(double v) const { return constant + factor * v; }
+};
+
 // What n_E excitatory and n_I inhibitory arrivals in random order do: v -> factor v + constant. The
 // factor does not depend on the order. The constant does where the jumps do not commute: over all
 // orders it has a mean, and the variance of a uniform number of width `spread`.
@@ -33,8 +40,9 @@ class Outcomes {
 public:
     enum Order { RANDOM, E_THEN_I };
 
-    Outcomes(Jump excitatory, Jump inhibitory, Order order)
-        : excitatory(excitatory), inhibitory(inhibitory), order(order) {
+    // What happens before and after the arrivals of a whole step is part of what `apply` does.
+    Outcomes(Jump excitatory, Jump inhibitory, Order order, Line around = {})
+        : excitatory(excitatory), inhibitory(inhibitory), order(order), around(around) {
         reserve(0, 0);
     }
 
@@ -53,6 +61,10 @@ public:
             for (int I = 0; I < columns; I++)
                 if (E + I > 0)
                     table[static_cast<size_t>(E) * columns + I] = after_the_last(E, I);
+        whole.clear();
+        const double c = around.constant, f = around.factor;
+        for (const Outcome &one : table)
+            whole.push_back({f * one.factor * f, c + f * one(c), f * one.spread});
     }
 
     bool has(int n_E, int n_I) const { return n_E < rows && n_I < columns; }
@@ -68,7 +80,7 @@ public:
     __attribute__((optimize("no-tree-vectorize"))) void
     apply(const int32_t *__restrict place, const double *__restrict v, int n,
           double *__restrict out) const {
-        const Outcome *__restrict outcome = table.data();
+        const Outcome *__restrict outcome = whole.data();
         for (int i = 0; i < n; i++)
             out[i] = outcome[place[i]](v[i]);
     }
@@ -77,7 +89,7 @@ public:
     __attribute__((optimize("no-tree-vectorize"))) void
     apply(const int32_t *__restrict place, const double *__restrict order,
           const double *__restrict v, int n, double *__restrict out) const {
-        const Outcome *__restrict outcome = table.data();
+        const Outcome *__restrict outcome = whole.data();
         for (int i = 0; i < n; i++) {
             const Outcome &one = outcome[place[i]];
             out[i] = one(v[i]) + one.spread * order[i];
@@ -90,8 +102,9 @@ private:
 
     Jump excitatory, inhibitory;
     Order order;
+    Line around;
     int rows = 0, columns = 0;
-    std::vector<Outcome> table;
+    std::vector<Outcome> table, whole;
 
     // The last of the arrivals is excitatory with probability E/(E + I).
     Outcome after_the_last(int E, int I) const {

@@ -15,7 +15,7 @@ namespace cbnet {
 template <class Count> struct Neurons {
     int first, last;  // indices
     double *v;
-    int32_t *held;  // steps for which a neuron that fired is still refractory
+    float *held;  // steps for which a neuron that fired is still refractory, from the next one on
     Count *arrived_E, *arrived_I;
     // Brian2's variables of refractoriness, which other objects may read.
     char *not_refractory;
@@ -23,9 +23,9 @@ template <class Count> struct Neurons {
     double t;
 
     // What everything does to a neuron that fires.
-    void fire(int i, double reset, int steps) const {
+    void fire(int i, double reset, double steps) const {
         v[i] = reset;
-        held[i] = steps;
+        held[i] = static_cast<float>(steps);
         not_refractory[i] = false;
         lastspike[i] = t;
     }
@@ -74,12 +74,36 @@ private:
     uint64_t word, used = 1;
 };
 
-// How many steps a neuron that fired is held.
-//
-// A crossing happens in the middle of its step on average, and is known at its end: the mean is such
-// that intervals are the refractory time longer, whether or not that is a multiple of the step.
-inline int refractory_steps(double tau_rp, double dt, Stream &stream) {
-    return std::max(0, static_cast<int>(std::floor(tau_rp / dt + 0.5 + stream.uniform())) - 1);
+// Who needs more than the plain loops: neurons that may cross, and those that wake up in this step.
+// The others come a step closer to the end of their refractory time.
+inline void mark(float *__restrict held, double *__restrict top, double threshold, int n,
+                 char *__restrict not_refractory, bool *__restrict marked) {
+    for (int i = 0; i < n; i++) {
+        const bool awake = held[i] <= 0, held_on = held[i] > 1;
+        marked[i] = (awake & (top[i] > threshold)) | !(awake | held_on);
+        not_refractory[i] = !held_on;
+        held[i] -= held_on;
+    }
+}
+
+// How many of n arrivals at any time of a step are in a part of it.
+inline int in_part(double part, int n, Lanes &lanes) {
+    if (part >= 1)
+        return n;
+    const auto bound = static_cast<uint32_t>(std::max(part, 0.0) * 0x1p32);
+    int count = 0;
+    for (int first = 0; first < n; first += Lanes::WIDTH) {
+        uint32_t times[Lanes::WIDTH];
+        lanes.next(times);
+        for (int j = 0; j < Lanes::WIDTH; j++)
+            count += (times[j] < bound) & (first + j < n);
+    }
+    return count;
+}
+
+// About when the k-th of n arrivals at any time of (0, 1) comes; exact for one, and in the mean.
+inline double arrival_time(int k, int n, Stream &stream) {
+    return n == 1 ? stream.uniform() : (k - 0.5 + stream.uniform()) / (n + 1);
 }
 
 }  // namespace cbnet

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <cstring>
 #include <memory>
+#include <stdexcept>
+#include <string>
 #include <vector>
 
 #include "random.h"
@@ -162,10 +164,12 @@ private:
 // table below, and the rest by inversion of its distribution.
 class Drive {
 public:
-    bool is_built() const { return tables != nullptr; }
+    explicit Drive(uint64_t seed) : lanes(seed) {}
 
     // `mean(i)` is the mean count of neuron i in a step.
-    template <class Mean> void build(int n, Mean &&mean, uint64_t seed) {
+    template <class Mean> void build(int n, Mean &&mean) {
+        thresholds.reset();
+        none_left.clear();
         std::vector<double> wanted(n);
         for (int i = 0; i < n; i++)
             wanted[i] = std::max(0.0, static_cast<double>(mean(i)));
@@ -186,11 +190,14 @@ public:
             if (!none_left.empty())
                 none_left[i] = std::exp(means[table[i]] - wanted[i]);
         }
+        if (!(means.back() <= MOST_SPIKES))
+            throw std::runtime_error(std::to_string(means.back()) +
+                                     " external spikes into a neuron in a step; expected at most " +
+                                     std::to_string(MOST_SPIKES) + ": take a lower rate");
         silent = means.back() <= 0;
         if (means.size() == 1 && !silent)
             thresholds = std::make_unique<PoissonThresholds>(means[0]);
         tables = std::make_unique<PoissonTables>(means);
-        lanes = std::make_unique<Lanes>(seed);
     }
 
     template <class Count> void step(Count *__restrict counts) {
@@ -198,12 +205,12 @@ public:
             return;
         const int neurons = static_cast<int>(table.size());
         if (thresholds && thresholds->size() <= PoissonThresholds::MOST)
-            return thresholds->add(*lanes, neurons, counts);
-        tables->add(*lanes, table.data(), neurons, counts);
+            return thresholds->add(lanes, neurons, counts);
+        tables->add(lanes, table.data(), neurons, counts);
         const size_t n = none_left.size();
         for (size_t first = 0; first < n; first += Lanes::WIDTH) {
             uint32_t random[Lanes::WIDTH];
-            lanes->next(random);
+            lanes.next(random);
             for (size_t j = 0; j < Lanes::WIDTH && first + j < n; j++) {
                 const double u = (random[j] + 0.5) * 0x1p-32;
                 double p = none_left[first + j], sum = p;
@@ -217,13 +224,13 @@ public:
     }
 
 private:
-    static constexpr int MOST_TABLES = 256;
+    static constexpr int MOST_TABLES = 256, MOST_SPIKES = 65000;
     bool silent = true;
     std::vector<uint16_t> table;
     std::vector<double> none_left;  // probability that the rest of a neuron's mean gives no spike
     std::unique_ptr<PoissonThresholds> thresholds;  // if all neurons have one mean
     std::unique_ptr<PoissonTables> tables;
-    std::unique_ptr<Lanes> lanes;
+    Lanes lanes;
 };
 
 }  // namespace cbnet

@@ -29,6 +29,11 @@ inline uint64_t subseed(uint64_t seed, uint64_t number) {
     return mix(seed + (number + 1) * 0x9e3779b97f4a7c15ull);
 }
 
+// A whole number from another generator of uniform numbers, such as Brian2's.
+template <class Generator> uint64_t from(Generator &generator) {
+    return static_cast<uint64_t>(generator.rand() * 0x1p53);
+}
+
 // A stream of random numbers; cheap to start, so that every neuron can have its own.
 class Stream {
 public:

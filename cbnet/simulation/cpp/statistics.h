@@ -27,6 +27,7 @@ struct Observation {
     int32_t probes;          // neurons 0 ... probes - 1, all excitatory: voltage and input
     double low, high;        // V, range of the histogram of the voltage
     int32_t bins;            // of the histogram
+    int32_t pieces;          // of the window, in each of which voltage and current are summed
     double reference;        // V, near the mean voltage: sums of squares about it keep their digits
     std::vector<int32_t> recorded;  // neurons whose spikes are listed
     bool traces;                    // whether their voltage is kept in every step, too
@@ -40,10 +41,18 @@ public:
           count_E(observation.measured_steps / observation.steps_per_bin, 0),
           count_I(count_E.size(), 0),
           block_spikes(2 * blocks, 0),
-          voltage(blocks),
+          voltage(observation.pieces),
           histogram(observation.bins + 2, 0),
-          current(3 * blocks),
-          probed(observation.probes) {
+          current(3 * observation.pieces),
+          probed(observation.probes),
+          followed{std::min(seen.excitatory, most_followed),
+                   std::min(seen.neurons - seen.excitatory, most_followed)},
+          intervals(static_cast<size_t>(followed[0] + followed[1]) * parts),
+          lengths(2 * interval_bins, 0.0),
+          block_of(observation.measured_steps, blocks),
+          part_of(observation.measured_steps, parts),
+          piece_of(observation.measured_steps, observation.pieces),
+          piece_of_bins(count_E.size(), observation.pieces) {
         for (int32_t i : seen.recorded)
             trains[i].recorded = true;
         if (seen.traces)
@@ -63,17 +72,20 @@ public:
     void step(int64_t step, const int32_t *spikes, int n, Membrane &&membrane) {
         const int64_t now = step - seen.first_step;
         if (now < 0) {
-            for (int k = 0; k < n; k++)
+            for (int k = 0; k < n; k++) {
                 trains[spikes[k]].before++;
+                trains[spikes[k]].last = static_cast<int32_t>(now);
+            }
             return;
         }
         if (now >= seen.measured_steps)
             return;
+        const int part = part_of.at(now);
         for (int k = 0; k < n; k++)
-            fired(spikes[k], now);
+            fired(spikes[k], now, part);
         const int n_E = static_cast<int>(std::lower_bound(spikes, spikes + n, seen.excitatory) -
                                          spikes);
-        const int block = block_of(now, seen.measured_steps);
+        const int block = block_of.at(now);
         block_spikes[block] += n_E;
         block_spikes[blocks + block] += n - n_E;
         const size_t bin = now / seen.steps_per_bin;
@@ -81,7 +93,7 @@ public:
             count_E[bin] += n_E;
             count_I[bin] += n - n_E;
         }
-        see_probes(now, block, membrane);
+        see_probes(now, piece_of.at(now), membrane);
         if (seen.traces)
             for (int32_t i : seen.recorded)
                 trace.push_back(membrane.trace(i));
@@ -95,10 +107,10 @@ public:
     // Writes one file an array, and at last the file `written` that names them and their lengths:
     // without it the folder is not complete. Whatever fails ends the program with a reason.
     void write(const std::string &folder) const {
-        std::string lengths;
+        std::string listed;
         const auto put = [&](const char *name, const auto &array) {
             write_file(folder + "/" + name, array.data(), sizeof(array[0]), array.size());
-            lengths += std::string(name) + " " + std::to_string(array.size()) + "\n";
+            listed += std::string(name) + " " + std::to_string(array.size()) + "\n";
         };
         put("spikes", gather<uint32_t>([](const Train &t, int) { return t.during; }));
         put("spikes_before", gather<uint32_t>([](const Train &t, int) { return t.before; }));
@@ -106,6 +118,8 @@ public:
             gather<double>([](const Train &t, int group) { return t.squares[group]; }, groups));
         put("interval_lengths",
             gather<uint32_t>([](const Train &t, int group) { return t.lengths[group]; }, groups));
+        put("interval_sums", flat(intervals));
+        put("interval_histogram", lengths);
         put("count_E", count_E);
         put("count_I", count_I);
         put("block_spikes", block_spikes);
@@ -115,13 +129,16 @@ public:
         put("recorded_neurons", recorded_neurons);
         put("recorded_steps", recorded_steps);
         put("traces", trace);
-        lengths += "end\n";
-        write_file(folder + "/written", lengths.data(), 1, lengths.size());
+        listed += "end\n";
+        write_file(folder + "/written", listed.data(), 1, listed.size());
     }
 
 private:
-    static const int blocks = 10;  // of time: their spread gives standard errors
+    static const int blocks = 10;  // of time
     static const int groups = 4;   // of intervals, dealt in turn: they give the bias of the CV
+    static const int parts = 32;   // of time: what neurons do together is seen in their sums
+    static const int interval_bins = 128;
+    static constexpr int32_t most_followed = 2048;  // of a population
 
     // One neuron's spikes; one line of the cache, since neurons that fire are all over memory.
     //
@@ -132,18 +149,37 @@ private:
         double squares[groups] = {};    // of w x^2
         uint32_t lengths[groups] = {};  // of x
         uint32_t during = 0, before = 0;
-        int32_t last = -1;  // step of the window
+        int32_t last = never;  // step of the window, negative before it
         bool recorded = false;
     };
 
-    // Number, sum and sum of squares.
+    static constexpr int32_t never = INT32_MIN;
+
+    // Cuts 0 ... total - 1 into parts as equal as whole numbers allow, longer ones first (as
+    // numpy.array_split); asked with ascending numbers.
+    class Cut {
+    public:
+        Cut(int64_t total, int64_t number) : shorter(total / number), longer(total % number) {}
+
+        int at(int64_t k) {
+            while (k >= end)
+                end += shorter + (++part < longer);
+            return part;
+        }
+
+    private:
+        int64_t shorter, longer, end = 0;
+        int part = -1;
+    };
+
+    // Number, sum and sum of squares, each with a weight.
     struct Sums {
         double n = 0, first = 0, second = 0;
 
-        void add(double x) {
-            n += 1;
-            first += x;
-            second += x * x;
+        void add(double x, double weight = 1) {
+            n += weight;
+            first += weight * x;
+            second += weight * x * x;
         }
     };
 
@@ -161,12 +197,18 @@ private:
     std::vector<uint64_t> histogram;  // first what is below the range, last what is above
     std::vector<Sums> current;        // E, I, net
     std::vector<Probed> probed;
+    const int32_t followed[2];    // the first neurons of E and of I
+    std::vector<Sums> intervals;  // of those neurons, by the part of the window they end in
+    std::vector<double> lengths;  // weights of the intervals of E, then of I, by their length
+    Cut block_of, part_of, piece_of, piece_of_bins;
     std::vector<int32_t> recorded_neurons;
     std::vector<int64_t> recorded_steps;
     std::vector<double> trace;
 
-    void fired(int32_t i, int64_t now) {
+    void fired(int32_t i, int64_t now, int part) {
         Train &train = trains[i];
+        if (train.last != never)
+            ended(i, now - train.last, part);
         if (train.during > 0) {
             const int64_t x = now - train.last;
             const int group = (train.during - 1) % groups;
@@ -181,12 +223,23 @@ private:
         }
     }
 
-    // Blocks as equal as whole numbers allow, longer ones first (as numpy.array_split).
-    static int block_of(int64_t k, int64_t total) {
-        const int64_t shorter = total / blocks, longer = total % blocks;
-        const int64_t in_longer = longer * (shorter + 1);
-        return static_cast<int>(k < in_longer ? k / (shorter + 1)
-                                              : longer + (k - in_longer) / shorter);
+    // An interval that ends in the window, wherever it began. One of length x is seen if its end is
+    // x behind the start of the simulation: the weight is one over the share of such ends. What is
+    // nearly as long as the simulation is seldom seen, and left out.
+    void ended(int32_t i, int64_t x, int part) {
+        const int64_t window = seen.measured_steps, all = seen.first_step + window;
+        const int64_t longest = all - window / 8;
+        if (x >= longest)
+            return;
+        const double weight = x > seen.first_step ? static_cast<double>(window) / (all - x) : 1.0;
+        const int population = i < seen.excitatory ? 0 : 1;
+        const size_t bin = static_cast<double>(x) * interval_bins / longest;
+        lengths[population * interval_bins + bin] += weight;
+        const int32_t k = population == 0 ? i : i - seen.excitatory;
+        if (k < followed[population]) {
+            const size_t row = k + (population == 0 ? 0 : followed[0]);
+            intervals[row * parts + part].add(static_cast<double>(x), weight);
+        }
     }
 
     template <class Membrane> void see_probes(int64_t now, int block, Membrane &membrane) {
@@ -212,7 +265,7 @@ private:
         }
         voltage[block] = sums;
         if (in_bin && (now + 1) % seen.steps_per_bin == 0)
-            end_bin(block_of(bin, count_E.size()));
+            end_bin(piece_of_bins.at(bin));
     }
 
     void end_bin(int block) {
@@ -220,8 +273,8 @@ private:
             if (!probe.held) {
                 const double E = probe.E / seen.steps_per_bin, I = probe.I / seen.steps_per_bin;
                 current[block].add(E);
-                current[blocks + block].add(I);
-                current[2 * blocks + block].add(E + I);
+                current[seen.pieces + block].add(I);
+                current[2 * seen.pieces + block].add(E + I);
             }
             probe = Probed();
         }

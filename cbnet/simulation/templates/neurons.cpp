@@ -10,7 +10,7 @@
     int fired = 0;
     {% for population in populations %}
     {
-        static {{stepper}} stepper(cbnet::subseed(static_cast<uint64_t>({{order_seed}}), {{loop.index}}));
+        static {{stepper}} stepper(cbnet::subseed(cbnet::subseed(static_cast<uint64_t>({{order_seed}}), cbnet::from(brian::_random_generators[0])), {{loop.index}}));
         {% for line in population.parameters %}
         {{line}}
         {% endfor %}

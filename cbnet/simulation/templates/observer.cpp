@@ -8,6 +8,7 @@
 #include <memory>
 #include "memory.h"
 #include "network.h"
+#include "random.h"
 #include "statistics.h"
 
 namespace {
@@ -45,24 +46,36 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
                 recorded.push_back(i);
         statistics.reset(new cbnet::Statistics({
             {{size}}, {{N_E}}, {{first_step}}, {{measured_steps}}, {{steps_per_bin}}, {{probes}},
-            {{low}}, {{high}}, {{bins}}, {{reference}}, recorded, {{traces}} != 0
+            {{low}}, {{high}}, {{bins}}, {{pieces}}, {{reference}}, recorded, {{traces}} != 0
         }));
     }
 
     {% if synaptic %}
     const auto voltage = [&](int i) { return {{v}}[i]; };
+    const auto crossed = [](int) { return false; };
     {% else %}
-    // Between the arrivals of this step and of the next one v leaks: halfway is the mean.
     const auto voltage = [&](int i) {
         const double v = {{v}}[i];
-        return v + ({{leak}}) * dt / 2;
+        return v + ({{leak}}) * dt * {{lag}};
     };
+    const auto crossed = [&](int i) { return voltage(i) > {{high}}; };
     {% endif %}
     const auto trace = [&](int i) { return {{v}}[i]; };
+    {% set held = get_array_name(refractory_time) %}
     {% if fused %}
-    const auto refractory = [&](int i) { return {{held}}[i] > 0; };
+    const auto refractory = [&](int i) { return {{held}}[i] > 0 || crossed(i); };
     {% else %}
-    const auto refractory = [&](int i) { return {{t}} + dt - {{lastspike}}[i] < {{held}}[i] - dt / 2; };
+    const auto refractory = [&](int i) {
+        const double held = {{held}}[i], since = {{t}} + dt - {{lastspike}}[i];
+        {% if halved %}
+        // One that wakes up when a step begins is seen in half of the cases: what it goes through
+        // in the step of its next spike is not.
+        const bool unseen = cbnet::mix(step * {{size}} + i) & 1;
+        if (unseen && since < held + dt / 2)
+            return true;
+        {% endif %}
+        return since < held - dt / 2 || crossed(i);
+    };
     {% endif %}
     {% for population in ['E', 'I'] %}
     const auto input_{{population}} = [&](int i) {

@@ -4,13 +4,14 @@
 {% block extra_headers %}
 #include <algorithm>
 #include <vector>
+#include "kept.h"
 #include "projection.h"
 {% endblock %}
 
 {% block maincode %}
     {% set spikes = get_array_name(eventspace) %}
     {% set counted = get_array_name(counts) %}
-    static cbnet::Projection projection;
+    static auto &projection = cbnet::kept<cbnet::Projection>("{{owner.name}}");
     const int first_source = {{source[0]}}, last_source = {{source[1]}};
     const int first_target = {{target[0]}}, last_target = {{target[1]}};
 
