@@ -113,8 +113,8 @@ def solve(
     with the drift pointing up. A neuron with a barrier of more than 690 gets the rate 0.
 
     Noise that grows with distance leaves a density with a tail like a power of v, whose moments
-    need not exist: with x = −v, q = 2Ax/B² and B² ∝ x^β far below that of order m does for q + β > m + 1. Mean
-    and standard deviation that do not exist are NaN, and ``note`` says so.
+    need not exist: with x = −v, q = 2Ax/B² and B² ∝ x^β far below, that of order m does for
+    q + β > m + 1. Mean and standard deviation that do not exist are NaN, and ``note`` says so.
 
     References
     ----------
