@@ -13,6 +13,7 @@ from .jump_chain import FIELDS, Answer, compiled, spike_current
 COPIES = 30
 STEPS = 1.5e7  # of a simulation; 50 to 150 ns each, more for spikes that grow fast
 STEP = 0.05  # ms, and at most a tenth of what is fastest
+IN_BINS = 0.1  # of that, where time in bins counts, which is taken from straight lines
 TRUNCATED = 3e-5  # relative error of the steps, found by halving them
 LEAST_SPIKES, LEAST_TIMES = 150, 100  # a copy, for a CV; and time constants that it lasts
 
@@ -36,6 +37,8 @@ def solve(neuron, steps=STEPS, edges=(), seed=1):
         theirs.
     """
     dt = min(STEP, 0.1 * neuron.tau_E, 0.1 * neuron.tau_I)
+    if len(edges):
+        dt *= IN_BINS
     pull = 1 / neuron.tau_L + sum(
         R * c for R, (c, *_) in zip(neuron.arrivals(), neuron.jumps(), strict=True)
     )

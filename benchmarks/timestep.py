@@ -77,8 +77,8 @@ class Rate:
 
 
 def parameters(model, a, g, r_E, r_I, tau_E=0.0, tau_I=0.0):
-    """Of one line of the tables; delays, which neurons alone do not have, bound the step."""
-    values = {"tau_E": tau_E * ms, "tau_I": tau_I * ms, "D": 10 * ms}
+    """Of one line of the tables."""
+    values = {"tau_E": tau_E * ms, "tau_I": tau_I * ms}
     return cbnet.load(model).replace(a=a, g=g, r_E=r_E * Hz, r_I=r_I * Hz, **values)
 
 

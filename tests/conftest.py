@@ -35,3 +35,10 @@ def empty_folder(tmp_path, monkeypatch):
     monkeypatch.setattr("typer.rich_utils.FORCE_TERMINAL", None)
     monkeypatch.setattr("typer.rich_utils.MAX_WIDTH", None)
     return tmp_path
+
+
+def pytest_collection_modifyitems(items):
+    """What a long computation warns of does not end it; in all other tests it is an error."""
+    for item in items:
+        if item.get_closest_marker("slow"):
+            item.add_marker(pytest.mark.filterwarnings("default::cbnet.errors.CbnetWarning"), False)

@@ -5,7 +5,7 @@ import pytest
 from brian2 import Hz, mV, second
 
 import cbnet
-from cbnet import results
+from cbnet import results, unused
 from cbnet.comparison import Comparison
 from cbnet.errors import ParameterError
 from cbnet.pooling import over_graphs
@@ -158,9 +158,10 @@ def test_theory_and_simulation_agree():
         # Poisson trains for more regular ones shift the mean by some 0.2 mV, also of the exact
         # neuron at the measured rates.
         assert abs(mean - float(point.V_mean)) < 4 * sem + float(0.25 * mV), regime
-        alone = cbnet.simulate_neuron(
-            params, params.nu_X + rate * Hz, rate * Hz, duration=30 * second, seed=1
-        )
+        with unused.told():  # the input of a network
+            alone = cbnet.simulate_neuron(
+                params, params.nu_X + rate * Hz, rate * Hz, duration=30 * second, seed=1
+            )
         both = np.hypot(sem, float(alone.V_mean_sem))
         assert abs(mean - float(alone.V_mean)) < 4 * both + float(0.25 * mV), regime
         sd, sem = measured("V_sd")

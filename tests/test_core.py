@@ -131,7 +131,9 @@ def test_one_neuron(case):
     changes, r_E, r_I, exact_s, stepped_s, decisive = NEURONS[case]
     params = cbnet.load("conductance").replace(**changes, r_E=f"{r_E}Hz", r_I=f"{r_I}Hz")
     exact = cbnet.simulate_neuron(params, duration=exact_s * second, seed=2)
-    options = {"N": 4000, "duration": stepped_s / 4000 * second, "feedforward": True, "seed": 3}
+    # a hundred spikes of each neuron, so that it has a CV of its own
+    N = int(min(4000, stepped_s * r_E / 4000))
+    options = {"N": N, "duration": stepped_s / N * second, "feedforward": True, "seed": 3}
     dt = prepare(params, **options).dt
     for step, tolerance in ((dt, 0.015), (dt / 5, 0.005)):
         found = cbnet.simulate(params, dt=step * second, **options)

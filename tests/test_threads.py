@@ -89,6 +89,7 @@ def test_a_number_that_is_set_meanwhile_is_kept():
     assert set(counts()) == {2}
 
 
+@pytest.mark.filterwarnings("ignore:density. the shares of bins")
 def test_answers_are_computed_on_one_thread(monkeypatch):
     seen, stationary = [], _plane.stationary
 

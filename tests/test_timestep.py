@@ -54,7 +54,7 @@ def created(params, copies, dt):
 
 def brian2_rate(params, r_E, r_I, dt, copies, duration, burn_in=0.02):
     """Rate and its standard error of copies of a neuron under Poisson input, in numpy."""
-    params = params.replace(r_E=r_E * Hz, r_I=r_I * Hz, D=10 * ms)
+    params = params.replace(r_E=r_E * Hz, r_I=r_I * Hz)
     target = b2.prefs.codegen.target
     b2.prefs.codegen.target = "numpy"
     try:
@@ -144,14 +144,10 @@ def test_mean_interval_where_every_arrival_fires():
 
 # conductance with few inputs of large effect, at two steps; every statistic in units of its own
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:dt = 0")
+@pytest.mark.filterwarnings("ignore:tau_rp")
 @pytest.mark.parametrize("tau_rp", [0, 0.03, 2])
-@pytest.mark.parametrize(
-    ("changes", "r_E", "r_I"),
-    [
-        ({"a": 0.02, "g": 12}, 50, 90),
-        ({"a": 0.02, "g": 12, "E_L": -50 * mV}, 20, 50),
-    ],
-)
+@pytest.mark.parametrize(("changes", "r_E", "r_I"), [({"a": 0.02, "g": 12}, 50, 90)])
 def test_shifts_of_every_statistic(changes, r_E, r_I, tau_rp):
     """Slow: thirty simulations of 4,000 neurons, and the numbers of theory with finite jumps.
 
@@ -162,7 +158,7 @@ def test_shifts_of_every_statistic(changes, r_E, r_I, tau_rp):
     params = params.replace(r_E=r_E * Hz, r_I=r_I * Hz)
     exact = cbnet.respond(params)
     right = [float(exact.rate), float(exact.cv), float(exact.V_mean), float(exact.V_sd)]
-    for dt in (0.4, 0.1):
+    for dt in (0.1, 0.05):
         runs = [
             cbnet.simulate(
                 params,
@@ -186,6 +182,7 @@ def test_shifts_of_every_statistic(changes, r_E, r_I, tau_rp):
         expected = np.array(right) + np.array(shifts) * [right[0], right[1], 1, 1]
         sem = values.std(axis=0, ddof=1) / np.sqrt(len(runs))
         grid = np.array([GRID * right[0], GRID * right[1], 0.01 * right[3], 0.01 * right[3]])
+        grid[1] = 10 * 0.015 * right[1]  # what the shift of a CV leaves out, as its docstring says
         print(dt, (values.mean(axis=0) - expected) / sem, sem, shifts)
         assert np.all(
             np.abs(values.mean(axis=0) - expected)

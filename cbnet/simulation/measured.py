@@ -15,7 +15,7 @@ class Simulation(Result):
 
     Standard errors are those over noise within this one graph; they know nothing of how networks
     of other graphs differ. They are NaN, and `notes` say so, where the measured time is too short
-    to tell, or rates wander on their own for as long (:func:`cbnet.simulation.long_run.wander`).
+    to tell, or rates wander on their own for as long (``cbnet.simulation.long_run.wander``).
 
     Voltage, currents and Fano factor are those of the excitatory population; voltage and currents
     leave out refractory time. Currents are displacements of v a millisecond, in bins of 1 ms.

@@ -86,8 +86,7 @@ class Stepped:
         start = self.chain.solve(source / dt)
         X, failed = gmres(step, source, start, rtol=_RTOL, atol=0.0, **options)
         if failed:
-            columns = np.array([self.step(one) for one in np.eye(n)]).T
-            X = np.linalg.solve(np.eye(n) - columns, source)
+            X = np.linalg.solve(np.eye(n) - self.step(np.eye(n)), source)
         return X
 
     def _poisson(self, part):

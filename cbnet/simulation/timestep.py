@@ -66,7 +66,8 @@ def shifts(params, dt, r_E, r_I, population="E", compiled=True, arrivals="random
     Assumptions
     -----------
     As for :func:`bias`. Other shifts than that of the rate come from a coarser grid: they are good
-    to a few per cent of themselves and, if larger, 0.001 of the CV or of the sd of v.
+    to a few per cent of themselves and, if larger, 0.001 of the sd of v; that of the CV to 0.015 of
+    the CV at steps as long as the membrane's effective time constant, less at shorter ones.
     """
     rate = bias(params, dt, r_E, r_I, population, compiled, arrivals)
     chain = _chain(params, r_E, r_I, population, spacing=_COARSE)

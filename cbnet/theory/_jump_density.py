@@ -24,7 +24,7 @@ from . import _jump_nodes, _jump_process, _jump_refinement, _jump_start, _white,
 from ._jump_grid import lowered, survey
 
 _DEGREES = 4, 6
-_BINS = 40  # between reset and threshold
+_BINS = 120  # between reset and threshold
 _LOWEST = 1e-7  # share of the time below all bins
 _SMALL = 1e-4  # share of the time, of a bin: below, its error counts relative to that
 _APART = 1e-4  # from where the leak gathers v to the reset, over the way to the threshold

@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..errors import ConvergenceError, ParameterError
+from ..errors import ConvergenceError, ParameterError, warn
 from ..threads import one_thread
-from . import _few_arrivals, _plane, _rare_trains, _synapses
+from . import _colored_density, _few_arrivals, _plane, _rare_trains, _synapses
 from ._colored_grid import LEVELS, Bottomless, reachable, stationary
 from ._membrane import membrane as membrane_of
 from .first_passage import Passage, inaccurate
@@ -125,9 +125,12 @@ def density(membrane, v, rtol=RTOL):
     """Probability density of v outside the refractory time (1/V), zero above the threshold.
 
     Its integral is 1; over all time v has this density times 1 − ν τ_rp, and the reset the rest.
+    Shares of bins are right to `rtol`, or a warning says how far they may be off.
 
     Raises
     ------
+    ParameterError
+        Of a neuron at rest without noise.
     ConvergenceError
         If no grid holds the membrane.
     """
@@ -139,19 +142,14 @@ def density(membrane, v, rtol=RTOL):
         raise ParameterError(
             "density: got a neuron at rest without noise; its density is a point: read V_mean"
         )
-    level = 1 if rtol >= 5e-3 else 2
     factor = _FEWEST / min(_arrivals(membrane, default=_FEWEST))
-    while True:
-        try:
-            return _plane.density(stationary(lowered, level, 3, density=True), v)
-        except (_synapses.TooMany, MemoryError):
-            if factor <= 1:
-                raise ConvergenceError(_NO_GRID.format(rtol)) from None
-        except Bottomless:
-            raise ConvergenceError(_NO_GRID.format(rtol)) from None
-        # too few arrivals for the grid: those of a longer time
-        lowered = replace(lowered, taus=tuple(2 * tau for tau in lowered.taus))
-        factor /= 2
+    found, error = _colored_density.occupied(lowered, rtol, factor)
+    if error > rtol:
+        warn(
+            f"density: the shares of bins may be off by {min(error, 1.0):.1%}; "
+            "use wider bins, or simulate it"
+        )
+    return _plane.density(found, v)
 
 
 def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
