@@ -66,29 +66,38 @@ def nothing_long(monkeypatch, tmp_path_factory):
     monkeypatch.setattr("cbnet.simulation.event_driven.simulate_neuron", stopped)
 
 
+def words(text, *odd):
+    """The words of a text, and what is no such word."""
+    return [*text.split(), *odd]
+
+
 # Command lines
 
-NUMBERS = (
+NUMBERS = words(
     """
     0 1 -1 2 3.5 1e-300 1e300 1e999 nan inf 1_000 0x10 07 1e3 2**53 18446744073709551616 ١ ½
     true None [1] 1,2
-""".split()
-    + ["", " "]
+    """,
+    "",
+    " ",
 )
 UNITS = ["", "Hz", "kHz", "ms", "s", "us", "μs", "mV", "V", "volt", "mv", "Hz*ms", "{}", "%"]
-WORDS = (
+WORDS = words(
     """
     fixed gaussian bernoulli explicit linear exponential [/x] diffusion effective kramers
     fast rice ' $HOME
-""".split()
-    + ['"', "a b", "\x1b[2J", "é" * 300]
+    """,
+    '"',
+    "a b",
+    "\x1b[2J",
+    "é" * 300,
 )
-NAMES = (
+NAMES = words(
     """
     K gamma a g J_E J_I V_match nu_X r_E r_I tau_L tau_S tau_E tau_rp E_L E_E E_I theta V_r
     D D_min law CV_K jump E.tau_S I.a X.K .K E. model __class__
-""".split()
-    + [""]
+    """,
+    "",
 )
 MODELS = ["conductance", "current", "conductance", "current", "x.py:y", ".", "", "[", "E" * 300]
 value = st.one_of(
@@ -158,10 +167,10 @@ def test_command_lines(line):
 
 # Grids of sweeps
 
-KEYS = """
+KEYS = words("""
     model run noise seed seeds N N_E duration record zipped axes set K nu_X scaling dt
     transient keep x
-""".split()
+""")
 RULES = ["theory", "simulation", "both", "8K", "max(4000, 4*K)", "min()", "K*K*K", "K/0"]
 leaf = st.one_of(
     value,
