@@ -18,6 +18,7 @@ from .errors import ParameterError, SavingError
 
 _DRAFT = ".draft-"
 _YOUNG = 2.0  # s within which a draft may belong to a process that has not locked it yet
+_AT_ONCE = 2**26  # bytes
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
@@ -319,7 +320,11 @@ def _read(path):
     def look(name, one):
         dict(one.attrs)
         if isinstance(one, h5py.Dataset):
-            one[()]
+            rows = max(1, _AT_ONCE // max(1, one.nbytes // max(1, len(one)))) if one.ndim else 0
+            for start in range(0, len(one), rows) if rows else ():
+                one[start : start + rows]
+            if not rows:
+                one[()]
 
     with h5py.File(path, "r") as file:
         dict(file.attrs)

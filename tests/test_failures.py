@@ -123,7 +123,7 @@ def small_disk(tmp_path):
     folder.mkdir()
 
     def mount(size, *options):
-        given = ",".join([f"size={size}k", *options])
+        given = ",".join([f"size={size}k", "mode=0700", *options])
         command = ["mount", "-t", "tmpfs", "-o", given, "tmpfs", str(folder)]
         if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
             pytest.skip("no permission to mount a small file system")

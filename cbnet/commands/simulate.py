@@ -30,8 +30,36 @@ def simulate(
         ),
     ] = None,
     record: Annotated[
-        str, typer.Option(metavar="INTEGER", help="Neurons whose spikes and voltage are kept.")
+        str,
+        typer.Option(
+            metavar="INTEGER",
+            help="Neurons whose spikes and voltage are kept, in every step; or, instead:",
+        ),
     ] = "0",
+    record_spikes: Annotated[
+        str,
+        typer.Option(metavar="INTEGER", help="Neurons of each population whose spikes are kept."),
+    ] = "0",
+    record_v: Annotated[
+        str,
+        typer.Option(metavar="INTEGER", help="Neurons of each population whose voltage is kept,"),
+    ] = "0",
+    record_every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="in such intervals, as in 1ms (every time step if not given),",
+            show_default=False,
+        ),
+    ] = None,
+    record_dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float64|float32",
+            help="in so many digits: float32 takes half of the memory.",
+            show_default=False,
+        ),
+    ] = None,
     initial: options.Initial = "uniform",
     fraction_excitatory: options.FractionExcitatory = "0.8",
     arrivals: Annotated[
@@ -70,7 +98,7 @@ def simulate(
         N, duration, transient, dt, initial, fraction_excitatory, seed, graph_seed
     )
     given |= {
-        "record": options.whole(record, "--record", at_least=0),
+        "record": options.recording(record, record_spikes, record_v, record_every, record_dtype),
         "arrivals": arrivals,
         "storage": storage,
     }

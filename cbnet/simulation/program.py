@@ -116,8 +116,9 @@ class Program:
         if self.manifest["update"]:
             values[f"{self.manifest['update']}.order_seed"] = wires.order_seed
         seen = job.observation
-        recorded = np.zeros(job.layout.N, bool)
-        recorded[seen.recorded] = True
+        recording = seen.recording
+        recorded, traced = np.zeros((2, job.layout.N), bool)
+        recorded[recording.spikes], traced[recording.traced] = True, True
         return values | {
             "observer.time_step": float(job.dt),
             "observer.brian_seed": wires.order_seed,
@@ -131,8 +132,10 @@ class Program:
             "observer.bins": seen.bins,
             "observer.pieces": seen.pieces,
             "observer.reference": float(seen.reference),
-            "observer.traces": int(seen.traces),
+            "observer.trace_every": recording.every,
+            "observer.trace_bytes": np.dtype(recording.dtype).itemsize,
             "observer.recorded": recorded,
+            "observer.traced": traced,
         }
 
     def _counted(self, results):

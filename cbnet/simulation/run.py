@@ -39,9 +39,13 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     graph_seed : int, optional
         Of the wiring: the graph, its delays and the numbers of external inputs; `seed` if not
         given.
-    record : int or sequence of int
+    record : int, sequence of int, or dict
         Neurons whose spikes and voltage are handed out: how many (spread over both populations) or
-        which.
+        which. A dict tells them apart: ``{"spikes": 500, "v": 10, "every": "1ms", "dtype":
+        "float32"}`` is the spikes of 500 neurons of each population (or all of a smaller one) and
+        the voltage of 10, at intervals of 1 ms (the nearest number of time steps; every step if not
+        given), in four bytes each (eight if not given). ``{"E": 500, "I": 100}`` in place of a
+        number tells populations apart, a sequence says which neurons. Traces count as memory.
     initial : {"uniform", "low", "high"} or Quantity
         Initial voltage: uniform between reset and threshold, at either of them, or a value.
     fraction_excitatory : float
