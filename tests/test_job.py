@@ -171,6 +171,12 @@ def test_refusals_of_what_is_recorded(params, record, message):
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("name", ["E.tau_S", "I.tau_S"])
+def test_a_time_constant_of_one_population_alone(params, name):
+    with pytest.raises(ParameterError, match="^tau_S, jump: got different kinds of synapses"):
+        prepare(params.replace(**{name: "5ms"}), 1250, **STEP)
+
+
 def test_traces_of_an_interval(params):
     kept = prepare(
         params, 1250, record={"v": [4, 2], "every": "0.52ms", "dtype": np.float32}, **STEP

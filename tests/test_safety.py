@@ -1,6 +1,8 @@
 """What a file may do to its reader, whom the cache trusts, what is left of work that ends early."""
 
 import ast
+import dataclasses
+import hashlib
 import json
 import os
 import re
@@ -14,13 +16,23 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+from cbnet.figures import keeping
 
 import cbnet
-from cbnet import cache, checksum, cli, expressions, files, results, trial
+from cbnet import cache, checksum, cli, expressions, files, results, scratch, trial
+from cbnet.commands import output
 from cbnet.commands.terminal import plain
-from cbnet.errors import CbnetWarning, ModelError, ParameterError, SavingError, SimulationError
+from cbnet.errors import (
+    CbnetWarning,
+    DamagedError,
+    ModelError,
+    ParameterError,
+    SavingError,
+    SimulationError,
+)
 from cbnet.locks import FileLock
 from cbnet.simulation import processes
+from cbnet.sweeps.records import Record
 
 ROOT = Path(__file__).resolve().parent.parent
 EVIL = "__import__('os').system('touch owned')"
@@ -260,6 +272,47 @@ def test_drafts_of_the_dead_are_removed(tmp_path):
         child.kill()
     files.clear(tmp_path)
     assert not draft.exists()
+
+
+def test_folders_of_the_dead_are_removed(tmp_path):
+    code = (
+        "import os; from cbnet import scratch; from pathlib import Path\n"
+        f"one = scratch.Folder('x-', {str(tmp_path)!r}); (one.path / 'a').touch()\n"
+        "print(one.path, flush=True); os.kill(os.getpid(), 9)"
+    )
+    left = Path(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+                .stdout.strip())  # fmt: skip
+    mine = scratch.Folder("x-", tmp_path)
+    assert left.is_dir()  # as young as one that is not locked yet
+    replaced = tmp_path / "x-1"
+    (replaced / "old").mkdir(parents=True)
+    for one in (left, mine.path, replaced):
+        os.utime(one, (1, 1))
+    scratch.Folder("x-", tmp_path).remove()
+    assert sorted(tmp_path.iterdir()) == sorted([mine.path, replaced])
+    mine.remove()
+    assert not mine.path.exists()
+
+
+def test_long_names_of_models_make_short_names_of_files():
+    model = dataclasses.replace(cbnet.load("current").model, name="é" * 300)
+    name = output.file_name("simulate", dataclasses.replace(cbnet.load("current"), model=model))
+    assert len(f"{name}-999.nc".encode()) < 255
+
+
+@pytest.mark.parametrize("changed", [b"[]", b"5", b"{}", b'{"kind": []}', b'{"kind": "other"}'])
+def test_points_that_are_none(changed):
+    body = changed + b"\n"
+    content = b"cbnet-points 1 " + hashlib.sha256(body).hexdigest().encode() + b"\n" + body
+    with pytest.raises(DamagedError):
+        Record.from_bytes(content)
+
+
+@pytest.mark.parametrize("line", ["5", "[]", "[1, 2", '[["a"], 1, 2]', "[" * 10**5, "\udcff"])
+def test_answers_of_unfinished_figures_that_are_none(tmp_path, line):
+    (tmp_path / "x.jsonl").write_bytes(line.encode("utf-8", "surrogateescape"))
+    with keeping.until_finished(tmp_path, {}):
+        assert keeping.answers("x") == {}
 
 
 def test_locks_do_not_follow_links(tmp_path):

@@ -10,6 +10,8 @@ from .. import files
 from ..errors import ParameterError, SavingError
 from . import terminal
 
+_LONGEST = 50  # letters of a model's name in that of a file, which may have 255 bytes
+
 
 def print_json(data):
     """The one JSON object of ``--json``."""
@@ -120,6 +122,10 @@ class Saver:
                 self._refuge = Path(tempfile.mkdtemp(prefix="cbnet-kept-"))
             return files.write_new(self._refuge / name, fill)
         except (OSError, ParameterError, SavingError):
+            if self._refuge is not None:
+                with contextlib.suppress(OSError):  # not empty: another file is there
+                    self._refuge.rmdir()
+                    self._refuge = None
             return None
 
     def tell(self):
@@ -139,4 +145,4 @@ def announce(path, as_json=False):
 def file_name(command, params):
     """A name for the result of a command, without its ending."""
     model = "".join(c if c.isalnum() or c in "-_" else "_" for c in params.model.name)
-    return f"{command}-{model}"
+    return f"{command}-{model[:_LONGEST]}"

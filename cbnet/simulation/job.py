@@ -288,7 +288,13 @@ def prepare(
 
 
 def _check_synapses(params):
-    """Refuse neurons of which one kind of synapses has a time constant and the other has none."""
+    """Refuse populations that are not both instantaneous, or both filtered for both kinds."""
+    first, second = (params.model.coupling(params.resolve(p)) for p in POPULATIONS)
+    if first != second:
+        raise ParameterError(
+            "tau_S, jump: got different kinds of synapses on E and I; expected both instantaneous "
+            "or both with a time constant, and one kind of jump"
+        )
     for population in POPULATIONS:
         found = reduced.of_model(params.model, params.resolve(population))
         if found.partly_filtered:

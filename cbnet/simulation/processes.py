@@ -2,16 +2,14 @@
 
 import contextlib
 import os
-import shutil
 import signal
 import subprocess
-import tempfile
 import threading
 import time
 import weakref
 from dataclasses import dataclass
-from pathlib import Path
 
+from .. import scratch
 from ..errors import SimulationError
 
 # Learns from the end of its input that the parent is gone, in whatever way, kill -9 included; each
@@ -61,7 +59,8 @@ class Children:
     """
 
     def __enter__(self):
-        self.scratch = Path(tempfile.mkdtemp(prefix="cbnet-")).absolute()
+        self._folder = scratch.Folder("cbnet-run-")
+        self.scratch = self._folder.path
         self._running, self._lock, self._cancelled = set(), threading.Lock(), False
         self._guardian = _guardian(self.scratch)
         _alive.add(self)
@@ -71,7 +70,7 @@ class Children:
         if kind is not None:
             self.cancel()
         _alive.discard(self)
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self._folder.remove()
         if self._guardian is not None:
             with contextlib.suppress(OSError):
                 self._guardian.stdin.close()
@@ -157,11 +156,11 @@ class Children:
                 _kill(child)
 
 
-def _guardian(scratch):
+def _guardian(folder):
     """A process that tidies up when this one is killed; None where there is no shell."""
     with contextlib.suppress(OSError):
         return subprocess.Popen(
-            ["/bin/sh", "-c", _GUARDIAN, "cbnet-guardian", str(scratch)],
+            ["/bin/sh", "-c", _GUARDIAN, "cbnet-guardian", str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import DamagedError
 
+KINDS = ("theory", "simulation")
 _MAGIC = b"cbnet-points 1 "
 
 
@@ -65,8 +66,17 @@ class Record:
         first, _, body = content.partition(b"\n")
         if first != _MAGIC + hashlib.sha256(body).hexdigest().encode():
             raise DamagedError("its content is not what was written")
+        try:
+            return cls._of_body(body)
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+            raise DamagedError(f"it holds no points ({error})") from error
+
+    @classmethod
+    def _of_body(cls, body):
         line, _, data = body.partition(b"\n")
         head = json.loads(line)
+        if head["kind"] not in KINDS:
+            raise ValueError(f"points of kind {head['kind']!r}")
         arrays, start = {}, 0
         for name, dtype, shape, width in head["arrays"]:
             kind = np.dtype(f"S{width}") if dtype == "words" else np.dtype(dtype)

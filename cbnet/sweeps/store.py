@@ -226,11 +226,11 @@ class Store:
         Contents
         """
         found = Contents()
-        made = made or {kind: identity.made(kind) for kind in ("theory", "simulation")}
+        made = made or {kind: identity.made(kind) for kind in records.KINDS}
         for path in sorted((self.folder / _POINTS).glob("*.points")):
             try:
                 record = records.Record.from_bytes(path.read_bytes())
-            except (CbnetError, OSError, ValueError, KeyError):
+            except (CbnetError, OSError):
                 found.damaged.append(path)
                 continue
             current = made[record.kind] == record.made

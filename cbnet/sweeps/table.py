@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .. import checksum, files, results
+from .. import checksum, files, results, scratch
 from ..errors import CbnetWarning, DamagedError, ParameterError
 from ..parameters import base_units, unit
 from . import identity, keep, plan
@@ -288,14 +287,15 @@ def _inner_shape(shapes, meta):
 
 
 def _save_zarr(dataset, path):
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
+    draft = scratch.Folder(".zarr-draft-", path.parent)
+    temporary = draft.path
     try:
         dataset.to_zarr(temporary / "new", mode="w", consolidated=False)
         if path.exists():
             path.rename(temporary / "old")
         (temporary / "new").rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        draft.remove()
 
 
 def load_zarr(path):
