@@ -7,7 +7,8 @@ import select
 import signal
 import time
 
-PATIENCE = 10.0  # s, and some for each byte
+PATIENCE = 8.0  # s, and some for each byte
+_PROCESSOR_TIME = 4  # s, likewise: what never ends is seldom idle
 _BYTES_A_SECOND = 2e7
 _MEMORY = 20  # times the size of the file
 
@@ -54,6 +55,7 @@ def _child(work, path, size, reading, writing):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, 2)  # HDF5 prints what it meets
         _limit_memory(_MEMORY * size + 2**30)
+        _limit_time(_PROCESSOR_TIME + int(size / _BYTES_A_SECOND))
         try:
             work(path)
             said = b"done"
@@ -62,6 +64,13 @@ def _child(work, path, size, reading, writing):
         os.write(writing, said[:2000])
     finally:
         os._exit(0)
+
+
+def _limit_time(seconds):
+    import resource
+
+    with contextlib.suppress(OSError, ValueError):  # another limit stands already
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
 
 
 def _limit_memory(more):

@@ -66,7 +66,7 @@ def chosen(names, grid, label):
     if not isinstance(names, list | tuple) or not names:
         raise ParameterError(f"{label}: got {names!r}; expected a list of names, as in ['rate_E']")
     for name in names:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             hint = nearest(str(name), known)
             raise ParameterError(
                 f"{label}: got {name!r}; expected a result of {' or '.join(kinds)} ({hint})"
