@@ -3,6 +3,7 @@
 Exit codes: 0 done; 1 the work failed; 2 the request was wrong; 130 interrupted.
 """
 
+import errno
 import logging
 import os
 import signal
@@ -36,6 +37,7 @@ from .commands import (
 from .errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
 from .parameters import nearest
 
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 # The class that both click and the copy of it inside newer versions of typer call UsageError.
@@ -177,7 +179,12 @@ def _message(error, debug):
         text = options.in_options(text)
     if isinstance(error, SimulationError):
         return text  # with the lines of the compiler or of the program
-    if not isinstance(error, CbnetError):
+    if isinstance(error, MemoryError):
+        text = f"no memory left, or the limit of ulimit -v is reached {f'({text})' if text else ''}"
+    elif isinstance(error, OSError) and error.errno in _OF_WRITING and error.filename is None:
+        sys.stdout = None  # or Python tries again when it ends
+        text = f"standard output: cannot be written ({error.strerror})"
+    elif not isinstance(error, CbnetError):
         text = f"{type(error).__name__}: {text}"
         if not debug:
             text += " (add --debug to see where)"

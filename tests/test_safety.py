@@ -440,3 +440,24 @@ def test_no_word_of_warnings_gets_into_json(tmp_path):
 def test_a_signed_file_says_so(response):
     checksum.check(response)
     assert re.search(rb"\ncbnet-sha256 [0-9a-f]{64}\n$", response.read_bytes())
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, a disk without space")
+def test_standard_output_on_a_full_disk():
+    with open("/dev/full", "w") as full:
+        done = subprocess.run([sys.executable, "-m", "cbnet", "params", "current"], stdout=full,
+                              stderr=subprocess.PIPE, text=True)  # fmt: skip
+    assert done.returncode == cli.FAILED
+    reason = "No space left on device"
+    assert done.stderr == f"cbnet: error: standard output: cannot be written ({reason})\n"
+
+
+def test_numbers_are_printed_before_a_picture_is_written(tmp_path, capsys, monkeypatch):
+    def full(*arguments):
+        raise SavingError("x.png: cannot be written (No space left on device)")
+
+    path = cbnet.solve(cbnet.load("current"), noise="diffusion").save(tmp_path / "x.nc")
+    monkeypatch.setattr("cbnet.files.write", full)
+    assert cli.main(["show", str(path), "--plot", str(tmp_path / "x.png")]) == cli.FAILED
+    said = capsys.readouterr()
+    assert "rate E" in said.out and "x.png: cannot be written" in said.err
