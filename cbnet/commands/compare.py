@@ -120,7 +120,8 @@ def compare(
         files = []
         for path in written(result, save):
             files += [str(path)] if path else []
-            output.announce(path, as_json)
+            if not as_json:  # which lists them
+                output.announce(path)
         if as_json:
             output.print_json({**result.to_dict(), "files": files})
 
