@@ -13,13 +13,15 @@ import json
 import os
 import re
 import shutil
+import stat
 import tempfile
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import checksum
-from .errors import ParameterError, SimulationError
+from . import checksum, files
+from .errors import CbnetError, CbnetWarning, ParameterError, SimulationError
 from .locks import FileLock
 
 DEFAULT_LIMIT = "2GB"
@@ -28,6 +30,7 @@ _DRAFT = ".draft-"
 _POLL = 0.05  # s between attempts at a lock: a call that blocks would hold a thread at Ctrl-C
 _ATTEMPTS = 3
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_OTHERS_MAY_WRITE = 0o022
 _BYTES = {"kB": 1e3, "MB": 1e6, "GB": 1e9, "TB": 1e12}
 
 
@@ -91,6 +94,54 @@ def limit():
     return int(float(found[1]) * _BYTES[found[2]])
 
 
+def _prepared():
+    """The cache folder, made for the user alone if it is not there.
+
+    Raises
+    ------
+    SimulationError
+        If somebody else could have put something into it: programs of it are run.
+    """
+    top = folder()
+    with _explained():
+        top.mkdir(mode=0o700, parents=True, exist_ok=True)
+    _trust(top)
+    for part in (_programs(), _texts()):
+        with _explained():
+            part.mkdir(mode=0o700, exist_ok=True)
+        _trust(part)
+    return top
+
+
+def _trust(path):
+    """Raise SimulationError unless a file or folder is the user's, and nobody else may write it."""
+    if not hasattr(os, "geteuid"):
+        return
+    with _explained():
+        status = os.lstat(path)
+    if status.st_uid != os.geteuid():
+        said = f"belongs to user {_user(status.st_uid)}"
+    elif stat.S_ISLNK(status.st_mode) and path != folder():
+        said = "is a link"
+    elif not stat.S_ISLNK(status.st_mode) and status.st_mode & _OTHERS_MAY_WRITE:
+        said = "can be written by others"
+    else:
+        return
+    raise SimulationError(
+        f"cache folder {folder()}: cannot be trusted ({path} {said}); set CBNET_CACHE to a folder "
+        f"of your own, or remove this one"
+    )
+
+
+def _user(number):
+    try:
+        import pwd
+
+        return pwd.getpwuid(number).pw_name
+    except (ImportError, KeyError):
+        return number
+
+
 @contextlib.contextmanager
 def entry(key, build, description="", waiting=None):
     """The folder of an entry, made if it is not there, and kept as long as it is in use.
@@ -105,7 +156,8 @@ def entry(key, build, description="", waiting=None):
     description : str
         What this is, in one line.
     waiting : callable, optional
-        Called again and again while another process builds; what it raises ends the wait.
+        ``waiting(who)`` is called again and again while another process or thread builds, with who
+        it is in words; what it raises ends the wait.
 
     Yields
     ------
@@ -127,6 +179,7 @@ def entry(key, build, description="", waiting=None):
     True
     """
     most, built = limit(), False
+    _prepared()
     for _ in range(_ATTEMPTS):
         with using(key, waiting) as found:
             if found is not None:
@@ -159,6 +212,8 @@ def using(key, waiting=None):
     if not _place(key).is_dir():
         yield None
         return
+    for part in (folder(), _programs(), _place(key)):
+        _trust(part)
     lock = _held(key, True, waiting)
     try:
         if not _complete(_place(key)):
@@ -223,10 +278,13 @@ def clear():
 
 def check():
     """Raise SimulationError unless the cache folder can be written; makes it if it is not there."""
+    _prepared()
+    with _explained(), tempfile.TemporaryFile(dir=_programs()) as file:
+        file.write(b"cbnet")
+    lock = FileLock(_programs() / f"check-{os.getpid()}.lock")
     with _explained():
-        _programs().mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryFile(dir=_programs()) as file:
-            file.write(b"cbnet")
+        lock.take()
+    lock.release(remove=True)
 
 
 def text(key, make):
@@ -239,31 +297,36 @@ def text(key, make):
     make : callable
         Returns what JSON can hold. A cache that cannot be written goes unnoticed: it is called
         again next time.
+
+    Warns
+    -----
+    CbnetWarning
+        If the folder could have been written by others: it is not used.
     """
+    try:
+        path = _prepared() / "texts" / f"{key}.json"
+    except SimulationError as error:
+        if "trusted" in str(error):
+            warnings.warn(f"{error}: not used", CbnetWarning, stacklevel=3)
+        return json.loads(json.dumps(make()))
     with contextlib.suppress(OSError, ValueError, SimulationError):
-        path = folder() / "texts" / f"{key}.json"
+        _trust(path)
         stored = checksum.opened_json(path.read_text(encoding="utf-8"), path)
         with contextlib.suppress(OSError):
             os.utime(path)
         return stored
     made = make()
-    written = checksum.sealed_json(made)
-    with contextlib.suppress(OSError, SimulationError):
-        path = folder() / "texts" / f"{key}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f"{key}{_DRAFT}")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                file.write(written)
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
+    with contextlib.suppress(CbnetError):
+        files.write(path, checksum.sealed_json(made), overwrite=True)
     return json.loads(json.dumps(made))
 
 
 def _programs():
     return folder() / "programs"
+
+
+def _texts():
+    return folder() / "texts"
 
 
 def _place(key):
@@ -282,9 +345,11 @@ def _held(key, shared, waiting):
     while True:
         with _explained():
             if lock.take(shared):
+                if not shared:
+                    lock.sign()
                 return lock
         if waiting is not None:
-            waiting()
+            waiting(lock.owner())
         time.sleep(_POLL)
 
 
@@ -312,12 +377,12 @@ def _build(key, build, description):
                 raise _unusable(error) from error
             raise
         with _explained():
-            files = [path for path in draft.rglob("*") if path.is_file()]
+            made = [p for p in draft.rglob("*") if p.is_file()]
             record = {
                 "description": description,
                 "created": time.time(),
-                "bytes": sum(path.stat().st_size for path in files),
-                "files": {path.relative_to(draft).as_posix(): _hash(path) for path in files},
+                "bytes": sum(p.stat().st_size for p in made),
+                "files": {p.relative_to(draft).as_posix(): _hash(p) for p in made},
             }
             (draft / _RECORD).write_text(json.dumps(record), encoding="utf-8")
             os.rename(draft, _place(key))
@@ -334,13 +399,16 @@ def _record(path):
 
 
 def _complete(path):
-    """Whether every file is what was made: disks that fail, or tidy caches, leave others."""
+    """Whether every file is what was made: disks that fail, or tidy caches, leave others.
+
+    Checked by content: a program of the cache is run.
+    """
     record = _record(path)
     if record is None:
         return False
     try:
         return all(_hash(path / name) == known for name, known in record["files"].items())
-    except OSError:
+    except (OSError, TypeError, KeyError, AttributeError):
         return False
 
 
@@ -389,7 +457,7 @@ def _evict(most):
 
 def _written_texts():
     found = []
-    for path in (folder() / "texts").glob("*"):
+    for path in _texts().glob("*"):
         with contextlib.suppress(FileNotFoundError):
             found.append((path, path.stat()))
     return found

@@ -17,6 +17,7 @@ from .errors import CbnetWarning, DamagedError
 
 ATTRIBUTE = "checksum"
 _CONTENT = "content"  # of JSON that is no object
+_PART = 2**20  # numbers
 _SIGN, _DIGITS = b"\ncbnet-sha256 ", 64
 
 
@@ -63,12 +64,11 @@ def opened(dataset, path):
     return found
 
 
-def sign(path):
-    """Append the checksum of a file's bytes to it."""
-    with open(path, "rb+") as file:
-        found = _hash(file, file.seek(0, os.SEEK_END))
-        file.seek(0, os.SEEK_END)
-        file.write(_SIGN + found + b"\n")
+def sign(file):
+    """Append the checksum of a file's bytes to it; the file is open for reading and writing."""
+    found = _hash(file, file.seek(0, os.SEEK_END))
+    file.seek(0, os.SEEK_END)
+    file.write(_SIGN + found + b"\n")
 
 
 def check(path):
@@ -132,20 +132,32 @@ def of_dataset(dataset):
         one = dataset.variables[name]
         role = "coordinate" if name in dataset.coords else "variable"
         feed(role, name, json.dumps([*one.dims, *one.shape]), _attributes(one.attrs))
-        feed(*_values(one.values))
+        kind, size, parts = _values(one.values)
+        feed(kind)
+        found.update(b"%d " % size)
+        for part in parts:
+            found.update(part)
     return f"sha256:{found.hexdigest()}"
 
 
 def _values(array):
-    """Kind and bytes of an array, the same in memory and from every format of file."""
+    """Kind, length and bytes of an array, the same in memory and from every format of file."""
     array = np.asarray(array)
     if array.dtype.kind in "OSUT":
-        return "words", json.dumps([_word(value) for value in array.ravel().tolist()])
-    array = np.ascontiguousarray(array)
-    if array.dtype.kind in "fc":
-        array = np.where(np.isnan(array), array.dtype.type(np.nan), array)
+        words = json.dumps([_word(value) for value in array.ravel().tolist()]).encode()
+        return "words", len(words), [words]
+    kind = f"{array.dtype.kind}{array.dtype.itemsize}"
+    return kind, array.nbytes, _parts(np.ascontiguousarray(array).reshape(-1))
+
+
+def _parts(array):
+    """Bytes of an array, a part at a time: one that fills the memory is not copied."""
     little = array.dtype.newbyteorder("<")
-    return f"{array.dtype.kind}{array.dtype.itemsize}", array.astype(little).tobytes()
+    for start in range(0, array.size, _PART):
+        part = array[start : start + _PART]
+        if array.dtype.kind in "fc":
+            part = np.where(np.isnan(part), array.dtype.type(np.nan), part)
+        yield part.astype(little).tobytes()
 
 
 def _attributes(attributes):

@@ -3,7 +3,9 @@
 Exit codes: 0 done; 1 the work failed; 2 the request was wrong; 130 interrupted.
 """
 
+import errno
 import logging
+import os
 import signal
 import sys
 import traceback
@@ -30,10 +32,12 @@ from .commands import (
     simulate,
     status,
     sweep,
+    terminal,
 )
 from .errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
 from .parameters import nearest
 
+_OF_WRITING = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBADF)
 DONE, FAILED, WRONG_REQUEST, INTERRUPTED = 0, 1, 2, 130
 
 # The class that both click and the copy of it inside newer versions of typer call UsageError.
@@ -114,8 +118,13 @@ def main(arguments=None):
         The exit code.
     """
     if arguments is None:
+        terminal.open_what_is_closed()
         arguments = sys.argv[1:]
-        signal.signal(signal.SIGTERM, signal.default_int_handler)  # a batch system's Ctrl-C
+        os.environ["MPLBACKEND"] = "agg"  # no window is opened, whatever the user's is
+        for name in ("SIGTERM", "SIGHUP"):  # a batch system's Ctrl-C, a terminal that is closed
+            number = getattr(signal, name, None)
+            if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup
+                signal.signal(number, signal.default_int_handler)
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # in the background of a script
             signal.signal(signal.SIGINT, _ignore)  # Brian2 calls the handler that it finds
     arguments = list(arguments)
@@ -170,7 +179,12 @@ def _message(error, debug):
         text = options.in_options(text)
     if isinstance(error, SimulationError):
         return text  # with the lines of the compiler or of the program
-    if not isinstance(error, CbnetError):
+    if isinstance(error, MemoryError):
+        text = f"no memory left, or the limit of ulimit -v is reached {f'({text})' if text else ''}"
+    elif isinstance(error, OSError) and error.errno in _OF_WRITING and error.filename is None:
+        sys.stdout = None  # or Python tries again when it ends
+        text = f"standard output: cannot be written ({error.strerror})"
+    elif not isinstance(error, CbnetError):
         text = f"{type(error).__name__}: {text}"
         if not debug:
             text += " (add --debug to see where)"
@@ -180,14 +194,17 @@ def _message(error, debug):
 def _usage(error):
     asked = getattr(error, "option_name", None)
     if asked is None or error.ctx is None or type(error).__name__ != "NoSuchOption":
-        return " ".join(error.format_message().split())
+        said = " ".join(error.format_message().split())
+        if "unexpected extra argument" in said:
+            said += "; a value of --set is one word, as in --set r_E=30Hz"
+        return said
     known = [name for parameter in error.ctx.command.params for name in parameter.opts]
     hint = nearest(asked, [name for name in known if name.startswith("-")])
     return f"{asked}: got an unknown option; expected one of {error.ctx.command_path} ({hint})"
 
 
 def _say(kind, text):
-    print(f"cbnet: {kind}: {text}", file=sys.stderr, flush=True)
+    print(terminal.plain(f"cbnet: {kind}: {text}"), file=sys.stderr, flush=True)
 
 
 def _showing(others):

@@ -37,6 +37,10 @@ class SimulationError(CbnetError, RuntimeError):
     """A simulation could not be compiled or run; the message has the program's own."""
 
 
+class SavingError(CbnetError, RuntimeError):
+    """What was computed could not be written; the message says where it is instead, if anywhere."""
+
+
 class DamagedError(CbnetError, ValueError):
     """A file is not what was written; no number of it is shown."""
 

@@ -1,8 +1,12 @@
 """Find a model by name, or in a user's own file."""
 
+import contextlib
+import hashlib
 import importlib
+import importlib.machinery
 import importlib.util
 import pkgutil
+import sys
 from pathlib import Path
 
 from .errors import ModelError, ParameterError
@@ -38,14 +42,22 @@ def find_model(name):
 
 
 def _from_file(path, attribute):
-    if not path.is_file() or path.suffix != ".py":
-        raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing file FILE.py")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    module = importlib.util.module_from_spec(spec)
+    if not path.is_file():
+        raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing Python file")
+    name = f"_cbnet_model_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
+    loader = importlib.machinery.SourceFileLoader(name, str(path))
+    module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
+    sys.modules[name] = module  # dataclasses look there for the module they are in
+    beside = str(path.resolve().parent)
+    sys.path.insert(0, beside)
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except (Exception, SystemExit) as error:
+        del sys.modules[name]
         raise ModelError(f"{path}: {type(error).__name__}: {error}") from error
+    finally:
+        with contextlib.suppress(ValueError):
+            sys.path.remove(beside)
     found = getattr(module, attribute, None)
     if not isinstance(found, Model | Parameters):
         models = [n for n, v in vars(module).items() if isinstance(v, Model)]

@@ -4,6 +4,15 @@ import contextlib
 import os
 
 
+def _stopped(pid):
+    """Whether a process does nothing until it gets a signal, where the system tells."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] in "tT"
+    except (OSError, IndexError):
+        return False
+
+
 class FileLock:
     """A lock on a file, shared or exclusive, between processes and between threads.
 
@@ -44,7 +53,7 @@ class FileLock:
         kind = (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB
         self.path.parent.mkdir(parents=True, exist_ok=True)
         while True:
-            self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
             try:
                 fcntl.flock(self.fd, kind)
                 if self._stands():
@@ -56,6 +65,22 @@ class FileLock:
                 self._close()
                 raise
             self._close()  # whoever had it removed the file
+
+    def sign(self):
+        """Write into the file whose it is, for those who wait."""
+        os.ftruncate(self.fd, 0)
+        os.pwrite(self.fd, f"{os.uname().nodename} {os.getpid()}".encode(), 0)
+
+    def owner(self):
+        """Who signed it last, in words."""
+        try:
+            host, _, pid = self.path.read_text(encoding="utf-8", errors="replace").partition(" ")
+            known = host == os.uname().nodename and pid.isdigit()
+        except OSError:
+            return "another process"
+        if not known:
+            return f"process {pid} on {host}" if pid.isdigit() else "another process"
+        return f"process {pid}" + (", stopped at the moment" if _stopped(int(pid)) else "")
 
     def release(self, remove=False):
         """Give the lock back, and take its file away unless others hold it too."""

@@ -6,6 +6,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 
-from . import __version__, cache
+from . import __version__, cache, compiler
 from .errors import CbnetError
 
 NEWEST_PYTHON = (3, 13)  # that cbnet is tested on
@@ -119,56 +120,53 @@ def _package(name, versions):
     return Check(name, found)
 
 
-def _brian2_settings():
-    """The make command and the compiler's flags that Brian2's standalone mode uses."""
-    try:
-        from brian2 import prefs
-        from brian2.codegen.cpp_prefs import get_compiler_and_args
-
-        return prefs["devices.cpp_standalone.make_cmd_unix"], get_compiler_and_args()[1]
-    except Exception:  # reported where its package is checked
-        return "make", ["-O3"]
-
-
 def _compiler():
-    make, flags = _brian2_settings()
-    found = shutil.which(make)
+    found = shutil.which("make")
     if found is None:
         yield Check("make", "not found", False, _NO_COMPILER)
     else:
         yield Check("make", _output([found, "--version"])[1].partition("\n")[0])
-    compiler = os.environ.get("CXX", "g++")
-    if found is not None:
-        # make has its own opinion of what CXX is
-        compiler = _output([found, "-s", "-f", "-"], "all:\n\t@echo $(CXX)\n")[1].strip()
-    if shutil.which(compiler.split()[0]) is None:
-        yield Check("C++ compiler", f"{compiler} not found", False, _NO_COMPILER)
+    command = compiler.command()
+    if shutil.which(command[0]) is None:
+        yield Check("C++ compiler", f"{shlex.join(command)} not found", False, _NO_COMPILER)
         return
     try:
-        with tempfile.TemporaryDirectory() as folder:
-            yield _try_compiler(compiler, flags, Path(folder))
+        with tempfile.TemporaryDirectory(dir=_where_programs_run()) as folder:
+            yield _try_compiler(command, Path(folder))
     except OSError as error:
-        yield Check("C++ compiler", f"{compiler}, not tried ({error.strerror})", False, _TMPDIR)
+        name = f"{shlex.join(command)}, not tried ({error.strerror})"
+        yield Check("C++ compiler", name, False, _ELSEWHERE)
 
 
-_TMPDIR = "set TMPDIR to a folder with room where programs may be written and run"
+def _where_programs_run():
+    try:
+        cache.check()
+    except CbnetError:  # reported where the cache is checked
+        return None
+    return cache.folder()
 
 
-def _try_compiler(compiler, flags, folder):
+_ELSEWHERE = "set CBNET_CACHE to a folder with room where programs may be written and run"
+_TMPDIR = "set TMPDIR to a folder with room"
+
+
+def _try_compiler(command, folder):
+    shown = shlex.join(command)
     (folder / "three.cpp").write_text(_PROGRAM)
     program = folder / "three"
-    command = [*compiler.split(), *flags, str(folder / "three.cpp"), "-o", str(program)]
-    code, said = _output(command)
+    code, said = _output(
+        [*command, *compiler.FLAGS.split(), str(folder / "three.cpp"), "-o", str(program)]
+    )
     if code != 0:
         reason = next((line for line in said.splitlines() if "error" in line), said).strip()
         reason = reason or f"exit code {code}"
-        name = f"{compiler}, cannot compile ({reason})"
+        name = f"{shown}, cannot compile ({reason})"
         return Check("C++ compiler", name, False, f"mend or replace it; {_NO_COMPILER}")
     code, said = _output([str(program)])
     if code != 0 or not said.startswith("3 "):
-        name = f"{compiler}, its program does not run ({said.strip() or f'exit code {code}'})"
-        return Check("C++ compiler", name, False, _TMPDIR)
-    return Check("C++ compiler", f"{compiler} {said[2:].strip()}")
+        name = f"{shown}, its program does not run ({said.strip() or f'exit code {code}'})"
+        return Check("C++ compiler", name, False, _ELSEWHERE)
+    return Check("C++ compiler", f"{shown} {said[2:].strip()}")
 
 
 def _output(command, text=""):

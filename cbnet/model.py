@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from . import names
 from .errors import ModelError, ParameterError
+from .expressions import FUNCTIONS, parse
 from .parameters import Entry, Parameters, nearest, reference_table, to_quantity, unit
 
 
@@ -58,12 +59,9 @@ class Derived:
     def value(self, values):
         """Its value from parameters in SI; NaN where it has none."""
         try:
-            return _evaluate(self.expression, values)
+            return parse(self.expression)(values)
         except (ArithmeticError, ValueError):
             return math.nan
-
-
-_FUNCTIONS = {name: getattr(math, name) for name in ("exp", "log", "sqrt", "expm1", "log1p")}
 
 
 def _best_unit(given):
@@ -89,16 +87,6 @@ def _quantity(value, unit_name):
 def identifiers(*texts):
     """The identifiers in some strings."""
     return frozenset().union(*(re.findall(r"\b[A-Za-z_]\w*", text) for text in texts))
-
-
-@functools.lru_cache(maxsize=256)
-def _compiled(expression):
-    return compile(expression.strip(), "<expression of a model>", "eval")
-
-
-def _evaluate(expression, values):
-    """The value of an arithmetic expression over floats in SI."""
-    return eval(_compiled(expression), {"__builtins__": {}, **_FUNCTIONS}, dict(values))
 
 
 @dataclass(frozen=True)
@@ -197,7 +185,8 @@ class Model:
                     f"Model.parameters[{name!r}]: got follows={follows!r}; expected a parameter "
                     "that follows no other"
                 )
-        rules = [(f"Model.requires[{k}]", text, known) for k, text in enumerate(self.requires)]
+        required = [*self.requires, *(r for c in self.variants.values() for r in c.requires)]
+        rules = [(f"Model.requires[{k}]", text, known) for k, text in enumerate(required)]
         for k, d in enumerate(self.derived):
             earlier = known | {e.name for e in self.derived[:k]}
             rules.append((f"Model.derived[{d.name!r}].expression", d.expression, earlier))
@@ -211,9 +200,10 @@ class Model:
                 ) from None
         for label, text, names_there in rules:
             try:
-                unknown = sorted(set(_compiled(text).co_names) - names_there - set(_FUNCTIONS))
-            except (SyntaxError, ValueError, TypeError) as error:
-                raise ModelError(f"{label}: got {text!r}; {error.args[0]}") from error
+                parse(text)
+            except (AttributeError, ValueError) as error:
+                raise ModelError(f"{label}: got {text!r} ({error}); expected arithmetic") from None
+            unknown = sorted(identifiers(text) - names_there - set(FUNCTIONS))
             if unknown:
                 raise ModelError(
                     f"{label}: got {unknown[0]!r} in {text!r}; expected parameters, which stand "
@@ -362,7 +352,7 @@ class Model:
     def _solved(self, derived, values):
         entry = self.entries[derived.solves]
         try:
-            value = _evaluate(derived.inverse, values)
+            value = parse(derived.inverse)(values)
             shown = to_quantity(value, entry.unit)
             return entry.parse(shown, derived.solves)
         except (ArithmeticError, ValueError):
@@ -427,10 +417,10 @@ class Model:
                 f"{' and '.join(unused)} to 0 ms"
             )
         for rule in coupling.requires:
-            if not _evaluate(rule, values):
+            if not parse(rule)(values):
                 left = rule.split("<")[0].split(">")[0].strip()
                 raise ParameterError(
-                    f"{left}: got {_evaluate(left, values):g} for population {population}; "
+                    f"{left}: got {parse(left)(values):g} for population {population}; "
                     f"expected {rule} in model {self.name!r}"
                 )
 

@@ -14,7 +14,7 @@ import math
 import operator
 import re
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import FrozenInstanceError, dataclass, field
 
 from .errors import ParameterError
 
@@ -238,13 +238,13 @@ def _split_quantity(text):
     """``"20 ms"`` as ("20", "ms"); the number is None where there is none."""
     found = re.fullmatch(
         r"\s*([-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|infinity))"
-        r"\s*((?:(?:1?/)?[A-Za-zµ][A-Za-zµ0-9*/^]*)?)\s*",
+        r"\s*((?:(?:1?/)?[A-Za-zµμ][A-Za-zµμ0-9*/^]*)?)\s*",
         text,
         flags=re.IGNORECASE,
     )
     if not found:
         return None, ""
-    name = found[2].replace("µ", "u")
+    name = re.sub("[µμ]", "u", found[2])
     return found[1].replace("_", ""), "1" + name if name.startswith("/") else name
 
 
@@ -484,6 +484,15 @@ class Parameters:
 
 def _differ(one, other):
     return one != other and not (one != one and other != other)  # NaN is no difference from NaN
+
+
+def _frozen(self, name, value):
+    raise FrozenInstanceError(
+        f"{name}: parameters are frozen; take a changed copy: params.replace({name}=...)"
+    )
+
+
+Parameters.__setattr__ = _frozen  # dataclass makes one that does not say what to do
 
 
 def require(params):

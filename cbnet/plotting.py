@@ -36,6 +36,16 @@ def style():
         yield
 
 
+def drawing(figure, ending):
+    """What writes a figure into a binary file, as PDF, PNG or another kind that an ending names."""
+
+    def fill(file):
+        with style():  # also says how fonts and pixels are written
+            figure.savefig(file, format=ending)
+
+    return fill
+
+
 def colour(model):
     """The fixed colour of a model; another model than cbnet's own has the third one."""
     return COLOURS.get(model, _PALETTE[2])

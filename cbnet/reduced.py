@@ -16,6 +16,7 @@ import numpy as np
 
 from . import cache, code
 from .errors import ParameterError
+from .expressions import numpy_function
 
 _PACKAGES = ("brian2", "sympy", "numpy")  # derive the text, and run it
 
@@ -96,15 +97,8 @@ class Reduced:
             )
 
     @functools.cached_property
-    def _compiled(self):
-        compiled = {}
-        for name, source in self.sources.items():
-            namespace = {k: x for k, x in vars(np).items() if not k.startswith("_")}
-            before = set(namespace)
-            exec(compile(source, f"<{name} of a model>", "exec"), namespace)
-            (made,) = set(namespace) - before - {"__builtins__"}
-            compiled[name] = namespace[made]
-        return compiled
+    def _functions(self):
+        return {name: numpy_function(source) for name, source in self.sources.items()}
 
     def function(self, name, values):
         """One of the functions with its parameters, in SI units.
@@ -125,7 +119,7 @@ class Reduced:
         callable
             ``v -> ndarray`` of the broadcast shape.
         """
-        compiled = self._compiled[name]
+        compiled = self._functions[name]
         bound = [values[n] for n in self.arguments[name]]
 
         def evaluate(v):

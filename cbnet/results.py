@@ -14,14 +14,12 @@ import importlib
 import importlib.metadata
 import json
 import math
-import os
 import platform
-import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from . import checksum
+from . import checksum, files
 from .errors import ParameterError
 from .parameters import Parameters, base_units, to_quantity, unit
 
@@ -193,25 +191,10 @@ class Result:
         ------
         ParameterError
             If the file exists and `overwrite` is not set, or the folder cannot be written.
+        SavingError
+            If the disk is full or fails.
         """
-        path = Path(path)
-        if path.exists() and not overwrite:
-            raise ParameterError(
-                f"{path}: exists already; give another name, or overwrite=True to replace it"
-            )
-        try:
-            handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        except OSError as error:
-            raise ParameterError(f"{path}: cannot be written ({error.strerror})") from error
-        os.close(handle)
-        try:
-            write_netcdf(self.to_xarray(), temporary)
-            os.chmod(temporary, 0o666 & ~_umask())
-            os.replace(temporary, path)
-        except BaseException:
-            os.unlink(temporary)
-            raise
-        return path
+        return files.write(path, files.netcdf(self.to_xarray()), overwrite)
 
     def __eq__(self, other):
         if type(self) is not type(other) or self.parameters != other.parameters:
@@ -261,12 +244,6 @@ def _dimensions(meta, ndim):
     return meta["dims"] or tuple(f"input_{i}" for i in range(ndim))
 
 
-def _umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
 def plain(value):
     """Numbers, arrays and words as JSON takes them; what is not finite becomes None."""
     if isinstance(value, np.ndarray):
@@ -307,7 +284,7 @@ def load(path):
     path = Path(path)
     if not path.is_file():
         raise ParameterError(f"{path}: got no such file; expected a result saved by cbnet")
-    dataset = read_netcdf(path)
+    dataset = files.read_netcdf(path)
     kind = dataset.attrs.get("cbnet_result")
     if kind in _MODULES:
         importlib.import_module(f"cbnet.{_MODULES[kind]}")
@@ -321,45 +298,3 @@ def load(path):
             f"open it with what made it ({dataset.attrs.get('versions')})"
         )
     return kind.from_xarray(dataset)
-
-
-def write_netcdf(dataset, path):
-    """Write a dataset with checksums of its content and of the file."""
-    checksum.sealed(dataset).to_netcdf(path, engine="h5netcdf")
-    checksum.sign(path)
-
-
-def read_netcdf(path):
-    """What :func:`write_netcdf` wrote, in memory.
-
-    Parameters
-    ----------
-    path : path
-
-    Returns
-    -------
-    xarray.Dataset
-        With its checksum, which is for :func:`cbnet.checksum.opened` to look at.
-
-    Raises
-    ------
-    ParameterError
-        If it cannot be read.
-    DamagedError
-        If it is not what was written.
-    """
-    import h5py
-    import xarray as xr
-
-    checksum.check(path)
-    try:
-        with h5py.File(
-            path
-        ):  # of what it cannot open, h5netcdf leaves half an object that complains
-            pass
-        # decode_times would turn every millisecond into a numpy timedelta
-        with xr.open_dataset(path, engine="h5netcdf", decode_times=False) as dataset:
-            return dataset.load()
-    except Exception as error:  # of HDF5, h5netcdf, xarray: whatever a damaged file leads them to
-        reason = " ".join(str(error).split()) or type(error).__name__
-        raise ParameterError(f"{path}: cannot be read as netCDF ({reason})") from error

@@ -46,8 +46,10 @@ def key(name, item):
 def answers(name):
     """Known answers by their key."""
     path, found = _path(f"{name}.jsonl"), {}
-    for line in path.read_text("utf-8").splitlines() if path and path.is_file() else ():
-        with contextlib.suppress(ValueError):  # cut where the run was interrupted, or damaged
+    lines = path.read_text("utf-8", "replace").splitlines() if path and path.is_file() else ()
+    for line in lines:
+        # cut where the run was interrupted, or damaged
+        with contextlib.suppress(ValueError, TypeError, RecursionError):
             one, answer, known = json.loads(line)
             if known == checksum.of_json([one, answer]):
                 found[one] = _arrays(answer)

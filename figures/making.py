@@ -2,14 +2,13 @@
 
 import collections
 import json
-import os
 import re
 import textwrap
 import time
 import warnings
 from pathlib import Path
 
-from cbnet import checksum, code, plotting, results, unused
+from cbnet import checksum, code, files, plotting, unused
 from cbnet.errors import CbnetWarning, DamagedError, ParameterError
 from cbnet.parameters import nearest
 from cbnet.sweeps import identity
@@ -76,7 +75,7 @@ def make(name, mode, out, progress, fresh=False):
                 "caption": caption(one, mode),
                 "warnings": json.dumps(told),
             }
-            _save(data, path)
+            files.write(path, files.netcdf(data), overwrite=True)
         if told:
             warnings.warn(f"{name}: {_in_short(told)}", CbnetWarning, stacklevel=2)
         data = _load(path)
@@ -164,7 +163,7 @@ def _finished(path, made):
     if not path.is_file():
         return None
     try:
-        data = results.read_netcdf(path)
+        data = files.read_netcdf(path)
         known = all(data.attrs.get(k) == v for k, v in made.items())
         return checksum.opened(data, path) if known else None
     except (ParameterError, DamagedError):
@@ -172,24 +171,12 @@ def _finished(path, made):
 
 
 def _load(path):
-    return checksum.opened(results.read_netcdf(path), path)
-
-
-def _save(data, path):
-    part = path.with_name(f".{path.name}.part")
-    try:
-        results.write_netcdf(data, part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    return checksum.opened(files.read_netcdf(path), path)
 
 
 def _draw(one, data, path):
     figure = one.draw(data)
-    with plotting.style():  # also says how fonts and pixels are written
-        for ending in (".pdf", ".png"):
-            figure.savefig(path.with_suffix(ending))
-            yield path.with_suffix(ending)
-    caption = path.with_suffix(".txt")
-    caption.write_text(textwrap.fill(data.attrs["caption"], 100) + "\n", "utf-8")
-    yield caption
+    for ending in ("pdf", "png"):
+        yield files.write(path.with_suffix(f".{ending}"), plotting.drawing(figure, ending), True)
+    caption = textwrap.fill(data.attrs["caption"], 100) + "\n"
+    yield files.write(path.with_suffix(".txt"), caption, True)

@@ -57,7 +57,7 @@ def cold(monkeypatch, tmp_path):
 def fails(params, message, duration="0.1s", **options):
     with pytest.raises(SimulationError, match=message) as caught:
         cbnet.simulate(params, duration=duration, **(NETWORK | options))
-    assert not processes._running
+    assert not any(children._running for children in processes._alive)
     return str(caught.value)
 
 
@@ -123,7 +123,7 @@ def small_disk(tmp_path):
     folder.mkdir()
 
     def mount(size, *options):
-        given = ",".join([f"size={size}k", *options])
+        given = ",".join([f"size={size}k", "mode=0700", *options])
         command = ["mount", "-t", "tmpfs", "-o", given, "tmpfs", str(folder)]
         if not shutil.which("mount") or subprocess.run(command, capture_output=True).returncode:
             pytest.skip("no permission to mount a small file system")
@@ -179,14 +179,14 @@ class Killer:
 
     def update(self, fraction):
         if 0 < fraction < 1:
-            for child in processes._running:
-                os.kill(child.pid, signal.SIGKILL)
+            for children in processes._alive:
+                for child in children._running:
+                    os.kill(child.pid, signal.SIGKILL)
 
 
 def test_killed_program(params, scratch):
-    text = fails(
-        params, r"^the simulation stopped \(signal 9\)", duration="100s", progress=Killer()
-    )
+    message = r"^the simulation stopped \(signal 9, SIGKILL: by the system for want of memory"
+    text = fails(params, message, duration="100s", progress=Killer())
     assert "\n" not in text
     assert list(scratch.iterdir()) == []
 
@@ -205,14 +205,14 @@ def test_killed_program(params, scratch):
 )
 def test_partial_results_are_refused(params, tmp_path, harm, message):
     job = prepare(params, duration="20ms", record=1, **NETWORK)
-    with processes.Cancellation(), building.program(job) as real:
+    with processes.Children() as children, building.program(job, children) as real:
         script = tmp_path / "main"
         script.write_text(f'#!/bin/sh\n{shlex.quote(str(real.folder / "main"))} "$@"\n{harm}\n')
         script.chmod(0o755)
-        accumulated, _ = real.run(job, tmp_path)
+        accumulated, _ = real.run(job, children)
         assert accumulated.traces.shape == (200, 1)
         with pytest.raises(SimulationError, match=message) as caught:
-            program.Program(tmp_path, real.manifest).run(job, tmp_path)
+            program.Program(tmp_path, real.manifest).run(job, children)
     assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["main"]
 

@@ -102,7 +102,8 @@ def _one(job):
     rng = np.random.default_rng(job.seed)
     counts = rng.poisson(20.0 * job.layout.N_E * 1e-3, 400)
     bins = np.linspace(-80e-3, -55e-3, 200)
-    neurons = np.sort(rng.choice(job.recorded, 300)) if len(job.recorded) else np.empty(0, int)
+    listed = job.recording.spikes
+    neurons = np.sort(rng.choice(listed, 300)) if len(listed) else np.empty(0, int)
     times = job.transient + rng.random(len(neurons)) * job.duration
     fields = {
         "V_grid": bins,
@@ -114,11 +115,12 @@ def _one(job):
         "spike_counts": rng.poisson(20.0 * job.duration, job.layout.N),
         "count_E_1ms": counts,
         "count_I_1ms": counts,
-        "recorded": job.recorded,
+        "recorded": listed,
+        "traced": job.recording.traced,
         "spike_neurons": neurons,
         "spike_times": times,
         "trace_times": np.arange(500) * 1e-3,
-        "V_traces": rng.normal(-60e-3, 2e-3, (500, len(job.recorded))),
+        "V_traces": rng.normal(-60e-3, 2e-3, (500, len(job.recording.traced))),
         "rate_E": 20.0,
         "rate_I": 20.0,
         "V_mean": -60e-3,

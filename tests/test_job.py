@@ -8,6 +8,7 @@ from brian2 import Hz, ms, mV, second, volt
 from scipy import stats
 
 import cbnet
+from cbnet import compiler
 from cbnet.errors import ParameterError
 from cbnet.simulation import structure
 from cbnet.simulation.job import prepare
@@ -135,7 +136,7 @@ def test_default_step_is_the_chosen_one(params):
 
 def test_recorded_neurons(params):
     def recorded(record):
-        return prepare(params, 1250, record=record, **STEP).recorded.tolist()
+        return prepare(params, 1250, record=record, **STEP).recording.spikes.tolist()
 
     assert recorded(0) == []
     assert recorded([]) == []
@@ -143,6 +144,59 @@ def test_recorded_neurons(params):
     assert recorded([7, 3, 7]) == [3, 7]
     assert recorded(np.array([5], np.uint8)) == [5]
     assert recorded(1250) == list(range(1250))
+    assert recorded({}) == recorded({"v": 3}) == []
+    assert recorded({"spikes": 2}) == [0, 999, 1000, 1249]
+    assert len(recorded({"spikes": 300})) == 550  # all of the smaller population
+    assert recorded({"spikes": {"I": 1}}) == [1000]
+    assert recorded({"spikes": [9, 2], "v": 3}) == [2, 9]
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"spike": 3}, "record: got 'spike'; .*did you mean 'spikes'"),
+        ({"v": 1001}, "record.v: got 1001 neurons of E; expected at most 1000"),
+        ({"spikes": {"I": 251}}, "record.spikes: got 251 neurons of I; expected at most 250"),
+        ({"spikes": {"X": 1}}, "record.spikes: got 'X'; expected E and I"),
+        ({"v": [1250]}, "record.v: got neuron 1250; .*N = 1250"),
+        ({"v": 1, "every": "0.05ms"}, "record.every: got 0.05 ms; expected a time from dt"),
+        ({"v": 1, "every": "2s"}, "record.every: got 2000 ms"),
+        ({"v": 1, "every": 3}, "record.every: got 3"),
+        ({"v": 1, "dtype": "float16"}, "record.dtype: got float16 .did you mean"),
+    ],
+)
+def test_refusals_of_what_is_recorded(params, record, message):
+    with pytest.raises(ParameterError, match=f"^{message}") as caught:
+        prepare(params, 1250, record=record, **STEP)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["E.tau_S", "I.tau_S"])
+def test_a_time_constant_of_one_population_alone(params, name):
+    with pytest.raises(ParameterError, match="^tau_S, jump: got different kinds of synapses"):
+        prepare(params.replace(**{name: "5ms"}), 1250, **STEP)
+
+
+def test_traces_of_an_interval(params):
+    kept = prepare(
+        params, 1250, record={"v": [4, 2], "every": "0.52ms", "dtype": np.float32}, **STEP
+    ).recording
+    assert (kept.traced.tolist(), kept.spikes.tolist()) == ([2, 4], [])
+    assert (kept.every, kept.dtype) == (5, "float32")  # whole steps of 0.1 ms
+    assert kept.bytes(1004) == 200 * 2 * 4
+
+
+def test_traces_beyond_the_memory(params):
+    def asked(record, **more):
+        return prepare(params, 1250, "100s", record=record, memory=10**9, dt="0.1ms", **more)
+
+    refusal = "^record: got traces of 10 GB .*expected at most the 1 GB available: take fewer neu"
+    for more in ({}, {"storage": "procedural"}, {"feedforward": True}):
+        with pytest.raises(ParameterError, match=refusal) as caught:
+            asked(1250, **more)
+        assert "\n" not in str(caught.value)
+    for record in ({"v": 1000, "every": "1ms", "dtype": "float32"}, {"spikes": 1000}):
+        assert asked(record).recording.bytes(10**6) < 1e9
 
 
 def test_initial_voltage(params):
@@ -241,7 +295,7 @@ def test_compiler_and_flags_are_part_of_the_structure(params, monkeypatch):
     job = prepare(params, 1250, **STEP)
     keys = {structure.of_job(job).key}
     with monkeypatch.context() as changed:
-        changed.setattr(structure, "FLAGS", structure.FLAGS + " -fno-inline")
+        changed.setattr(compiler, "FLAGS", f"{compiler.FLAGS} -fno-inline")
         keys.add(structure.of_job(job).key)
     with monkeypatch.context() as changed:
         changed.setenv("CXX", "another-compiler")

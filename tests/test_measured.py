@@ -5,6 +5,7 @@ import pytest
 
 from cbnet.simulation import online
 from cbnet.simulation.measured import Simulation, measure
+from cbnet.simulation.recording import Recording
 from cbnet.simulation.stationarity import drifts
 
 DT = 1e-4
@@ -26,7 +27,7 @@ def accumulated():
         high=-0.040,
         reference=-0.06,
         bins=110,
-        recorded=np.array([2, 450]),
+        recording=Recording(np.array([2, 450]), np.array([2, 450])),
     )
     chance = np.repeat([40 * DT, 80 * DT], [400, 100])
     steps, neurons = np.nonzero(rng.random((FIRST + STEPS, 500)) < chance)
@@ -126,8 +127,8 @@ def test_drift(accumulated):
 
 def test_nothing_recorded(accumulated):
     o = accumulated.observation
-    nobody = online.Observation(**vars(o) | {"recorded": np.empty(0, int)})
     silent = np.empty(0, int)
+    nobody = online.Observation(**vars(o) | {"recording": Recording(silent, silent)})
     held = np.ones((STEPS, 20), bool)
     zero = np.zeros(held.shape)
     fields, _ = measure(online.from_monitors(nobody, silent, silent, zero, held, zero, zero))

@@ -12,6 +12,7 @@ import pytest
 
 from cbnet.errors import ParameterError, SimulationError
 from cbnet.simulation import online
+from cbnet.simulation.recording import Recording
 from tests import cpp
 
 DRIVER = r"""
@@ -31,7 +32,8 @@ struct Membrane {
 }  // namespace
 
 extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *recorded,
-                    int64_t steps, const int64_t *first_spike, const int32_t *spikes,
+                    const int32_t *traced, int64_t steps, const int64_t *first_spike,
+                    const int32_t *spikes,
                     const double *v, const double *raw, const double *E, const double *I,
                     const uint8_t *held, const char *folder) {
     cbnet::Observation o;
@@ -44,22 +46,24 @@ extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *
     o.bins = numbers[6];
     o.pieces = numbers[7];
     o.recorded.assign(recorded, recorded + numbers[8]);
-    o.traces = numbers[9];
+    o.traced.assign(traced, traced + numbers[9]);
+    o.trace_every = numbers[10];
+    o.trace_bytes = numbers[11];
     o.low = volts[0];
     o.high = volts[1];
     o.reference = volts[2];
-    cbnet::Statistics statistics(o);
+    cbnet::Statistics statistics(o, folder);
     for (int64_t step = 0; step < steps; step++) {
         const int64_t at = step * o.neurons;
         statistics.step(step, spikes + first_spike[step], first_spike[step + 1] - first_spike[step],
                         Membrane{v + at, raw + at, E + at, I + at, held + at});
     }
-    statistics.write(folder);
+    statistics.write();
 }
 
 extern "C" void write_nothing(const char *folder) {
-    cbnet::Observation o{5, 4, 0, 100, 10, 2, 0.0, 1.0, 10, 10, 0.0, {}, true};
-    cbnet::Statistics(o).write(folder);
+    cbnet::Observation o{5, 4, 0, 100, 10, 2, 0.0, 1.0, 10, 10, 0.0, {}, {}, 1, 8};
+    cbnet::Statistics(o, folder).write();
 }
 """
 
@@ -76,6 +80,11 @@ def library(request, tmp_path_factory):
     return cpp.compiled(DRIVER, folder, *cpp.WARNINGS, *FLAGS[request.param])
 
 
+def recording(spikes, traced=None, every=1, dtype="float64"):
+    traced = spikes if traced is None else traced
+    return Recording(np.array(spikes, np.int32), np.array(traced, np.int32), every, dtype)
+
+
 def observation(**changes):
     defaults = {
         "N": 60,
@@ -88,7 +97,7 @@ def observation(**changes):
         "high": -0.055,
         "reference": -0.0595,
         "bins": 30,
-        "recorded": np.array([3, 8, 50]),
+        "recording": recording([3, 8, 50]),
     }
     return online.Observation(**defaults | changes)
 
@@ -124,14 +133,16 @@ class Run:
     def compiled(self, library, o, folder):
         steps, neurons = np.nonzero(self.fired)
         first = np.searchsorted(steps, np.arange(len(self.fired) + 1))
+        kept = o.recording
         numbers = [
             *(o.N, o.N_E, o.first_step, o.steps, o.steps_per_bin),
-            *(o.probes, o.bins, o.pieces, len(o.recorded), o.traces),
+            *(o.probes, o.bins, o.pieces, len(kept.spikes), len(kept.traced), kept.every),
+            np.dtype(kept.dtype).itemsize,
         ]
         given = [
             np.array(numbers, np.int64),
             np.array([o.low, o.high, o.reference]),
-            np.array(o.recorded, np.int32),
+            *(kept.spikes, kept.traced),
             len(self.fired),
             first.astype(np.int64),
             neurons.astype(np.int32),
@@ -148,13 +159,14 @@ class Run:
         steps, neurons = np.nonzero(self.fired)
         mixed = np.random.default_rng(seed).permutation(len(steps))
         now = slice(o.first_step, o.first_step + o.steps)
-        probes = slice(0, o.probes)
+        probes, kept = slice(0, o.probes), o.recording
+        traces = self.raw[now][kept.every - 1 :: kept.every, kept.traced]
         return online.from_monitors(
             o,
             neurons[mixed],
             steps[mixed],
             *(a[now, probes] for a in (self.v, self.held, self.E, self.I)),
-            traces=self.raw[now][:, o.recorded],
+            traces=traces[: kept.rows(o.steps)],
         )
 
 
@@ -179,10 +191,13 @@ CASES = {
     "ten steps": {"steps": 10, "first_step": 3},
     "long steps": {"dt": 2e-3, "steps": 55},
     "uneven bins": {"dt": 3e-4, "steps": 400},
-    "nothing recorded": {"recorded": np.empty(0, int)},
-    "no traces": {"traces": False},
-    "neither": {"recorded": np.empty(0, int), "traces": False},
-    "all recorded": {"recorded": np.arange(60)},
+    "nothing recorded": {"recording": recording([])},
+    "no traces": {"recording": recording([3, 8, 50], [])},
+    "traces alone": {"recording": recording([], [0, 59])},
+    "others": {"recording": recording([3], [0, 3, 59], 7)},
+    "seldom and short": {"recording": recording([3, 8], [5], 1234, "float32")},
+    "of half the digits": {"recording": recording([3, 8], every=10, dtype="float32")},
+    "all recorded": {"recording": recording(range(60))},
     "one probe": {"probes": 1},
     "all excitatory": {"N_E": 60, "probes": 60},
     "reference far off": {"reference": 0.0},
@@ -227,7 +242,7 @@ def test_counts():
 
 
 def test_intervals():
-    o = observation(N=3, N_E=2, probes=1, recorded=np.empty(0, int))
+    o = observation(N=3, N_E=2, probes=1, recording=recording([]))
     silent = np.zeros((o.steps, 1))
     # one interval begins before the window and does not count
     steps = np.array([30, 50, 60, 90, 100, 160, 167, 1273, 1274])
@@ -291,7 +306,7 @@ def test_nothing(library, tmp_path):
     assert write_nothing(library, tmp_path).returncode == 0
     found = online.read(tmp_path, NOTHING)
     assert found.spikes.tolist() == [0] * 5
-    assert found.traces.shape == (100, 0)
+    assert found.traces.shape == (0, 0)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full, a disk without space")

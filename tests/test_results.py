@@ -12,7 +12,7 @@ import xarray as xr
 from brian2 import Hz, mV
 
 import cbnet
-from cbnet import results
+from cbnet import files, results
 from cbnet.errors import CbnetWarning, DamagedError, ParameterError
 from cbnet.parameters import base_units, to_quantity
 
@@ -133,7 +133,7 @@ def test_files_of_others_open_with_a_word(single, tmp_path):
         dataset.load().to_netcdf(tmp_path / "again.nc", engine="h5netcdf")
     assert results.load(tmp_path / "again.nc") == single  # nothing was changed
     without = single.to_xarray().drop_vars("rate")
-    results.write_netcdf(without, path)
+    files.write(path, files.netcdf(without), overwrite=True)
     with pytest.raises(ParameterError, match="one.nc: got a Response without rate, of"):
         results.load(path)
 

@@ -207,6 +207,19 @@ def test_recorded_spikes_and_traces(compiled):
         assert np.all(v[step : step + 20, column] == pytest.approx(-65, abs=1e-9))
 
 
+def test_traces_of_some_neurons_at_intervals(params, compiled):
+    record = {"spikes": [0], "v": compiled[0].recorded[:3], "every": "1ms", "dtype": "float32"}
+    seldom = cbnet.simulate(params, seed=1, **{**OPTIONS, "record": record})
+    whole = compiled[0]
+    assert seldom.recorded.tolist() == [0]
+    assert seldom.traced.tolist() == whole.traced[:3].tolist()
+    assert np.array_equal(seldom.spike_times, whole.spike_times[whole.spike_neurons == 0])
+    assert np.array_equal(seldom.trace_times, whole.trace_times[9::10])
+    mine, theirs = seldom.in_si("V_traces"), whole.in_si("V_traces")[9::10, :3]
+    assert mine.dtype == np.float32
+    assert np.array_equal(mine, theirs.astype(np.float32))
+
+
 def test_recorded_neurons_tell_of_the_network(compiled):
     result = compiled[0]
     excitatory = result.recorded < 1000

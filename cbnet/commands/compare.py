@@ -1,6 +1,7 @@
 """``cbnet compare``: current against conductance synapses, theory beside simulation."""
 
 import csv
+import io
 from typing import Annotated
 
 import typer
@@ -109,18 +110,20 @@ def compare(
         "seeds": options.whole(seeds, "--seeds", above=0),
         "seed": SEED.parse(seed, "--seed"),
     }
-    with output.folder(out or output.unused(FOLDER)) as where:
+    with output.saving(out or output.unused(FOLDER)) as save:
         from ..comparison import compare as run
 
         with progress.reporter(quiet) as reporter:
             result = run(params, progress=reporter, **given)
-        files = [str(path) for path in save(result, where)]
-    if as_json:
-        output.print_json({**result.to_dict(), "files": files})
-        return
-    show(result)
-    for path in files:
-        output.announce(path)
+        if not as_json:
+            show(result)
+        files = []
+        for path in written(result, save):
+            files += [str(path)] if path else []
+            if not as_json:  # which lists them
+                output.announce(path)
+        if as_json:
+            output.print_json({**result.to_dict(), "files": files})
 
 
 def _whole_numbers(text, option):
@@ -128,24 +131,21 @@ def _whole_numbers(text, option):
     return [options.whole(part, option, above=0) for part in parts] or None
 
 
-def save(result, where):
-    """Write data, table and figure into a folder; yields the files."""
+def written(result, save):
+    """Write data, table and figure with a :class:`output.Saver`; yields the files."""
     from .. import plotting
 
-    yield result.save(output.unused(where / "comparison.nc"))
-    table = output.unused(where / "comparison.csv")
+    yield save.result(result, "comparison")
     rows = [_flat(row) for row in result.to_dict()["rows"]]
     header = list(dict.fromkeys(key for row in rows for key in row))
-    with table.open("x", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, header)
-        writer.writeheader()
-        writer.writerows(rows)
-    yield table
+    table = io.StringIO(newline="")
+    writer = csv.DictWriter(table, header)
+    writer.writeheader()
+    writer.writerows(rows)
+    yield save.file("comparison.csv", table.getvalue())
     figure = plotting.comparison(result)
     for ending in ("png", "pdf"):
-        path = output.unused(where / f"comparison.{ending}")
-        output.save_figure(figure, path)
-        yield path
+        yield save.figure(figure, "comparison", ending)
 
 
 def _flat(row):

@@ -1,6 +1,5 @@
 """``cbnet network``: fixed points of the network."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -60,16 +59,15 @@ def network(
     sizes = {"N": options.whole(N, "-N", above=0)}
     if fraction_excitatory is not None:
         sizes["fraction_excitatory"] = options.number(fraction_excitatory, "--fraction-excitatory")
-    with output.saving(out, output.file_name("network", params)) as save:
+    with output.saving(out) as save:
         from ..theory.self_consistency import solve
 
         result = solve(params, noise=noise, rtol=accuracy, oscillations=True, **sizes)
-        saved = save(result)
-    if as_json:
-        output.print_json(result.to_dict())
-    else:
-        show(result)
-    output.announce(saved, sys.stderr if as_json else None)
+        if as_json:
+            output.print_json(result.to_dict())
+        else:
+            show(result)
+        output.announce(save.result(result, output.file_name("network", params)), as_json)
 
 
 def show(result):

@@ -1,6 +1,5 @@
 """``cbnet neuron``: one neuron under Poisson input."""
 
-import sys
 from typing import Annotated
 
 import typer
@@ -70,7 +69,7 @@ def neuron(
     seed = SEED.parse(seed, "--seed")
     accuracy = options.number(rtol, "--rtol", above=0)
     length = options.physical(duration, "--duration", "s", above=0)
-    with output.saving(out, output.file_name("neuron", params)) as save:
+    with output.saving(out) as save:
         if simulate:
             from ..simulation.event_driven import simulate_neuron
 
@@ -88,15 +87,14 @@ def neuron(
 
             with unused.told():
                 more["currents"] = currents_of(params, population=population)
-        saved = [save(each) for each in (result, *more.values())]
-    if as_json:
-        output.print_json(result.to_dict() | {key: x.to_dict() for key, x in more.items()})
-    else:
-        show(result)
-        for each in more.values():
-            show_currents(each)
-    for path in saved:
-        output.announce(path, sys.stderr if as_json else None)
+        if as_json:
+            output.print_json(result.to_dict() | {key: x.to_dict() for key, x in more.items()})
+        else:
+            show(result)
+            for each in more.values():
+                show_currents(each)
+        for each in (result, *more.values()):
+            output.announce(save.result(each, output.file_name("neuron", params)), as_json)
 
 
 def show(result):

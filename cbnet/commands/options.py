@@ -115,6 +115,7 @@ NOISE_NOTES = (
 _ARGUMENTS = {
     "N": "-N",
     "D_min": "--set D_min",
+    **{f"record.{name}": f"--record-{name}" for name in ("spikes", "v", "every", "dtype")},
     **{
         name: f"--{name.replace('_', '-')}"
         for name in (
@@ -130,6 +131,29 @@ def in_options(message):
     """An error message of the library, in the words of the command line."""
     name, colon, rest = message.partition(":")
     return _ARGUMENTS.get(name, name) + colon + rest
+
+
+def recording(both, spikes, v, every, dtype):
+    """``record`` of :func:`cbnet.simulate` from its options."""
+    both = whole(both, "--record", at_least=0)
+    given = {
+        "spikes": whole(spikes, "--record-spikes", at_least=0),
+        "v": whole(v, "--record-v", at_least=0),
+        "every": physical(every, "--record-every", "ms", above=0),
+        "dtype": dtype,
+    }
+    given = {name: value for name, value in given.items() if value}
+    if both and given:
+        raise ParameterError(
+            f"--record: got {both} with --record-{[*given][0]}; expected one or the other: "
+            "--record-spikes and --record-v say how many of each population"
+        )
+    if given and "v" not in given and given.keys() & {"every", "dtype"}:
+        raise ParameterError(
+            f"--record-{[*given][-1]}: got it without voltages; expected --record-v = a number of "
+            "neurons"
+        )
+    return given or both
 
 
 def physical(text, option, unit, **bounds):

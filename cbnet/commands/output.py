@@ -6,7 +6,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ..errors import ParameterError
+from .. import files
+from ..errors import ParameterError, SavingError
+from . import terminal
+
+_LONGEST = 50  # letters of a model's name in that of a file, which may have 255 bytes
 
 
 def print_json(data):
@@ -56,30 +60,89 @@ def folder(path, option="--out"):
 
 
 @contextlib.contextmanager
-def saving(out, name):
-    """A function that saves a result as `name` in the folder of ``--out``, if there is one."""
+def saving(out):
+    """What saves results in the folder of ``--out``, if there is one.
+
+    Yields
+    ------
+    Saver
+        What could not be saved is told when the block ends: numbers are printed first.
+
+    Raises
+    ------
+    SavingError
+        If a file could not be written; the message says where it was kept.
+    """
     if out is None:
-        yield lambda result: None
+        yield Saver(None)
         return
     with folder(out) as where:
-        yield lambda result: result.save(unused(where / f"{name}.nc"))
+        saver = Saver(where)
+        yield saver
+        saver.tell()
 
 
-def save_figure(figure, path):
-    """Write a figure of :mod:`cbnet.plotting`."""
-    from ..plotting import style
+class Saver:
+    """Writes files into a folder, and elsewhere if that cannot be done.
 
-    with style():  # also says how fonts and pixels are written
-        figure.savefig(path)
+    Parameters
+    ----------
+    where : Path or None
+        The folder; nothing is saved if there is none.
+    """
+
+    def __init__(self, where):
+        self.where, self._failures, self._refuge = where, [], None
+
+    def result(self, result, name):
+        """Save a result as ``NAME.nc``, under the first such name that is free; its path."""
+        return self.file(f"{name}.nc", files.netcdf(result.to_xarray()))
+
+    def figure(self, figure, name, ending):
+        """Save a figure of :mod:`cbnet.plotting`; its path."""
+        from ..plotting import drawing
+
+        return self.file(f"{name}.{ending}", drawing(figure, ending))
+
+    def file(self, name, fill):
+        """Write a file (see :func:`cbnet.files.write`); its path, None if there is no folder."""
+        if self.where is None:
+            return None
+        try:
+            return files.write_new(self.where / name, fill)
+        except (ParameterError, SavingError) as error:
+            kept = self._elsewhere(name, fill)
+            self._failures.append(f"{error}{f'; kept as {kept}' if kept else ''}")
+            return kept
+
+    def _elsewhere(self, name, fill):
+        """A folder for temporary files is better than none."""
+        try:
+            if self._refuge is None:
+                self._refuge = Path(tempfile.mkdtemp(prefix="cbnet-kept-"))
+            return files.write_new(self._refuge / name, fill)
+        except (OSError, ParameterError, SavingError):
+            if self._refuge is not None:
+                with contextlib.suppress(OSError):  # not empty: another file is there
+                    self._refuge.rmdir()
+                    self._refuge = None
+            return None
+
+    def tell(self):
+        """Raise SavingError if anything could not be written."""
+        if self._failures:
+            raise SavingError(f"--out: {'; '.join(self._failures)}")
 
 
-def announce(path, stream=None):
-    """Say where a result was saved."""
+def announce(path, as_json=False):
+    """Say where a result was saved; on standard error if the output is JSON."""
     if path is not None:
-        print(f"saved {path}", file=stream or sys.stdout, flush=True)
+        print(
+            terminal.plain(f"saved {path}"), file=sys.stderr if as_json else sys.stdout, flush=True
+        )
 
 
 def file_name(command, params):
     """A name for the result of a command, without its ending."""
     model = "".join(c if c.isalnum() or c in "-_" else "_" for c in params.model.name)
-    return f"{command}-{model}"
+    return f"{command}-{model[:_LONGEST]}"

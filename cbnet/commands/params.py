@@ -50,9 +50,9 @@ def params(
         )
     out.print(table)
     for short, names in found.model.aliases.items():
-        out.print(f"{short} sets {' and '.join(names)}.", markup=False)
+        out.print(f"{short} sets {' and '.join(names)}.")
     if found.model.assumptions:
-        out.print(f"Assumptions: {found.model.assumptions}", markup=False)
+        out.print(f"Assumptions: {found.model.assumptions}")
 
 
 def _row(params, name):

@@ -3,6 +3,8 @@
 import sys
 import time
 
+from . import terminal
+
 _PERIOD = 5.0  # seconds between lines when nobody watches a bar
 
 
@@ -47,7 +49,7 @@ class Lines(Silent):
 
     def _print(self, text):
         self._last = time.monotonic()
-        print(text, file=sys.stderr, flush=True)
+        print(terminal.plain(text), file=sys.stderr, flush=True)
 
 
 class Bar(Silent):
@@ -58,11 +60,11 @@ class Bar(Silent):
         from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
             TextColumn("{task.percentage:>3.0f} %"),
             TimeElapsedColumn(),
-            console=Console(stderr=True),
+            console=Console(file=terminal.Plain(sys.stderr), markup=False, emoji=False),
             transient=True,
         )
         self._task = None

@@ -3,7 +3,7 @@
 import importlib
 from pathlib import Path
 
-from ..errors import ParameterError
+from .. import files
 from . import options, output
 from .figure import Folder, Fresh, Full, Quick, made, mode_of
 
@@ -31,17 +31,17 @@ def report(
     making = importlib.import_module("cbnet.figures.making")
     with output.folder(out or output.unused(FOLDER)) as where:
         data, pictures = {}, []
-        for name, one, files in made(making.chosen("all"), mode, where, fresh, quiet):
+        for name, one, drawn in made(making.chosen("all"), mode, where, fresh, quiet):
             data[name] = one
-            png = next(path for path in files if path.suffix == ".png")
+            png = next(path for path in drawn if path.suffix == ".png")
             pictures.append((one.attrs["title"], one.attrs["caption"], png))
         judged = judge_all(data, mode)
-        files = write(judged, pictures, mode, data, where)
+        made_files = write(judged, pictures, mode, data, where)
     if as_json:
-        output.print_json(to_dict(judged, files))
+        output.print_json(to_dict(judged, made_files))
         return
     show(judged)
-    for path in files:
+    for path in made_files:
         output.announce(path)
 
 
@@ -79,15 +79,10 @@ def write(judged, pictures, mode, data, where):
             judged, [(t, c, Path(png).name) for t, c, png in pictures], about
         ),
     }
-    files = []
+    written = []
     for name, text in texts.items():
-        path = where / name
-        try:
-            path.write_text(text, "utf-8")
-        except OSError as error:
-            raise ParameterError(f"--out: cannot write {path} ({error.strerror})") from error
-        files.append(path)
-    return files
+        written.append(files.write(where / name, text, overwrite=True))
+    return written
 
 
 def _reference():
@@ -104,7 +99,7 @@ def _reference():
     return ", ".join(shown)
 
 
-def to_dict(judged, files):
+def to_dict(judged, made_files):
     """The JSON object of the command line."""
     from ..results import plain
 

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from .. import files
 from ..errors import ParameterError
 from . import options, output
 
@@ -61,13 +62,7 @@ def script(
     if target is None:
         sys.stdout.write(text)
         return
-    try:
-        target.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise ParameterError(
-            f"--out: got {out!r} ({error.strerror}); expected a new file"
-        ) from error
-    output.announce(target)
+    output.announce(files.write(target, text))
 
 
 def _new(out):

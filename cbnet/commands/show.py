@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from .. import files
 from ..errors import ParameterError
 from . import network, neuron, options, output, simulate, tables
 from .compare import show as show_comparison
@@ -61,22 +62,32 @@ def show(
     folder = _sweep(file)
     result = load(_found(file)) if folder is None else folder
     kind = type(result).__name__
-    if nwb is not None:
-        _write_nwb(result, nwb)
-    if target is not None:
-        from .. import plotting
-
-        if kind == "Results":
-            from ..sweeps.drawing import draw
-        else:
-            draw = plotting.comparison if kind == "Comparison" else plotting.quick
-        output.save_figure(draw(result), target)
+    if nwb is not None and kind != "Results":
+        raise ParameterError(f"--nwb: got {nwb!r} for a result that is no sweep; expected a sweep")
+    figure = None if target is None else _drawn(result, kind)
     if as_json:
         output.print_json(result.to_dict())
-        return
-    _SHOWN.get(kind, _plain)(result)
-    output.announce(target)
-    output.announce(nwb)
+    else:
+        _SHOWN.get(kind, _plain)(result)
+    if target is not None:
+        from ..plotting import drawing
+
+        output.announce(files.write(target, drawing(figure, target.suffix[1:])), as_json)
+    if nwb is not None:
+        from ..sweeps.spikes import write_nwb
+
+        output.announce(write_nwb(result, nwb), as_json)
+
+
+def _drawn(result, kind):
+    """The quick plot of a result."""
+    if kind == "Results":
+        from ..sweeps.drawing import draw
+    else:
+        from .. import plotting
+
+        draw = plotting.comparison if kind == "Comparison" else plotting.quick
+    return draw(result)
 
 
 def _sweep(file):
@@ -88,14 +99,6 @@ def _sweep(file):
     from ..sweeps.sweep import open_sweep
 
     return open_sweep(file)
-
-
-def _write_nwb(result, path):
-    if type(result).__name__ != "Results":
-        raise ParameterError(f"--nwb: got {path!r} for a result that is no sweep; expected a sweep")
-    from ..sweeps.spikes import write_nwb
-
-    write_nwb(result, path)
 
 
 def _plain(result):

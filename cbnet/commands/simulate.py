@@ -1,7 +1,6 @@
 """``cbnet simulate``: one network simulation."""
 
 import math
-import sys
 from typing import Annotated
 
 import typer
@@ -31,8 +30,36 @@ def simulate(
         ),
     ] = None,
     record: Annotated[
-        str, typer.Option(metavar="INTEGER", help="Neurons whose spikes and voltage are kept.")
+        str,
+        typer.Option(
+            metavar="INTEGER",
+            help="Neurons whose spikes and voltage are kept, in every step; or, instead:",
+        ),
     ] = "0",
+    record_spikes: Annotated[
+        str,
+        typer.Option(metavar="INTEGER", help="Neurons of each population whose spikes are kept."),
+    ] = "0",
+    record_v: Annotated[
+        str,
+        typer.Option(metavar="INTEGER", help="Neurons of each population whose voltage is kept,"),
+    ] = "0",
+    record_every: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="in such intervals, as in 1ms (every time step if not given),",
+            show_default=False,
+        ),
+    ] = None,
+    record_dtype: Annotated[
+        str | None,
+        typer.Option(
+            metavar="float64|float32",
+            help="in so many digits: float32 takes half of the memory.",
+            show_default=False,
+        ),
+    ] = None,
     initial: options.Initial = "uniform",
     fraction_excitatory: options.FractionExcitatory = "0.8",
     arrivals: Annotated[
@@ -71,26 +98,25 @@ def simulate(
         N, duration, transient, dt, initial, fraction_excitatory, seed, graph_seed
     )
     given |= {
-        "record": options.whole(record, "--record", at_least=0),
+        "record": options.recording(record, record_spikes, record_v, record_every, record_dtype),
         "arrivals": arrivals,
         "storage": storage,
     }
-    with output.saving(out, output.file_name("simulate", params)) as save:
+    with output.saving(out) as save:
         from ..simulation.run import simulate as run
         from ..simulation.run import step_check
 
         with progress.reporter(quiet) as reporter:
             result = run(params, progress=reporter, **given)
             checked = step_check(result, progress=reporter, **given) if dt_check else None
-        saved = save(result)
-    if as_json:
-        shown = result.to_dict()
-        output.print_json(shown | {"dt_check": checked.to_dict()} if checked else shown)
-    else:
-        show(result)
-        if checked:
-            print(checked)
-    output.announce(saved, sys.stderr if as_json else None)
+        if as_json:
+            shown = result.to_dict()
+            output.print_json(shown | {"dt_check": checked.to_dict()} if checked else shown)
+        else:
+            show(result)
+            if checked:
+                print(checked, flush=True)
+        output.announce(save.result(result, output.file_name("simulate", params)), as_json)
 
 
 def show(result):

@@ -38,7 +38,7 @@ def show(found):
     from ..sweeps.run import duration
 
     out = tables.console()
-    out.print(f"sweep in {found['folder']} ({_state(found)})", style="bold", markup=False)
+    out.print(f"sweep in {found['folder']} ({_state(found)})", style="bold")
     table = tables.grid("", "")
     table.show_header = False
     always = ("computations", "finished", "failed", "missing")
@@ -54,10 +54,10 @@ def show(found):
     out.print(table)
     for name, (then, now) in found["changed_since"].items():
         text = f"{name}: {then} in the last run, {now} now: running it again computes again"
-        out.print(text, markup=False)
+        out.print(text)
     list_failures(found, sys.stdout)
     for warning, count in found["warnings"].items():
-        out.print(f"{count} × {warning}", markup=False)
+        out.print(f"{count} × {warning}")
 
 
 def _state(found):

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ..parameters import POPULATIONS, reference_table
+from . import terminal
 
 UNDEFINED = "–"
 SILENT_BELOW = 1e-6  # Hz, less than a spike in eleven days: where the theory's scan of rates begins
@@ -69,7 +70,9 @@ _DIGITS = {
 
 def console():
     """Standard output, as wide as it is; 80 columns and no colour where it is not a terminal."""
-    found = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    found = Console(
+        file=terminal.Plain(sys.stdout), highlight=False, soft_wrap=False, markup=False, emoji=False
+    )
     found.width = max(found.width, 80)  # a narrower terminal wraps lines; cut numbers are none
     return found
 
@@ -147,15 +150,14 @@ def of_table(entry):
 
 def header(out, params, what, noise=None, unused=()):
     """The lines above a table: what was computed, how, and for which parameters."""
-    out.print(f"{params.model.name}: {what}", style="bold", markup=False)
+    out.print(f"{params.model.name}: {what}", style="bold")
     if noise is not None:
-        out.print(describe_noise(noise), markup=False)
+        out.print(describe_noise(noise))
     changed = differences(params)
     out.print(
         f"parameters: {', '.join(changed)}; otherwise the reference set"
         if changed
-        else "parameters: the reference set",
-        markup=False,
+        else "parameters: the reference set"
     )
     if unused:
         out.print(f"of these not used: {', '.join(unused)}", markup=False)
@@ -253,7 +255,7 @@ def show_sweep(found):
     """Print the results of a sweep for a person."""
     out = console()
     frame = found.to_dataframe()
-    out.print(repr(found), style="bold", markup=False)
+    out.print(repr(found), style="bold")
     if len(frame):
         axes = [c for c in frame.columns if _is_axis(c, found.dataset)]
         shown = [c for c in _COLUMNS if c in frame and c not in axes]
@@ -274,7 +276,7 @@ def show_sweep(found):
             out.print(f"and {len(frame) - _ROWS} rows more (--json has all)")
     for one in found.failures:
         text = " ".join(one["message"].split())
-        out.print(f"failed: {one['point']} ({one['kind']}): {text}", markup=False)
+        out.print(f"failed: {one['point']} ({one['kind']}): {text}")
 
 
 def _two_lines(column):
@@ -294,7 +296,7 @@ def _fit(out, table, fixed):
         dropped.append(table.columns.pop().header.replace("\n", " ").strip())
         needed = out.measure(table, options=out.options.update(width=1000)).maximum
     if dropped:
-        out.print(f"not shown here: {', '.join(reversed(dropped))} (--json has all)", markup=False)
+        out.print(f"not shown here: {', '.join(reversed(dropped))} (--json has all)")
 
 
 def _is_axis(column, dataset):

@@ -14,39 +14,43 @@ import contextlib
 import hashlib
 import json
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path
 
 import numpy as np
 
-from .. import cache
+from .. import cache, compiler
 from ..errors import SimulationError
 from ..parameters import POPULATIONS, Parameters
 from . import processes, structure
 from .layout import Layout, Wires, inputs, projections
-from .program import Program, disk_full, reason
+from .program import Program, disk_full
 
 _FOREVER = 1e5  # s: the observer stops the program
 
 
 def compiler_missing():
     """What C++ standalone needs and cannot find, in words; an empty string if nothing."""
-    missing = [
-        name for name in (os.environ.get("CXX", "g++").split()[0], "make") if not shutil.which(name)
-    ]
+    needed = (compiler.command()[0], "make")
+    missing = [name for name in needed if not shutil.which(name)]
     return " and ".join(missing)
 
 
 @contextlib.contextmanager
-def program(job, jobs=None):
+def program(job, children, jobs=None, waiting=None):
     """A compiled program for a job, from the cache or made now; kept as long as it is in use.
 
     Parameters
     ----------
     job : cbnet.simulation.job.Job
+    children : cbnet.simulation.processes.Children
+        Which run the compiler.
     jobs : int, optional
         Compiler processes side by side; by default one a core.
+    waiting : callable, optional
+        See :func:`cbnet.cache.entry`.
 
     Yields
     ------
@@ -60,20 +64,21 @@ def program(job, jobs=None):
     wanted = structure.of_job(job)
 
     def generate(folder):
-        _generate(job, folder)
+        _generate(job, folder, children)
 
     description = wanted.description
-    with cache.entry(wanted.key, generate, f"{description} (sources)") as sources:
+    with cache.entry(wanted.key, generate, f"{description} (sources)", waiting) as sources:
         manifest = json.loads((sources / "manifest.json").read_text())
 
         def compile_sources(folder):
-            _compile(sources, folder, jobs or os.cpu_count() or 1)
+            _compile(sources, folder, jobs or os.cpu_count() or 1, children)
 
-        with cache.entry(manifest["sources"], compile_sources, f"{description} (program)") as made:
+        about = f"{description} (program)"
+        with cache.entry(manifest["sources"], compile_sources, about, waiting) as made:
             yield Program(made, manifest)
 
 
-def _generate(job, folder):
+def _generate(job, folder, children):
     specification = {
         "params": job.params.to_dict(),
         "N_E": job.layout.N_E,
@@ -93,7 +98,7 @@ def _generate(job, folder):
         )
     root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    done = processes.run(
+    done = children.run(
         [sys.executable, "-c", f"from {__name__} import _write_sources; _write_sources()"],
         cwd=folder,
         # temporary files of Brian2 vanish with the folder, whatever happens
@@ -116,10 +121,10 @@ program: $(KERNELS) $(REST)
 $(REST): FLAGS += -O1
 
 %.o: %.cpp all.h.gch
-\t$(CXX) $(FLAGS) -I. -I$(CPP) -include all.h -c $< -o $@
+\t$(CXX) $(FLAGS) -I. -Icpp -include all.h -c $< -o $@
 
 all.h.gch: all.h
-\t$(CXX) $(OPTIMISED) -I. -I$(CPP) -x c++-header all.h -o all.h.gch
+\t$(CXX) $(OPTIMISED) -I. -Icpp -x c++-header all.h -o all.h.gch
 """
 
 
@@ -129,31 +134,32 @@ for (const auto &given : args)
     if (given.rfind("observer.synapse_seed=", 0) == 0)
         brian::_random_generators[0].seed(std::stoul(given.substr(given.find('=') + 1)));
 """
+_OF_MAKE = ("MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL", "MFLAGS")
 
 
-def _compile(sources, folder, jobs):
+def _compile(sources, folder, jobs, children):
     for name in ("static_arrays",):
         if (sources / name).is_dir():
             shutil.copytree(sources / name, folder / name)
     work = folder / "build"
     shutil.copytree(sources, work)
     files = json.loads((work / "manifest.json").read_text())["files"]
-    cpp = structure.HEADERS
+    # whatever its name, the folder of the installation is none for make and its shell to read
+    shutil.copytree(structure.HEADERS, work / "cpp")
     (work / "cbnet.mk").write_text(_MAKEFILE)
-    done = processes.run(
+    done = children.run(
         [
             "make",
             "-s",
             "-f",
             "cbnet.mk",
             f"-j{jobs}",
-            f"CXX={os.environ.get('CXX', 'g++')}",
-            f"OPTIMISED={structure.FLAGS}",
+            f"CXX={shlex.join(compiler.command()).replace('$', '$$')}",
+            f"OPTIMISED={compiler.FLAGS}",
             f"SRCS={' '.join(files)}",
-            f"CPP={cpp}",
         ],
         cwd=work,
-        env={**os.environ, "TMPDIR": str(work)},
+        env={k: v for k, v in os.environ.items() if k not in _OF_MAKE} | {"TMPDIR": str(work)},
     )
     if done.code != 0 or not (work / "main").is_file():
         raise _failed("compiling", done, folder)
@@ -163,7 +169,8 @@ def _compile(sources, folder, jobs):
 
 def _failed(what, done, folder):
     full = disk_full(folder, done.output, "CBNET_CACHE")
-    return SimulationError(f"{what} failed ({reason(done.code)}){full}:\n{_errors(done.output)}")
+    why = processes.reason(done.code, done.output)
+    return SimulationError(f"{what} failed ({why}){full}:\n{_errors(done.output)}")
 
 
 def _errors(output):
@@ -191,6 +198,7 @@ def _write_sources():
     if spec["explicit"]:
         with np.load(folder / "graph.npz") as stored:
             graph = {p: tuple(stored[f"{p}{k}"] for k in range(3)) for p in POPULATIONS}
+    brian2.prefs.reset_to_defaults()  # the user's own are for the user's programs
     brian2.set_device("cpp_standalone", build_on_run=False)
     brian2.prefs.core.stop_on_keyboard_interrupt = False
     brian2.defaultclock.dt = spec["dt"] * brian2.second

@@ -33,7 +33,7 @@ def parameters(group, values_of, names):
 
 def names(*expressions):
     """Parameters that expressions name."""
-    return {s.name for e in expressions for s in sp.sympify(e).free_symbols - {V}}
+    return {s.name for e in expressions for s in getattr(e, "free_symbols", set()) - {V}}
 
 
 def straight_line(expression):

@@ -38,10 +38,10 @@ def run(job, on_progress):
         parts = network.create(job.params, job.layout, job.dt, job.wires, job.arrivals)
         network.assign(parts, job.params, job.layout, job.wires)
         parts.neurons.v = job.initial_voltage * brian2.volt
-        listed = np.union1d(np.arange(job.observation.probes), job.observation.recorded)
-        spikes, traces = _monitors(parts, listed)
+        spikes, probes = _monitors(parts, job.observation.probes)
+        kept, keep = _traces(parts, job.observation)
         together = parts.network
-        together.add(spikes, traces)
+        together.add(spikes, probes, keep)
         brian2.seed(job.wires.order_seed % 2**32)
         wired = time.perf_counter()
         steps = job.observation.first_step + job.observation.steps
@@ -55,13 +55,13 @@ def run(job, on_progress):
         counted = _count(parts)
     finally:
         brian2.prefs.codegen.target = target
-    accumulated = _accumulate(job, parts, spikes, traces, listed)
+    accumulated = _accumulate(job, parts, spikes, probes, kept)
     total_s = time.perf_counter() - started
     return accumulated, counted | {"wire_s": wired - started, "loop_s": loop_s, "total_s": total_s}
 
 
-def _monitors(parts, listed):
-    """Of all spikes, and of what the membrane of some neurons is like at the end of every step."""
+def _monitors(parts, probes):
+    """Of all spikes, and of what the membrane of probes is like at the end of every step."""
     neurons = parts.neurons
     seen = ["v", "lastspike", "held", "arrived_E", "arrived_I", *sorted(parts.reduced.decays)]
     return (
@@ -69,11 +69,28 @@ def _monitors(parts, listed):
         brian2.StateMonitor(
             neurons,
             [name for name in seen if name in neurons.variables],
-            record=listed,
+            record=np.arange(probes),
             when="end",
-            name="traces",
+            name="probes",
         ),
     )
+
+
+def _traces(parts, seen):
+    """Potentials that are kept, and what fills them in."""
+    recording = seen.recording
+    kept = np.empty((recording.rows(seen.steps), len(recording.traced)), recording.dtype)
+    neurons = parts.neurons
+    voltage = neurons.variables["v"]
+
+    @brian2.network_operation(clock=neurons.clock, when="end", name="keep")
+    def keep():
+        now = int(neurons.clock.timestep[:]) - seen.first_step + 1
+        row, rest = divmod(now, recording.every)
+        if rest == 0 and 1 <= row <= len(kept):
+            kept[row - 1] = voltage.get_value()[recording.traced]
+
+    return kept, keep
 
 
 def _refractory(job, recorded, tau_rp):
@@ -104,18 +121,17 @@ def _count(parts):
     return totals
 
 
-def _accumulate(job, parts, spikes, traces, listed):
+def _accumulate(job, parts, spikes, probes, kept):
     """What a compiled program accumulates while it runs."""
     seen = job.observation
-    probes = np.searchsorted(listed, np.arange(seen.probes))
     # Copies: since Brian2 2.10 what a monitor shows is memory that goes with the monitor.
     recorded = {
-        name: np.array(getattr(traces, f"{name}_").T)[seen.first_step :]
-        for name in traces.record_variables
+        name: np.array(getattr(probes, f"{name}_").T)[seen.first_step :]
+        for name in probes.record_variables
     }
     values = job.params.resolve("E")
-    v = recorded["v"][:, probes]
-    refractory = _refractory(job, recorded, values["tau_rp"])[:, probes]
+    v = recorded["v"]
+    refractory = _refractory(job, recorded, values["tau_rp"])
     if not job.reduced.filtered:
         v = v + job.reduced.function("leak", values)(v) * job.dt / 2
         refractory |= v > seen.high
@@ -124,10 +140,10 @@ def _accumulate(job, parts, spikes, traces, listed):
         h = job.reduced.function(f"jump_{population}", values)(v)
         target = parts.reduced.synapses[population].target
         if target == "v":
-            currents[population] = recorded[f"arrived_{population}"][:, probes] * h / job.dt
+            currents[population] = recorded[f"arrived_{population}"] * h / job.dt
         else:
             charge = float(job.reduced.constant(f"charge_{population}", values))
-            currents[population] = recorded[target][:, probes] * h / charge
+            currents[population] = recorded[target] * h / charge
     steps = np.rint(np.array(spikes.t_[:]) / job.dt).astype(int)
     return online.from_monitors(
         seen,
@@ -137,5 +153,5 @@ def _accumulate(job, parts, spikes, traces, listed):
         refractory,
         currents["E"],
         currents["I"],
-        recorded["v"][:, np.searchsorted(listed, seen.recorded)],
+        kept,
     )

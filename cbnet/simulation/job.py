@@ -1,5 +1,6 @@
 """One simulation, checked before anything is allocated."""
 
+import contextlib
 import functools
 from dataclasses import dataclass, field
 
@@ -8,6 +9,7 @@ import numpy as np
 from .. import reduced
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, SEED, Entry, Parameters, require
+from . import recording as recordings
 from . import storage as storages
 from . import times, timestep, wiring
 from .building import compiler_missing
@@ -33,7 +35,7 @@ class Job:
     dt, duration, transient : float
     seed, graph_seed : int
         Of the noise and the initial voltage; of the wiring.
-    recorded : ndarray of int
+    recording : cbnet.simulation.recording.Recording
         Neurons whose spikes and voltage are handed out.
     initial : str or float
         Initial voltage.
@@ -54,7 +56,7 @@ class Job:
     transient: float
     seed: int
     graph_seed: int
-    recorded: np.ndarray
+    recording: recordings.Recording
     initial: object
     storage: str
     arrivals: str = "random"
@@ -85,7 +87,7 @@ class Job:
             high=threshold,
             reference=reset,
             bins=_BINS,
-            recorded=np.asarray(self.recorded, np.int32),
+            recording=self.recording,
             correlation_time=self.correlation_time,
         )
 
@@ -225,7 +227,7 @@ def prepare(
             start = Entry("initial", 0, unit="mV").parse(initial, "initial")
         except ParameterError as error:
             raise ParameterError(f"{error}; or 'uniform', 'low', 'high'") from None
-    recorded = _recorded(record, sizes)
+    recordings.parse(record)  # refused before a step is looked for
     _check_synapses(params)
     listed = _listed(params, sizes, graph)
     shortest = _shortest_delay(params, listed, connected=not feedforward)
@@ -261,7 +263,9 @@ def prepare(
         sizes = sizes.of_graph(synapses)
     if synapses and storage not in ("auto", "stored"):
         raise ParameterError(f"storage: got {storage!r} with an explicit graph; expected 'stored'")
-    kept = _kept(params, sizes, step, storage, memory, feedforward)
+    recording = recordings.choose(record, sizes, step, duration)
+    traces = recording.bytes(round(duration / step))
+    kept = _kept(params, sizes, step, storage, memory, feedforward, traces)
     one = Job(
         params=params,
         layout=sizes,
@@ -270,7 +274,7 @@ def prepare(
         transient=transient,
         seed=seed,
         graph_seed=graph_seed,
-        recorded=recorded,
+        recording=recording,
         initial=start,
         storage=kept,
         arrivals=arrivals,
@@ -278,12 +282,19 @@ def prepare(
         graph=synapses,
     )
     _ = one.observation  # refuses what cannot be measured
+    storages.check_traces(one, memory)
     times.check_step(one)
     return one
 
 
 def _check_synapses(params):
-    """Refuse neurons of which one kind of synapses has a time constant and the other has none."""
+    """Refuse populations that are not both instantaneous, or both filtered for both kinds."""
+    first, second = (params.model.coupling(params.resolve(p)) for p in POPULATIONS)
+    if first != second:
+        raise ParameterError(
+            "tau_S, jump: got different kinds of synapses on E and I; expected both instantaneous "
+            "or both with a time constant, and one kind of jump"
+        )
     for population in POPULATIONS:
         found = reduced.of_model(params.model, params.resolve(population))
         if found.partly_filtered:
@@ -294,8 +305,15 @@ def _check_synapses(params):
             )
 
 
-def _kept(params, sizes, dt, storage, memory, feedforward):
-    """How synapses are kept: a storage, ``"synapses"`` (Brian2's own) or ``"none"``."""
+def _kept(params, sizes, dt, storage, memory, feedforward, traces=0):
+    """How synapses are kept: a storage, ``"synapses"`` (Brian2's own) or ``"none"``.
+
+    They share the memory with `traces` bytes, unless nothing fits beside these.
+    """
+    if traces:
+        memory = storages.available_memory() if memory is None else memory
+        with contextlib.suppress(ParameterError):
+            return _kept(params, sizes, dt, storage, memory - traces, feedforward)
     if feedforward:
         return "none"
     if reduced.of_model(params.model, params.resolve("E")).affine_jumps:
@@ -411,27 +429,3 @@ def _listed(params, sizes, graph):
             )
         found[population] = (*arrays, given)
     return found
-
-
-def _recorded(record, sizes):
-    if isinstance(record, int | np.integer) and not isinstance(record, bool):
-        if not 0 <= record <= sizes.N:
-            raise ParameterError(f"record: got {record}; expected 0 to N = {sizes.N} neurons")
-        return np.unique(np.linspace(0, sizes.N - 1, record).round().astype(int))
-    try:
-        chosen = np.asarray(record)
-    except ValueError:  # nested, of different lengths
-        chosen = np.empty((0, 0))
-    if chosen.ndim == 1 and chosen.size == 0:
-        return np.empty(0, int)
-    if (
-        chosen.ndim != 1
-        or chosen.dtype.kind not in "iu"
-        or not 0 <= chosen.min() <= chosen.max() < sizes.N
-    ):
-        shown = " ".join(f"{record!r}".split())
-        shown = shown if len(shown) < 60 else f"{shown[:60]}..."
-        raise ParameterError(
-            f"record: got {shown}; expected a number of neurons, or indices below N = {sizes.N}"
-        )
-    return np.unique(chosen).astype(int)

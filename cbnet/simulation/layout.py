@@ -7,6 +7,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..parameters import POPULATIONS, Entry, require
 
+_MOST_NEURONS = 1e12
 NAMES = {"E": "excitation", "I": "inhibition"}
 
 
@@ -219,11 +220,27 @@ def _most_too_few(in_degree, share):
     """The largest N that cannot supply the in-degrees."""
     # each population grows by steps of one, so that rounding matters within a few neurons
     shares = {"E": share, "I": 1 - share}
-    N = max(int(k / shares[source]) for (source, _), k in in_degree.items())
-    N += int(2 / min(shares.values()))
-    while all(_populations(N, share)[source] > k for (source, _), k in in_degree.items()):
-        N -= 1
-    return N
+    most = max(k / shares[source] for (source, _), k in in_degree.items())
+    if not most < _MOST_NEURONS:
+        raise ParameterError(
+            f"fraction_excitatory: got {share:g}, with which only more than {_MOST_NEURONS:.0e} "
+            "neurons would supply the in-degrees; expected a larger share of the smaller population"
+        )
+    too_few, enough = 0, int(most + 2 / min(shares.values()))
+    while not _supplies(enough, share, in_degree):
+        too_few, enough = enough, 2 * enough
+    while enough - too_few > 1:
+        middle = (too_few + enough) // 2
+        if _supplies(middle, share, in_degree):
+            enough = middle
+        else:
+            too_few = middle
+    return too_few
+
+
+def _supplies(N, share, in_degree):
+    sizes = _populations(N, share)
+    return all(sizes[source] > k for (source, _), k in in_degree.items())
 
 
 def _whole_inhibitory(gamma, K):

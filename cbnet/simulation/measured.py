@@ -79,11 +79,12 @@ class Simulation(Result):
     simulate_s: float = variable(key="simulate_s", meaning="CPU seconds in the loop over time")
     events: int = variable(key="events", meaning="recurrent synaptic events")
     peak_rss_MB: float = variable(key="peak_rss_MB", meaning="memory of the simulating process")
-    recorded: object = variable(dims=("recorded",), meaning="recorded neurons")
+    recorded: object = variable(dims=("recorded",), meaning="neurons whose spikes are recorded")
     spike_neurons: object = variable(dims=("spike",), meaning="neuron of each recorded spike")
     spike_times: object = variable("s", dims=("spike",), meaning="recorded spikes")
     trace_times: object = variable("s", dims=("time",), meaning="times of the traces")
-    V_traces: object = variable("mV", dims=("time", "recorded"), meaning="recorded potentials")
+    traced: object = variable(dims=("traced",), meaning="neurons of the traces")
+    V_traces: object = variable("mV", dims=("time", "traced"), meaning="recorded potentials")
 
 
 def measure(accumulated):
@@ -189,13 +190,12 @@ def _membrane(accumulated, lasting):
 def _recorded(accumulated):
     seen = accumulated.observation
     # a voltage is seen at the end of its step
-    steps = seen.first_step + 1 + np.arange(len(accumulated.traces))
-    if not len(seen.recorded):
-        steps = steps[:0]
+    steps = seen.first_step + seen.recording.every * (1 + np.arange(len(accumulated.traces)))
     return {
-        "recorded": np.asarray(seen.recorded, int),
+        "recorded": np.asarray(seen.recording.spikes, int),
+        "traced": np.asarray(seen.recording.traced, int),
         "spike_neurons": accumulated.recorded_neurons.astype(int),
         "spike_times": accumulated.recorded_steps * seen.dt,
         "trace_times": steps * seen.dt,
-        "V_traces": accumulated.traces[: len(steps)],
+        "V_traces": accumulated.traces,
     }

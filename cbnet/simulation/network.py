@@ -127,11 +127,6 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
     values = {population: params.resolve(population) for population in POPULATIONS}
     model = params.model
     coupling = model.coupling(values["E"])
-    if model.coupling(values["I"]) != coupling:
-        raise ParameterError(
-            "tau_S, jump: got different kinds of synapses on E and I; expected both instantaneous "
-            "or both with a time constant, and one kind of jump"
-        )
     reduced = diffusion.of_model(model, values["E"])
     equations, reduced = _apart(Equations(coupling.equations), reduced)
     equations += Equations("arrived_E : integer\narrived_I : integer")

@@ -17,7 +17,8 @@ SETTINGS = (
     ("bins", np.int32),
     ("pieces", np.int32),
     ("reference", float),
-    ("traces", np.int32),
+    ("trace_every", np.int32),
+    ("trace_bytes", np.int32),
     ("time_step", float),
     ("brian_seed", np.int64),
     ("synapse_seed", np.int64),
@@ -52,7 +53,8 @@ class Observer(Kernel):
         add.add_constant("N", len(neurons))
         for setting, dtype in SETTINGS:
             add.add_array(setting, 1, dtype=dtype, scalar=True, constant=True)
-        add.add_array("recorded", len(neurons), dtype=bool, constant=True)
+        for which in ("recorded", "traced"):
+            add.add_array(which, len(neurons), dtype=bool, constant=True)
         held = "held" if "held" in neurons.variables else values_of("tau_rp")
         used = ["v", "_spikespace", held, "lastspike"]
         used += [x for x in ("arrived_E", "arrived_I") if x in neurons.variables]
@@ -65,7 +67,15 @@ class Observer(Kernel):
             expressions[population] = synapse.per_target if synapse.filtered else synapse.jump
         names = cpp_text.names(*expressions.values())
         self._ready(
-            [*(setting for setting, _ in SETTINGS), "recorded", "t", "dt", "t_in_timesteps", *used],
+            [
+                *(setting for setting, _ in SETTINGS),
+                "recorded",
+                "traced",
+                "t",
+                "dt",
+                "t_in_timesteps",
+                *used,
+            ],
             eventspace=neurons.variables["_spikespace"],
             N_E=N_E,
             parameters=cpp_text.parameters(neurons, values_of, names),

@@ -8,12 +8,13 @@ A spike of step n belongs to the time n dt; a voltage is seen at the end of a st
 resets, and belongs to (n + 1) dt.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ..errors import ParameterError, SimulationError
+from .recording import Recording
 
 BLOCKS = 10
 GROUPS = 4
@@ -21,6 +22,7 @@ PARTS = 32
 INTERVAL_BINS = 128
 FOLLOWED = 2048  # neurons of a population whose intervals are summed in parts
 _PIECES = 2048
+_LONG = ("traces",)
 _BYTES_PER_NEURON = 96  # one line of the cache, and the largest array made of them at the end
 _BYTES_FOLLOWED = 2 * 24 * PARTS
 
@@ -43,10 +45,8 @@ class Observation:
         Histogram of the voltage, in V.
     reference : float
         Voltage near the mean, in V: squares are summed about it to keep their digits.
-    recorded : ndarray of int
-        Neurons whose spikes are listed, ascending.
-    traces : bool
-        Whether their voltage is kept in every step, too.
+    recording : cbnet.simulation.recording.Recording
+        Neurons whose spikes are listed, and those whose voltage is kept.
     correlation_time : float
         Time over which correlations last in s.
 
@@ -66,8 +66,7 @@ class Observation:
     high: float
     reference: float
     bins: int = 100
-    recorded: np.ndarray = field(default_factory=lambda: np.empty(0, np.int32))
-    traces: bool = True
+    recording: Recording = Recording(np.empty(0, np.int32), np.empty(0, np.int32))
     correlation_time: float = 0.0
 
     def __post_init__(self):
@@ -105,8 +104,7 @@ class Observation:
     @property
     def bytes(self):
         """Memory that accumulating takes, without the list of recorded spikes."""
-        traced = self.steps * len(self.recorded) if self.traces else 0
-        summed = 8 * (self.whole_bins + traced) + 24 * 4 * self.pieces
+        summed = 8 * self.whole_bins + 24 * 4 * self.pieces + self.recording.bytes(self.steps)
         return self.N * _BYTES_PER_NEURON + sum(self.followed) * _BYTES_FOLLOWED + summed
 
 
@@ -152,9 +150,9 @@ class Accumulated:
         Neuron of each spike of the recorded neurons in the window, in the order of time.
     recorded_steps : ndarray of int64
         Its step, counted from the beginning of the simulation.
-    traces : ndarray, shape (steps, recorded)
-        Voltage of the recorded neurons in V at the end of every step; shape (0, recorded) if not
-        asked for.
+    traces : ndarray, shape (rows, traced)
+        Voltage in V of the neurons for which it is kept, at the ends of the steps `every`,
+        2 `every`, ... of the window.
     """
 
     observation: Observation
@@ -178,7 +176,8 @@ class Accumulated:
 def _arrays(observation):
     """Type and shape of every array; −1 where only the run tells the length."""
     N, bins = observation.N, observation.whole_bins
-    recorded = len(observation.recorded)
+    recording = observation.recording
+    traced = recording.rows(observation.steps), len(recording.traced)
     return {
         "spikes": ("<u4", (N,)),
         "spikes_before": ("<u4", (N,)),
@@ -194,7 +193,7 @@ def _arrays(observation):
         "current_sums": ("<f8", (3, observation.pieces, 3)),
         "recorded_neurons": ("<i4", (-1,)),
         "recorded_steps": ("<i8", (-1,)),
-        "traces": ("<f8", (observation.steps if observation.traces else 0, recorded)),
+        "traces": (np.dtype(recording.dtype).newbyteorder("<").str, traced),
     }
 
 
@@ -226,13 +225,17 @@ def read(folder, observation):
         found = {}
         for name, (dtype, shape) in _arrays(observation).items():
             expected = lengths[name] if shape == (-1,) else int(np.prod(shape))
-            array = np.fromfile(folder / name, dtype)
-            size, wanted = (folder / name).stat().st_size, expected * array.itemsize
+            size, wanted = (folder / name).stat().st_size, expected * np.dtype(dtype).itemsize
             if size != wanted or lengths[name] != expected:
                 raise SimulationError(
                     f"{folder / name}: got {size} bytes of {lengths[name]} numbers; expected "
                     f"{wanted} bytes of {expected}"
                 )
+            if name in _LONG and size:
+                # The file's own pages, which stay after its name is gone: no second copy.
+                array = np.asarray(np.memmap(folder / name, dtype, "c"))
+            else:
+                array = np.fromfile(folder / name, dtype)
             found[name] = array.reshape(shape)
     except OSError as error:
         raise SimulationError(f"{error.filename}: {error.strerror}") from error
@@ -253,8 +256,8 @@ def from_monitors(observation, neurons, steps, v, refractory, current_E, current
     refractory : ndarray of bool, shape (T, probes)
     current_E, current_I : ndarray, shape (T, probes)
         Their input in V/s.
-    traces : ndarray, shape (T, recorded), optional
-        Voltage of the recorded neurons, as it stands.
+    traces : ndarray, shape (rows, traced), optional
+        Voltage for the recording, as it stands.
 
     Returns
     -------
@@ -269,8 +272,7 @@ def from_monitors(observation, neurons, steps, v, refractory, current_E, current
     neurons, steps = neurons[inside], steps[inside]
     squares, lengths = _intervals(o, neurons, steps)
     excitatory = neurons < o.N_E
-    mine = np.isin(neurons, o.recorded)
-    recorded = len(o.recorded)
+    mine = np.isin(neurons, o.recording.spikes)
     found = {
         "spikes": np.bincount(neurons, minlength=o.N),
         "spikes_before": np.bincount(before, minlength=o.N),
@@ -284,7 +286,7 @@ def from_monitors(observation, neurons, steps, v, refractory, current_E, current
         "current_sums": _current_sums(o, refractory, current_E, current_I),
         "recorded_neurons": neurons[mine],
         "recorded_steps": steps[mine] + o.first_step,
-        "traces": traces if o.traces and recorded else np.empty((o.steps * o.traces, recorded)),
+        "traces": np.empty((0, 0)) if traces is None else traces,
     }
     for name, part in (("count_E", excitatory), ("count_I", ~excitatory)):
         counts = np.bincount(steps[part] // o.steps_per_bin, minlength=o.whole_bins)

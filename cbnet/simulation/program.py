@@ -29,14 +29,14 @@ class Program:
     folder: Path
     manifest: dict
 
-    def run(self, job, scratch, on_progress=None):
+    def run(self, job, children, on_progress=None):
         """Run once.
 
         Parameters
         ----------
         job : cbnet.simulation.job.Job
-        scratch : path
-            Results go to a subfolder and are deleted again.
+        children : cbnet.simulation.processes.Children
+            Results go to a subfolder of its scratch folder and are deleted again.
         on_progress : callable, optional
             Called with the fraction done.
 
@@ -51,15 +51,15 @@ class Program:
         SimulationError
             With the program's own message.
         """
-        results = Path(tempfile.mkdtemp(prefix="run-", dir=scratch))
+        results = Path(tempfile.mkdtemp(prefix="run-", dir=children.scratch))
         try:
-            return self._run(job, results, on_progress)
+            return self._run(job, results, children, on_progress)
         except OSError as error:
             raise SimulationError(f"{error.filename or results}: {error.strerror}") from error
         finally:
             shutil.rmtree(results, ignore_errors=True)
 
-    def _run(self, job, results, on_progress):
+    def _run(self, job, results, children, on_progress):
         arguments = []
         for name, value in self._values(job).items():
             if np.ndim(value):
@@ -79,12 +79,12 @@ class Program:
         for name in self.manifest["static_arrays"]:
             (results / "static_arrays" / name).symlink_to(self.folder / "static_arrays" / name)
         command = [str(self.folder / "main"), "--results_dir", f"{results}/", *arguments]
-        done = processes.run(command, cwd=results, on_progress=on_progress)
+        done = children.run(command, cwd=results, on_progress=on_progress)
         info = results / "last_run_info.txt"  # written last, and left empty on a full disk
         whole = info.is_file() and info.stat().st_size > 0
         if done.code != 0 or not whole or "rror" in done.output:
             raise SimulationError(
-                f"the simulation stopped ({reason(done.code)}): "
+                f"the simulation stopped ({processes.reason(done.code, done.output)}): "
                 f"{done.output.strip() or 'it printed nothing'}{disk_full(results, done.output)}"
             )
         accumulated = online.read(results, job.observation)
@@ -116,8 +116,9 @@ class Program:
         if self.manifest["update"]:
             values[f"{self.manifest['update']}.order_seed"] = wires.order_seed
         seen = job.observation
-        recorded = np.zeros(job.layout.N, bool)
-        recorded[seen.recorded] = True
+        recording = seen.recording
+        recorded, traced = np.zeros((2, job.layout.N), bool)
+        recorded[recording.spikes], traced[recording.traced] = True, True
         return values | {
             "observer.time_step": float(job.dt),
             "observer.brian_seed": wires.order_seed,
@@ -131,8 +132,10 @@ class Program:
             "observer.bins": seen.bins,
             "observer.pieces": seen.pieces,
             "observer.reference": float(seen.reference),
-            "observer.traces": int(seen.traces),
+            "observer.trace_every": recording.every,
+            "observer.trace_bytes": np.dtype(recording.dtype).itemsize,
             "observer.recorded": recorded,
+            "observer.traced": traced,
         }
 
     def _counted(self, results):
@@ -163,8 +166,3 @@ def disk_full(folder, output="", variable="TMPDIR"):
     if shutil.disk_usage(folder).free > 1e6 and os.strerror(errno.ENOSPC) not in output:
         return ""
     return f": no space left on the disk of {folder}; set {variable} to a folder on another one"
-
-
-def reason(code):
-    """An exit code in words."""
-    return f"signal {-code}" if code < 0 else f"exit code {code}"

@@ -1,14 +1,19 @@
 """What a user calls: simulate a network, or have it as Brian2 objects."""
 
 import dataclasses
+import inspect
 import math
 
 import numpy as np
 
 from .. import unused
+from ..errors import ParameterError
+from ..parameters import nearest
 from ..results import plain
 from .job import prepare
 from .workshop import run_jobs
+
+_PLACED = ("params", "N", "duration")
 
 
 def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
@@ -34,9 +39,13 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     graph_seed : int, optional
         Of the wiring: the graph, its delays and the numbers of external inputs; `seed` if not
         given.
-    record : int or sequence of int
+    record : int, sequence of int, or dict
         Neurons whose spikes and voltage are handed out: how many (spread over both populations) or
-        which.
+        which. A dict tells them apart: ``{"spikes": 500, "v": 10, "every": "1ms", "dtype":
+        "float32"}`` is the spikes of 500 neurons of each population (or all of a smaller one) and
+        the voltage of 10, at intervals of 1 ms (the nearest number of time steps; every step if not
+        given), in four bytes each (eight if not given). ``{"E": 500, "I": 100}`` in place of a
+        number tells populations apart, a sequence says which neurons. Traces count as memory.
     initial : {"uniform", "low", "high"} or Quantity
         Initial voltage: uniform between reset and threshold, at either of them, or a value.
     fraction_excitatory : float
@@ -81,9 +90,19 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
     (``law="fixed"``) or on average, and K external Poisson inputs, exactly or on average likewise.
     """
+    _check_names(options)
     job = prepare(params, N, duration, **options)
     unused.tell(params, "cbnet.simulate", unused.of_simulation, job.storage == "none")
     return run_jobs([job], 1, progress)[0]
+
+
+def _check_names(options):
+    """Refuse an option that there is not, and say which ones there are."""
+    known = [name for name in inspect.signature(prepare).parameters if name not in _PLACED]
+    for name in options:
+        if name not in known:
+            hint = "a run has one seed" if name == "seeds" else nearest(name, known)
+            raise ParameterError(f"{name}: got an unknown option of cbnet.simulate ({hint})")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -89,13 +89,28 @@ def needed(job):
     ----------
     job : cbnet.simulation.job.Job
     """
-    traces = 16 * job.observation.steps * len(job.recorded)  # of floats, written and read
+    traces = job.recording.bytes(job.observation.steps)
     if job.storage == "none":
         return BYTES + BYTES_PER_NEURON * job.layout.N + traces
     if job.storage == "synapses":
         size = BYTES + _BYTES_BRIAN2 * job.layout.synapses + BYTES_PER_NEURON * job.layout.N
         return int(size) + traces
     return _bytes(job.storage, job.params, job.layout, job.dt) + traces
+
+
+def check_traces(job, memory=None):
+    """Raise ParameterError unless there is memory for the traces, beside the network."""
+    traces = job.recording.bytes(job.observation.steps)
+    available = available_memory() if memory is None else memory
+    if not traces or (total := needed(job)) <= available:
+        return
+    rows, neurons = job.recording.rows(job.observation.steps), len(job.recording.traced)
+    raise ParameterError(
+        f"record: got traces of {traces / 1e9:.3g} GB ({rows} potentials of {neurons} neurons), "
+        f"{total / 1e9:.3g} GB with the network; expected at most the {available / 1e9:.3g} GB "
+        "available: take fewer neurons, a longer interval (every), dtype float32, a shorter "
+        "duration, or spikes alone"
+    )
 
 
 def check_brian2(params, layout, memory=None):

@@ -4,7 +4,6 @@ import functools
 import hashlib
 import importlib.metadata
 import json
-import os
 import platform
 import shutil
 import subprocess
@@ -14,11 +13,11 @@ from pathlib import Path
 import numpy as np
 
 from .. import code
+from .. import compiler as compilers
 from ..parameters import POPULATIONS
 
 _PACKAGES = ("brian2", "sympy", "numpy", "jinja2")
 HEADERS = Path(__file__).parent / "cpp"
-FLAGS = "-std=c++17 -O3 -march=native -fno-math-errno -fno-trapping-math -w"
 
 
 @dataclass(frozen=True)
@@ -132,12 +131,12 @@ def _environment():
 
 def compiler():
     """The compiler, its version, the flags, and the processor they are for."""
-    command = os.environ.get("CXX", "g++").split()
+    command = compilers.command()
     found = shutil.which(command[0])
     return {
         "command": command,
         "version": _version(found, *command[1:]) if found else "",
-        "flags": FLAGS,
+        "flags": compilers.FLAGS,
         "processor": _processor(),
     }
 

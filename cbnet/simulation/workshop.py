@@ -1,12 +1,10 @@
 """Run many simulations side by side, sharing compiled programs."""
 
 import os
-import tempfile
 import threading
 import time
 import warnings
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +15,8 @@ from . import building, processes, structure, times, timestep
 from .job import TARGET_BIAS
 from .measured import Simulation, measure
 from .stationarity import drifts
+
+_PATIENCE = 2.0  # s of waiting for another process, after which a user is told
 
 
 class Silent:
@@ -65,14 +65,8 @@ def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None, finished=
             _handed_on(finished, place, _run_interpreted(one, progress))
             for place, one in enumerate(jobs)
         ]
-    with (
-        tempfile.TemporaryDirectory(prefix="cbnet-") as scratch,
-        ThreadPoolExecutor(processes_at_once) as pool,
-        processes.Cancellation(),  # leaves first: the pool waits for its children
-    ):
-        return _Workshop(Path(scratch), pool, processes_at_once, progress).run(
-            jobs, meanwhile, finished
-        )
+    with ThreadPoolExecutor(processes_at_once) as pool, processes.Children() as children:
+        return _Workshop(children, pool, processes_at_once, progress).run(jobs, meanwhile, finished)
 
 
 def _handed_on(finished, place, result):
@@ -82,10 +76,10 @@ def _handed_on(finished, place, result):
 
 
 class _Workshop:
-    """The simulations of one call, in one scratch folder."""
+    """The simulations of one call."""
 
-    def __init__(self, scratch, pool, workers, progress):
-        self.scratch, self.pool, self.workers, self.progress = scratch, pool, workers, progress
+    def __init__(self, children, pool, workers, progress):
+        self.children, self.pool, self.workers, self.progress = children, pool, workers, progress
         self.build_s = {}
         self.guard = threading.Lock()
 
@@ -99,7 +93,7 @@ class _Workshop:
         def prepare(item):
             key, one = item
             started = time.perf_counter()
-            with building.program(one, share):
+            with building.program(one, self.children, share, self._waiting()):
                 self.build_s[key] = time.perf_counter() - started
 
         self._map(prepare, list(first.items()), meanwhile)
@@ -130,10 +124,23 @@ class _Workshop:
                 future.cancel()
             raise
 
+    def _waiting(self):
+        """What to do while another process makes the same program: say so, end when told to."""
+        started = time.monotonic()
+        said = []
+
+        def waiting(who):
+            self.children.check()
+            if not said and time.monotonic() - started > _PATIENCE:
+                said.append(who)
+                self.progress.stage(f"waiting for {who}, which makes the same program")
+
+        return waiting
+
     def _execute(self, one, report):
         started = time.perf_counter()
-        with building.program(one) as program:
-            accumulated, counted = program.run(one, self.scratch, report)
+        with building.program(one, self.children, waiting=self._waiting()) as program:
+            accumulated, counted = program.run(one, self.children, report)
         build_s = self.build_s[structure.of_job(one).key]
         wall_s = time.perf_counter() - started + build_s
         storage = one.storage

@@ -5,6 +5,7 @@ import threading
 import time
 
 from ..errors import ParameterError
+from ..simulation import processes
 from ..simulation.storage import available_memory
 from .store import SweepError
 from .worker import Worker
@@ -38,10 +39,10 @@ def execute(task, memory):
             code = _here.worker.end()
             del _here.worker
             if attempt:
-                reason = f"signal {-code}" if code < 0 else f"exit code {code}"
+                reason = processes.reason(code)
                 return (
                     "failed",
-                    f"its process was ended from outside ({reason}): too little memory?",
+                    f"its process was ended from outside ({reason})",
                 )
 
 
@@ -138,7 +139,11 @@ class Cluster:
 
     def remark(self):
         """What should be known while nothing happens."""
-        return "" if self._client.status != "running" or self._threads() else "no workers yet"
+        return (
+            ""
+            if self._client.status != "running" or self._threads()
+            else f"no workers yet at {self._address}"
+        )
 
     def memory(self):
         """Bytes that the workers of the cluster hold now."""

@@ -4,10 +4,12 @@ import functools
 
 from ..errors import ParameterError
 from ..parameters import nearest
+from ..simulation import recording
 
 # Seconds and memory differ from run to run; they are in the record of a point, not in the data.
 TIMINGS = ("wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB")
 _RECORDED = ("recorded", "spike_neurons", "spike_times")
+_TRACED = ("traced", "trace_times", "V_traces")
 _SPIKES = (*_RECORDED, "transient")  # from which on they are
 _NOT_KEPT = (*("N", "law", "arrivals", "storage", "initial", "seed", "graph_seed", "duration"),)
 
@@ -56,28 +58,29 @@ def chosen(names, grid, label):
     """
     kinds = [grid.subject] * grid.theory + ["simulation"] * grid.simulation
     known = dict.fromkeys(n for kind in kinds for n in variables(kind))
-    recording = grid.simulation and grid.options["record"]
-    spikes = _SPIKES if recording else ()
+    record = grid.options["record"] if grid.simulation else 0
+    spikes = _SPIKES if recording.wanted(record, "spikes") else ()
     if names is None:
         found = [n for kind in kinds for n in scalars(kind) if n not in _NOT_KEPT]
         return tuple(dict.fromkeys([*found, *spikes]))
     if not isinstance(names, list | tuple) or not names:
         raise ParameterError(f"{label}: got {names!r}; expected a list of names, as in ['rate_E']")
     for name in names:
-        if name not in known:
+        if not isinstance(name, str) or name not in known:
             hint = nearest(str(name), known)
             raise ParameterError(
                 f"{label}: got {name!r}; expected a result of {' or '.join(kinds)} ({hint})"
             )
-    of_recorded = sorted(set(names) & {*_RECORDED, "trace_times", "V_traces"})
-    if not recording and of_recorded:
-        raise ParameterError(
-            f"{label}: got {of_recorded[0]!r} with record = 0; expected record = a number of "
-            "neurons"
-        )
+    for what, of_it in (("spikes", _RECORDED), ("v", _TRACED)):
+        asked = sorted(set(names) & set(of_it))
+        if asked and not recording.wanted(record, what):
+            raise ParameterError(
+                f"{label}: got {asked[0]!r} with record = {record}; expected record = a number of "
+                "neurons"
+            )
     found = list(dict.fromkeys([*names, *spikes]))
     for name, needs in (
-        ("V_traces", ("recorded", "trace_times")),
+        ("V_traces", ("traced", "trace_times")),
         ("V_density", ("V_grid",)),
     ):
         if name in found:

@@ -4,6 +4,7 @@ import os
 import time
 from multiprocessing.connection import wait
 
+from ..simulation import processes
 from ..simulation.storage import available_memory
 from .worker import Worker
 
@@ -87,13 +88,10 @@ class Local:
                 if self._attempts[key] < _ATTEMPTS:
                     self.submit(key, task, memory)
                     continue
-                reason = f"signal {-code}" if code < 0 else f"exit code {code}"
+                reason = processes.reason(code)
                 kind, content = (
                     "failed",
-                    (
-                        f"its process was ended from outside {_ATTEMPTS} times ({reason}): "
-                        "too little memory?"
-                    ),
+                    (f"its process was ended from outside {_ATTEMPTS} times ({reason})"),
                 )
             else:
                 self._idle.append(worker)

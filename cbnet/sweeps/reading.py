@@ -10,6 +10,7 @@ from ..errors import ModelError, ParameterError
 from ..library import load
 from ..model import Model
 from ..parameters import SEED, Entry, nearest
+from ..simulation import recording
 from . import keep, rules
 from .axes import LAWS, SETTINGS, few_enough, initial, make_axes
 from .grid import Grid
@@ -38,7 +39,7 @@ def read(path):
     """
     path = Path(path)
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise ParameterError(f"{path}: got no such file; expected a grid in TOML") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -218,18 +219,11 @@ def _options(given, where):
         options[key] = None if value is None else row.parse(value, f"{where}{key}")
     for key, words in _WORDS.items():
         options[key] = _choice(given, key, words, words[0], where)
-    options["record"] = _record(given.get("record", 0), f"{where}record")
+    options["record"] = recording.parse(given.get("record", 0), f"{where}record")
     options["initial"] = initial(given.get("initial", "uniform"), f"{where}initial")
     if "graph_seed" in given:  # left out, every seed has a graph of its own
         options["graph_seed"] = SEED.parse(given["graph_seed"], f"{where}graph_seed")
     return options
-
-
-def _record(record, label):
-    row = Entry("record", None, integer=True, at_least=0)
-    if isinstance(record, list | tuple | np.ndarray):
-        return [row.parse(int(n) if isinstance(n, np.integer) else n, label) for n in record]
-    return row.parse(record, label)
 
 
 def _check_words(grid, where):

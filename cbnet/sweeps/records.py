@@ -4,17 +4,15 @@ A line with a hash of everything after it, a line of JSON that describes what fo
 of the arrays. A file that was cut or changed is noticed by its hash.
 """
 
-import contextlib
 import hashlib
 import json
-import os
-import tempfile
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from ..errors import DamagedError
 
+KINDS = ("theory", "simulation")
 _MAGIC = b"cbnet-points 1 "
 
 
@@ -68,8 +66,17 @@ class Record:
         first, _, body = content.partition(b"\n")
         if first != _MAGIC + hashlib.sha256(body).hexdigest().encode():
             raise DamagedError("its content is not what was written")
+        try:
+            return cls._of_body(body)
+        except (ValueError, TypeError, LookupError, OverflowError, RecursionError) as error:
+            raise DamagedError(f"it holds no points ({error})") from error
+
+    @classmethod
+    def _of_body(cls, body):
         line, _, data = body.partition(b"\n")
         head = json.loads(line)
+        if head["kind"] not in KINDS:
+            raise ValueError(f"points of kind {head['kind']!r}")
         arrays, start = {}, 0
         for name, dtype, shape, width in head["arrays"]:
             kind = np.dtype(f"S{width}") if dtype == "words" else np.dtype(dtype)
@@ -78,25 +85,3 @@ class Record:
             start += count * kind.itemsize
             arrays[name] = np.char.decode(array, "utf-8") if dtype == "words" else array
         return cls(head["kind"], tuple(head["identities"]), head["made"], arrays, head["about"])
-
-
-def write(path, content):
-    """Write a file under another name, bring it to the disk, and give it its name."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    try:
-        with open(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, 0o666 & ~umask())
-        os.replace(temporary, path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def umask():
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -7,6 +7,9 @@ from . import identity, plan, records
 from .store import PROGRESS, SweepError
 
 _PERIOD = 2.0  # s between looks at the memory and notes in the folder
+_PATIENCE = (
+    10.0  # s without a worker after which the user is told, whether progress is shown or not
+)
 
 
 class Silent:
@@ -64,7 +67,7 @@ class _Run:
         self.left = {"theory": 0.0, "simulation": 0.0}  # s of one core, as planned
         self.spent = {"theory": [0.0, 0.0], "simulation": [0.0, 0.0]}  # as planned; measured
         self.started = self.noted = time.monotonic()
-        self.resident, self.remark = 0, ""
+        self.resident, self.remark, self.idle_since = 0, "", time.monotonic()
 
     def run(self, executor, retry_failed, keep_old):
         units = {unit.identity: unit for unit in self.plan.units}
@@ -218,6 +221,11 @@ class _Run:
             self.noted = time.monotonic()
             self.resident, self.remark = crew.memory(), crew.remark()
             self._note(done)
+            if not self.remark:
+                self.idle_since = time.monotonic()
+            elif self.idle_since and time.monotonic() - self.idle_since > _PATIENCE:
+                self.warn(f"{self.remark}: waiting for them; Ctrl-C ends it")
+                self.idle_since = None  # once is enough
         tell = getattr(self.progress, "tell", None)
         if tell is not None:
             tell(self._text(done))

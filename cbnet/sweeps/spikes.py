@@ -1,11 +1,14 @@
 """Spike trains of a sweep as Neo objects, and as an NWB file."""
 
 import datetime
+import shutil
+import tempfile
 import warnings
 from pathlib import Path
 
 import numpy as np
 
+from .. import files
 from ..errors import ParameterError
 from . import plan
 
@@ -77,7 +80,7 @@ def write_nwb(found, path):
     """Write the spike trains of a sweep to an NWB file, through Neo."""
     path = Path(path)
     if path.exists():
-        raise ParameterError(f"{path}: exists already; give another name")
+        raise files.exists(path)
     _module("pynwb")
     block = to_neo(found)
     block.annotate(
@@ -86,10 +89,17 @@ def write_nwb(found, path):
         session_start_time=datetime.datetime.now(datetime.UTC),
     )
     block.rec_datetime = datetime.datetime.now(datetime.UTC)
-    writer = _module("neo.io").NWBIO(str(path), mode="w")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", FutureWarning)  # of Neo's calls of pynwb
-        writer.write(block)
-    if hasattr(writer, "close"):
-        writer.close()
-    return path
+
+    def fill(file):
+        with tempfile.TemporaryDirectory(prefix="cbnet-") as folder:
+            made = Path(folder) / "x.nwb"
+            writer = _module("neo.io").NWBIO(str(made), mode="w")
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", FutureWarning)  # of Neo's calls of pynwb
+                writer.write(block)
+            if hasattr(writer, "close"):
+                writer.close()
+            with made.open("rb") as source:
+                shutil.copyfileobj(source, file)
+
+    return files.write(path, fill)

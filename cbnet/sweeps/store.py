@@ -2,16 +2,13 @@
 
 import contextlib
 import errno
-import json
-import os
-import platform
 import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import checksum
-from ..errors import CbnetError, ParameterError
+from .. import checksum, files
+from ..errors import CbnetError, ParameterError, SavingError
 from ..locks import FileLock
 from . import identity, records
 from .grid import Grid
@@ -86,10 +83,9 @@ class Store:
         with self.explained():
             taken = lock.take()
         if not taken:
-            who = self._owner()
             raise SweepError(
-                f"{self.folder}: another sweep is working in it{who}; wait for it, or stop it: "
-                "nothing was changed"
+                f"{self.folder}: another sweep is working in it ({lock.owner()}); wait for "
+                "it, or stop it: nothing was changed"
             )
         try:
             with self.explained():
@@ -99,21 +95,10 @@ class Store:
                 probe.write_bytes(b"cbnet")
                 for left in self.folder.rglob(".draft-*"):  # of a process that was killed
                     shutil.rmtree(left) if left.is_dir() else left.unlink(missing_ok=True)
-                self._said_owner()
+                lock.sign()
             yield self
         finally:
             lock.release()
-
-    def _said_owner(self):
-        who = {"pid": os.getpid(), "host": platform.node(), "since": time.time()}
-        (self.folder / LOCK).write_text(json.dumps(who))
-
-    def _owner(self):
-        try:
-            who = json.loads((self.folder / LOCK).read_text())
-            return f" (process {who['pid']} on {who['host']})"
-        except (OSError, ValueError, KeyError):
-            return ""
 
     def busy(self):
         """Whether a sweep is working in the folder."""
@@ -133,7 +118,10 @@ class Store:
         """What the system says about the folder, in one line that says what is kept."""
         try:
             yield
-        except OSError as error:
+        except (OSError, SavingError, ParameterError) as caught:
+            error = caught if isinstance(caught, OSError) else caught.__cause__
+            if not isinstance(error, OSError):
+                raise
             if error.errno in _FULL:
                 raise SweepError(
                     f"{self.folder}: no space left on its disk; what is finished is kept: make "
@@ -150,7 +138,7 @@ class Store:
         """Write a small file, whole or not at all."""
         text = checksum.sealed_json(content, allow_nan=False)
         with self.explained():
-            records.write(self.folder / name, text.encode())
+            files.replace(self.folder / name, text.encode())
 
     def add(self, record):
         """Keep finished points."""
@@ -160,7 +148,7 @@ class Store:
             name = "batch-" + identity.digest(list(record.identities))[:34]
         tag = identity.tag(record.kind, record.made)
         with self.explained():
-            records.write(self.folder / _POINTS / f"{name}-{tag}.points", record.to_bytes())
+            files.replace(self.folder / _POINTS / f"{name}-{tag}.points", record.to_bytes())
             failures = any((self.folder / _FAILED).iterdir())
             for one in record.identities if failures else ():
                 self._failure(one).unlink(missing_ok=True)
@@ -178,7 +166,7 @@ class Store:
             "tag": identity.tag(kind),
         }
         with self.explained():
-            records.write(self._failure(one), checksum.sealed_json(about).encode())
+            files.replace(self._failure(one), checksum.sealed_json(about).encode())
 
     def begin(self, grid, keep_old):
         """Say what is run here, and by which versions."""
@@ -238,11 +226,11 @@ class Store:
         Contents
         """
         found = Contents()
-        made = made or {kind: identity.made(kind) for kind in ("theory", "simulation")}
+        made = made or {kind: identity.made(kind) for kind in records.KINDS}
         for path in sorted((self.folder / _POINTS).glob("*.points")):
             try:
                 record = records.Record.from_bytes(path.read_bytes())
-            except (CbnetError, OSError, ValueError, KeyError):
+            except (CbnetError, OSError):
                 found.damaged.append(path)
                 continue
             current = made[record.kind] == record.made

@@ -1,19 +1,17 @@
 """The results of a sweep: one labelled dataset, a tidy table, spike trains."""
 
 import json
-import os
 import shutil
-import tempfile
 import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from .. import checksum, results
+from .. import checksum, files, results, scratch
 from ..errors import CbnetWarning, DamagedError, ParameterError
 from ..parameters import base_units, unit
-from . import identity, keep, plan, records
+from . import identity, keep, plan
 from .grid import Grid
 from .store import Store
 
@@ -113,14 +111,11 @@ class Results:
     def save(self, path, overwrite=False):
         """Write netCDF, or Zarr if the name ends in ``.zarr``; whole, or not at all."""
         path = Path(path)
+        if path.suffix != ".zarr":
+            return files.write(path, files.netcdf(self.dataset), overwrite)
         if path.exists() and not overwrite:
-            raise ParameterError(
-                f"{path}: exists already; give another name, or overwrite=True to replace it"
-            )
-        if path.suffix == ".zarr":
-            _save_zarr(checksum.sealed(self.dataset), path)
-        else:
-            _save_netcdf(self.dataset, path)
+            raise files.exists(path)
+        _save_zarr(checksum.sealed(self.dataset), path)
         return path
 
     @classmethod
@@ -291,27 +286,16 @@ def _inner_shape(shapes, meta):
     return tuple(max(lengths) for lengths in zip(*shapes, strict=True))
 
 
-def _save_netcdf(dataset, path):
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".draft-")
-    os.close(handle)
-    try:
-        results.write_netcdf(dataset, temporary)
-        os.chmod(temporary, 0o666 & ~records.umask())
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
-
-
 def _save_zarr(dataset, path):
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=".draft-"))
+    draft = scratch.Folder(".zarr-draft-", path.parent)
+    temporary = draft.path
     try:
         dataset.to_zarr(temporary / "new", mode="w", consolidated=False)
         if path.exists():
             path.rename(temporary / "old")
         (temporary / "new").rename(path)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        draft.remove()
 
 
 def load_zarr(path):

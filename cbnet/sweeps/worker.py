@@ -10,12 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
+from .. import scratch
 from ..errors import CbnetError
 
 # Cores are shared by workers: what computes in one takes one.
@@ -34,10 +34,10 @@ class Worker:
     """
 
     def __init__(self):
-        self.scratch = tempfile.mkdtemp(prefix="cbnet-worker-")
+        self.scratch = scratch.Folder("cbnet-worker-")
         root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
         path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": path, "TMPDIR": self.scratch}
+        env = {**os.environ, **ONE_THREAD, "PYTHONPATH": path, "TMPDIR": str(self.scratch.path)}
         ours, theirs = socket.socketpair()
         held, watched = socket.socketpair()
         with theirs, watched:
@@ -67,7 +67,7 @@ class Worker:
         except subprocess.TimeoutExpired:
             self._child.kill()
             self._child.wait()
-        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.remove()
         return self._child.returncode
 
 

@@ -30,13 +30,57 @@ struct Observation {
     int32_t pieces;          // of the window, in each of which voltage and current are summed
     double reference;        // V, near the mean voltage: sums of squares about it keep their digits
     std::vector<int32_t> recorded;  // neurons whose spikes are listed
-    bool traces;                    // whether their voltage is kept in every step, too
+    std::vector<int32_t> traced;    // neurons whose voltage is kept
+    int32_t trace_every;            // steps from one kept voltage to the next
+    int32_t trace_bytes;            // of a kept voltage: 4 or 8
+};
+
+// A file that is written; whatever fails ends the program with a reason.
+class File {
+public:
+    File() {}
+    explicit File(const std::string &name) { open(name); }
+    File(const File &) = delete;
+    File &operator=(const File &) = delete;
+    ~File() { close(); }
+
+    void open(const std::string &name) {
+        path = name;
+        file = std::fopen(path.c_str(), "wb");
+        if (file == nullptr)
+            fail();
+    }
+
+    void put(const void *data, size_t size, size_t n) {
+        if (std::fwrite(data, size, n, file) != n)
+            fail();
+    }
+
+    // What is buffered is written only now, and may fail.
+    void close() {
+        std::FILE *open = file;
+        file = nullptr;
+        if (open != nullptr && std::fclose(open) != 0)
+            fail();
+    }
+
+private:
+    std::string path;
+    std::FILE *file = nullptr;
+
+    void fail() {
+        std::fprintf(stderr, "error: %s: cannot be written: %s\n", path.c_str(),
+                     std::strerror(errno));
+        std::_Exit(EXIT_FAILURE);
+    }
 };
 
 class Statistics {
 public:
-    explicit Statistics(const Observation &observation)
+    // What it writes goes to `results`, voltages as the simulation goes on.
+    Statistics(const Observation &observation, const std::string &results)
         : seen(observation),
+          folder(results),
           trains(observation.neurons),
           count_E(observation.measured_steps / observation.steps_per_bin, 0),
           count_I(count_E.size(), 0),
@@ -55,12 +99,11 @@ public:
           piece_of_bins(count_E.size(), observation.pieces) {
         for (int32_t i : seen.recorded)
             trains[i].recorded = true;
-        if (seen.traces)
-            trace.reserve(seen.measured_steps * seen.recorded.size());
+        traces.open(folder + "/traces");
     }
 
     // To be called at the end of every step, after the resets, with the ascending indices of the
-    // neurons that fired in it. `membrane` is asked about probes, and for `trace` about recorded
+    // neurons that fired in it. `membrane` is asked about probes, and for `trace` about traced
     // neurons; its methods are
     //   double v(int i)            V; instantaneous synapses: advanced by half a step of the leak,
     //                              since v decays between the arrivals of this step and the next
@@ -94,9 +137,12 @@ public:
             count_I[bin] += n - n_E;
         }
         see_probes(now, piece_of.at(now), membrane);
-        if (seen.traces)
-            for (int32_t i : seen.recorded)
-                trace.push_back(membrane.trace(i));
+        if (!seen.traced.empty() && (now + 1) % seen.trace_every == 0) {
+            if (seen.trace_bytes == 4)
+                keep<float>(membrane);
+            else
+                keep<double>(membrane);
+        }
     }
 
     // Spikes of one neuron since the beginning of the simulation.
@@ -106,10 +152,10 @@ public:
 
     // Writes one file an array, and at last the file `written` that names them and their lengths:
     // without it the folder is not complete. Whatever fails ends the program with a reason.
-    void write(const std::string &folder) const {
+    void write() {
         std::string listed;
         const auto put = [&](const char *name, const auto &array) {
-            write_file(folder + "/" + name, array.data(), sizeof(array[0]), array.size());
+            File(folder + "/" + name).put(array.data(), sizeof(array[0]), array.size());
             listed += std::string(name) + " " + std::to_string(array.size()) + "\n";
         };
         put("spikes", gather<uint32_t>([](const Train &t, int) { return t.during; }));
@@ -128,9 +174,9 @@ public:
         put("current_sums", flat(current));
         put("recorded_neurons", recorded_neurons);
         put("recorded_steps", recorded_steps);
-        put("traces", trace);
-        listed += "end\n";
-        write_file(folder + "/written", listed.data(), 1, listed.size());
+        traces.close();
+        listed += "traces " + std::to_string(traces_kept) + "\nend\n";
+        File(folder + "/written").put(listed.data(), 1, listed.size());
     }
 
 private:
@@ -189,7 +235,8 @@ private:
         bool held = false;  // refractory at any time of the bin
     };
 
-    Observation seen;
+    const Observation seen;
+    const std::string folder;
     std::vector<Train> trains;
     std::vector<uint32_t> count_E, count_I;  // spikes of a population in whole bins of 1 ms
     std::vector<uint64_t> block_spikes;      // E, then I
@@ -203,7 +250,17 @@ private:
     Cut block_of, part_of, piece_of, piece_of_bins;
     std::vector<int32_t> recorded_neurons;
     std::vector<int64_t> recorded_steps;
-    std::vector<double> trace;
+    File traces;
+    int64_t traces_kept = 0;
+
+    template <class Number, class Membrane> void keep(Membrane &membrane) {
+        std::vector<Number> row;
+        row.reserve(seen.traced.size());
+        for (int32_t i : seen.traced)
+            row.push_back(static_cast<Number>(membrane.trace(i)));
+        traces.put(row.data(), sizeof(Number), row.size());
+        traces_kept += row.size();
+    }
 
     void fired(int32_t i, int64_t now, int part) {
         Train &train = trains[i];
@@ -296,22 +353,6 @@ private:
         for (const Sums &sums : all)
             found.insert(found.end(), {sums.n, sums.first, sums.second});
         return found;
-    }
-
-    static void write_file(const std::string &path, const void *data, size_t size, size_t n) {
-        FILE *file = std::fopen(path.c_str(), "wb");
-        bool whole = file != nullptr && std::fwrite(data, size, n, file) == n;
-        int reason = errno;
-        // what is buffered is written when the file is closed, and may fail only then
-        if (file != nullptr && std::fclose(file) != 0 && whole) {
-            whole = false;
-            reason = errno;
-        }
-        if (whole)
-            return;
-        std::fprintf(stderr, "error: %s: cannot be written (%zu bytes): %s\n", path.c_str(),
-                     size * n, std::strerror(reason));
-        std::exit(EXIT_FAILURE);
     }
 };
 

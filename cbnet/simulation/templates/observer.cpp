@@ -40,14 +40,19 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
 
     if (!statistics)  // not before the first step: here all run arguments are known
     {
-        std::vector<int32_t> recorded;
+        std::vector<int32_t> recorded, traced;
         for (int i = 0; i < {{size}}; i++)
+        {
             if ({{recorded}}[i])
                 recorded.push_back(i);
+            if ({{traced}}[i])
+                traced.push_back(i);
+        }
         statistics.reset(new cbnet::Statistics({
             {{size}}, {{N_E}}, {{first_step}}, {{measured_steps}}, {{steps_per_bin}}, {{probes}},
-            {{low}}, {{high}}, {{bins}}, {{pieces}}, {{reference}}, recorded, {{traces}} != 0
-        }));
+            {{low}}, {{high}}, {{bins}}, {{pieces}}, {{reference}}, recorded, traced,
+            {{trace_every}}, {{trace_bytes}}
+        }, brian::results_dir));
     }
 
     {% if synaptic %}
@@ -103,7 +108,7 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
     }
     if (step + 1 == steps)
     {
-        statistics->write(brian::results_dir);
+        statistics->write();
         std::cout << "cbnet progress 1" << std::endl;
         std::cout << "cbnet peak " << cbnet::peak_memory() << std::endl;
         Network::_globally_stopped = true;
