@@ -16,12 +16,11 @@ import shutil
 import stat
 import tempfile
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
 from . import checksum, files
-from .errors import CbnetError, CbnetWarning, ParameterError, SimulationError
+from .errors import CbnetError, ParameterError, SimulationError, warn
 from .locks import FileLock
 
 DEFAULT_LIMIT = "2GB"
@@ -307,7 +306,7 @@ def text(key, make):
         path = _prepared() / "texts" / f"{key}.json"
     except SimulationError as error:
         if "trusted" in str(error):
-            warnings.warn(f"{error}: not used", CbnetWarning, stacklevel=3)
+            warn(f"{error}: not used")
         return json.loads(json.dumps(make()))
     with contextlib.suppress(OSError, ValueError, SimulationError):
         _trust(path)

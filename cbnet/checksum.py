@@ -9,11 +9,10 @@ where a bit of its structure is damaged HDF5 may never return.
 import hashlib
 import json
 import os
-import warnings
 
 import numpy as np
 
-from .errors import CbnetWarning, DamagedError
+from .errors import DamagedError, warn
 
 ATTRIBUTE = "checksum"
 _CONTENT = "content"  # of JSON that is no object
@@ -101,11 +100,9 @@ def _damaged(path):
 
 
 def _warn(path):
-    warnings.warn(
+    warn(
         f"{path}: has no checksum, being of an older cbnet or of another program; nothing tells "
         "whether it is what was computed",
-        CbnetWarning,
-        stacklevel=3,
     )
 
 

@@ -1,22 +1,19 @@
 """Simulation without a compiler: Brian2's numpy target, for small networks."""
 
 import time
-import warnings
 
 import brian2
 import numpy as np
 
-from ..errors import CbnetWarning
+from ..errors import warn
 from . import network, online
 
 
-def warn(missing):
+def tell(missing):
     """Say in one line that there is no compiler, and how to get one."""
-    warnings.warn(
+    warn(
         f"{missing} not found: simulating with Brian2's numpy target, tens of times slower; get "
-        "a C++ compiler and make (Debian: apt install g++ make; macOS: xcode-select --install)",
-        CbnetWarning,
-        stacklevel=3,
+        "a C++ compiler and make (Debian: apt install g++ make; macOS: xcode-select --install)"
     )
 
 

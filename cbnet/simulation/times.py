@@ -1,12 +1,11 @@
 """The times of a model, and the transient, length and step of a run that can show them."""
 
 import re
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..errors import CbnetWarning, ParameterError
+from ..errors import ParameterError, warn
 from ..parameters import POPULATIONS, unit
 
 SHORTEST_S = 0.2  # transient that is not asked for
@@ -182,4 +181,4 @@ def check_step(job):
 
 
 def _warn(text):
-    warnings.warn(text, CbnetWarning, stacklevel=3)
+    warn(text)

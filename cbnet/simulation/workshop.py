@@ -3,13 +3,12 @@
 import os
 import threading
 import time
-import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from .. import unused
-from ..errors import CbnetWarning, SimulationError
+from ..errors import SimulationError, warn
 from ..parameters import POPULATIONS
 from . import building, processes, structure, times, timestep
 from .job import TARGET_BIAS
@@ -57,7 +56,7 @@ def run_jobs(jobs, processes_at_once=1, progress=None, meanwhile=None, finished=
     if missing:
         from . import interpreted
 
-        interpreted.warn(missing)
+        interpreted.tell(missing)
         if meanwhile:
             meanwhile()
         progress.stage("simulating without a compiler")
@@ -169,16 +168,14 @@ def _result(one, accumulated, counted, storage, build_s, wall_s, compiled=True):
         )
     fields, doubts = measure(accumulated)
     for doubt in doubts:
-        warnings.warn(doubt, CbnetWarning, stacklevel=2)
+        warn(doubt)
     changing = drifts(accumulated, times.slowest_constant(one.params))
     if changing:
         told = ", ".join(map(str, changing[:3]))
         more = f" and {len(changing) - 3} more" if len(changing) > 3 else ""
-        warnings.warn(
+        warn(
             f"the network drifts between the halves of the measured time: {told}{more}; take a "
             "longer transient or duration",
-            CbnetWarning,
-            stacklevel=2,
         )
     return Simulation(
         parameters=one.params,
@@ -239,11 +236,9 @@ def _shifts(one, fields, compiled):
         relative, key=lambda name: abs(relative[name]) if np.isfinite(relative[name]) else -1
     )
     if abs(relative[what]) > 2 * TARGET_BIAS:
-        warnings.warn(
+        warn(
             f"dt = {one.dt * 1e3:g} ms shifts the {what} by an estimated {relative[what]:+.1%}; "
             + _advice(one, state),
-            CbnetWarning,
-            stacklevel=3,
         )
     return {
         "dt_bias": float(worst.rate),

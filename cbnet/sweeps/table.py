@@ -2,14 +2,13 @@
 
 import json
 import shutil
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from .. import checksum, files, results, scratch
-from ..errors import CbnetWarning, DamagedError, ParameterError
+from ..errors import DamagedError, ParameterError, warn
 from ..parameters import base_units, unit
 from . import identity, keep, plan
 from .grid import Grid
@@ -162,11 +161,9 @@ def collect(folder, planned=None):
     contents = store.read(*store.last_made())
     if contents.damaged:
         count = len(contents.damaged)
-        warnings.warn(
+        warn(
             f"{contents.damaged[0]}: {f'and {count - 1} more ' * (count > 1)}damaged, and left "
             "out; cbnet sweep computes its points again",
-            CbnetWarning,
-            stacklevel=2,
         )
     return assemble(planned, contents)
 

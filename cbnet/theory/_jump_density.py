@@ -13,13 +13,12 @@ follow where what the equation leaves over would put off the share of some bin.
 """
 
 import functools
-import warnings
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy.linalg import lapack
 
-from ..errors import CbnetWarning, ParameterError
+from ..errors import ParameterError, warn
 from . import _jump_nodes, _jump_process, _jump_refinement, _jump_start, _white, shot_noise
 from ._jump_grid import lowered, survey
 
@@ -183,11 +182,9 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     if found is None:
         return _white.density(neuron, r_E, r_I, v)
     if found.error > _STATED:
-        warnings.warn(
+        warn(
             f"density: the shares of bins may be off by {found.error:.1%}; "
             "use wider bins, or simulate it",
-            CbnetWarning,
-            stacklevel=3,
         )
     return found(v)
 

@@ -5,12 +5,10 @@ peaks where it carries v over the threshold; a grid in v smears them over the ti
 takes through a panel. Panels are halved until two grids agree on the shares of bins.
 """
 
-import warnings
-
 import numpy as np
 from scipy.interpolate import CubicHermiteSpline
 
-from ..errors import CbnetWarning, ParameterError
+from ..errors import ParameterError, warn
 from . import _intervals, _jump_process, _jump_refinement, _jump_start, shot_noise
 
 RTOL = 1e-4
@@ -71,11 +69,9 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     mean = 1 / statistics[0] - process.tau_rp
     table, error = _resolved(system, again, mean, rtol)
     if not error <= _STATED:
-        warnings.warn(
+        warn(
             f"isi_density: the shares of bins may be off by {min(error, 1.0):.1%}; "
             "use wider bins, or simulate it",
-            CbnetWarning,
-            stacklevel=3,
         )
     return _intervals.tabulated(t, *table)
 

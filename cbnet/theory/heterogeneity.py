@@ -273,11 +273,9 @@ def heterogeneity(
         )
     left_out = unused.tell(params, "cbnet.heterogeneity", unused.of_network, "law", "CV_K")
     if CV_K is None and all(law == "fixed" for law, _ in laws):
-        warnings.warn(
+        warn(
             "law: got 'fixed', equal in-degrees, with which all neurons fire alike; give CV_K, or "
             "parameters with another law",
-            CbnetWarning,
-            stacklevel=2,
         )
     with unused.told(), warnings.catch_warnings():
         # of a formula's range, which the distribution leaves or keeps to as a whole

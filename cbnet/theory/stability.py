@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from .. import results, unused
-from ..errors import CbnetWarning, ConvergenceError, ParameterError
+from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
 from ..parameters import POPULATIONS, require, to_quantity
 from ..threads import one_thread
 from . import _methods
@@ -341,12 +341,10 @@ def _of_other_sign(rough, jumps, mode, near, highest):
 def _tell(white, jumps):
     """Warn that white noise and finite jumps do not agree whether a state is stable."""
     verdict = "decay" if jumps.real < 0 else "grow"
-    warnings.warn(
+    warn(
         f"stability: got disturbances that {verdict} by {jumps.real:+.3g}/s under finite jumps and "
         f"by {white.real:+.3g}/s under white noise; the answer is the first, without Fano factors: "
         "simulate it",
-        CbnetWarning,
-        stacklevel=4,
     )
 
 
