@@ -89,15 +89,22 @@ static Vector grid(const Neuron& n, int cells, const Vector& edges) {
     for (double edge : edges)
         if (edge > n.low && edge < n.theta) fixed.push_back(edge);
     std::sort(fixed.begin(), fixed.end());
-    for (std::size_t k = 0, found = fixed.size(); k < found; k++) {
-        // The leak leads away from here on both sides: the mean time has a cusp.
-        const double v = fixed[k];
-        if (v == n.theta || n.leak(v - 1e-6) >= 0 || n.leak(v + 1e-6) <= 0) continue;
+    const auto beside = [&](double v) {
+        nodes.push_back(v);
         for (int j = 1; j < cells; j++)
             for (double side : {-1, 1}) {
                 const double w = v + side * (n.theta - below(n, 1)) * std::pow(double(j) / cells, 3);
                 if (w > n.low && w < n.theta) nodes.push_back(w);
             }
+    };
+    for (double v : fixed)  // the leak leads away from here on both sides: the mean time has a cusp
+        if (v != n.theta && n.leak(v - 1e-6) < 0 && n.leak(v + 1e-6) > 0) beside(v);
+    // Spikes are followed by arrivals before the leak has moved v: it is found at the reset, one jump
+    // above it, two, and which side of the edge of a bin that is, such a little way decides.
+    double v = n.V_r, chance = edges.empty() ? 0 : 1;
+    for (int k = 0; k < 8 && chance > 0.01 && v < n.theta; k++) {
+        beside(v);
+        v = n.excitatory.from(v), chance *= n.excitatory.R / n.R();
     }
     const Vector u = fractions(n, cells);
     for (int k = 1; below(n, k - 1) > n.low; k++)

@@ -38,13 +38,13 @@ NETWORKS = {
     "slow synapses, long": ("conductance", SMALL | {"nu_X": "80Hz", "tau_S": "20ms"}, 250, "10s"),
     "too short to tell": ("conductance", SMALL | {"nu_X": "80Hz", "tau_S": "100ms"}, 250, "1s"),
     "very slow synapses": ("conductance", MIDDLE | {"tau_S": "100ms"}, 1250, "5s"),
-    "high rates, short": ("conductance", MIDDLE, 1250, "0.2s"),
+    "high rates, short": ("conductance", MIDDLE, 1250, "0.3s"),
     "high rates": ("conductance", MIDDLE, 1250, "1s"),
     "low rates": ("conductance", MIDDLE | {"nu_X": "40Hz"}, 1250, "0.5s"),
     "random in-degrees": ("conductance", MIDDLE | {"law": "bernoulli"}, 1250, "2s"),
     "current": ("current", CURRENT, 1250, "0.5s"),
     "current, slow synapses": ("current", CURRENT | {"tau_S": "10ms"}, 1250, "1s"),
-    "large, short": ("conductance", {"K": 400, "a": 0.0024, "nu_X": "50Hz"}, 10_000, "0.2s"),
+    "large, short": ("conductance", {"K": 400, "a": 0.0024, "nu_X": "50Hz"}, 10_000, "0.3s"),
     "current, large": ("current", {"K": 400, "a": 0.0024, "nu_X": "40Hz"}, 5000, "4s"),
 }
 STATISTICS = ("rate_E", "rate_I", "cv_E", "cv_I", "V_mean", "V_sd", "fano_1ms")

@@ -8,7 +8,7 @@ import numpy as np
 from . import unused
 from .errors import ParameterError
 from .library import load
-from .parameters import SEED, Entry, Parameters, to_quantity
+from .parameters import SEED, Entry, to_quantity
 from .pooling import over_graphs
 from .results import Result, variable
 from .simulation import timestep, workshop
@@ -269,9 +269,7 @@ def _same_values(base, model):
     given = base.changes
     if any(key.rpartition(".")[2] not in names for key in given):
         given = base.without_derived()
-    return Parameters(
-        start.model, {k: v for k, v in given.items() if k.rpartition(".")[2] in names}
-    )
+    return start.updated({k: v for k, v in given.items() if k.rpartition(".")[2] in names})
 
 
 def _default_size(params):

@@ -34,6 +34,8 @@ from brian2.units.fundamentalunits import (
     get_or_create_dimension,
 )
 from brian2.utils.stringtools import get_identifiers
+from sympy.core.function import AppliedUndef
+from sympy.core.relational import Relational
 
 from . import names
 from .errors import ModelError
@@ -43,6 +45,7 @@ from .reduced import Reduced
 V = sp.Symbol("v", real=True)
 RATES = {"E": sp.Symbol("R_E", real=True), "I": sp.Symbol("R_I", real=True)}
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
+_VOLT = get_or_create_dimension(unit("V")[1])
 _SECOND = get_or_create_dimension(unit("s")[1])
 
 
@@ -307,6 +310,11 @@ def _variables(text, units):
             f"equations: got differential equations for {sorted(equations.diff_eq_names)}; "
             "expected one for the membrane potential 'v'"
         )
+    if equations["v"].dim != _VOLT:
+        raise ModelError(
+            f"equation of 'v': got the dimensions {equations['v'].dim}; expected volt, in which "
+            "answers are given"
+        )
     for name in sorted(equations.names - {"v"}):
         names.check(name, "equations")
     taken = set(equations.names) & set(units)
@@ -354,10 +362,26 @@ def _parse(code, variables, dim, where):
         if isinstance(error, ModelError):
             raise
         raise ModelError(f"{where}: {statement!r}: {' '.join(str(error).split())}") from error
+    if isinstance(expression, sp.Expr):
+        expression = expression.replace(sp.Function("sqrt"), sp.sqrt)
+    if _not_smooth(expression, variables):
+        raise ModelError(
+            f"{where}: got {statement!r}; expected an expression that has a derivative everywhere, "
+            "without comparisons and steps"
+        )
     units = {
         s: float(DEFAULT_UNITS[s.name]) for s in expression.free_symbols if s.name in DEFAULT_UNITS
     }
     return expression.subs(units).subs({s: _symbol(s.name) for s in expression.free_symbols})
+
+
+def _not_smooth(expression, variables):
+    """Whether an expression has no derivative with respect to a variable, or none that is known."""
+    if not isinstance(expression, sp.Expr) or expression.atoms(AppliedUndef, Relational):
+        return True
+    constant = {s for s in expression.free_symbols if isinstance(variables[s.name], Constant)}
+    steps = expression.atoms(sp.floor, sp.ceiling, sp.sign, sp.Mod)
+    return any(step.free_symbols - constant for step in steps)
 
 
 def _membrane_rhs(expression, variables, name, dim):

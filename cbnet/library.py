@@ -21,14 +21,14 @@ def model_names():
 
 
 def find_model(name):
-    """The model called `name`, or the one in ``"FILE.py:OBJECT"``.
+    """The model called `name`, or what ``"FILE.py:OBJECT"`` is: a model, or parameters of one.
 
     Raises
     ------
     ParameterError
         If there is no such model or file.
     ModelError
-        If the file cannot be run, or the object is not a :class:`~cbnet.model.Model`.
+        If the file cannot be run, or the object is neither.
     """
     if ":" in name or name.endswith(".py"):
         path, _, attribute = name.rpartition(":") if ":" in name else (name, "", "model")
@@ -42,8 +42,8 @@ def find_model(name):
 
 
 def _from_file(path, attribute):
-    if not path.is_file():
-        raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing Python file")
+    if not path.is_file() or path.suffix != ".py":
+        raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing file FILE.py")
     name = f"_cbnet_model_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"
     loader = importlib.machinery.SourceFileLoader(name, str(path))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(name, loader))
@@ -59,9 +59,7 @@ def _from_file(path, attribute):
         with contextlib.suppress(ValueError):
             sys.path.remove(beside)
     found = getattr(module, attribute, None)
-    if isinstance(found, Parameters):
-        return found.model
-    if not isinstance(found, Model):
+    if not isinstance(found, Model | Parameters):
         models = [n for n, v in vars(module).items() if isinstance(v, Model)]
         raise ModelError(f"{path}: got no Model called {attribute!r}; expected {_listed(models)}")
     return found
@@ -77,7 +75,8 @@ def load(name):
     Parameters
     ----------
     name : str or Model
-        ``"current"``, ``"conductance"``, ``"FILE.py:OBJECT"``, or a model.
+        ``"current"``, ``"conductance"``, ``"FILE.py:OBJECT"``, or a model. An object that is
+        parameters already is what it is.
 
     Returns
     -------
@@ -89,4 +88,5 @@ def load(name):
     >>> cbnet.load("conductance").K
     1000
     """
-    return Parameters(name if isinstance(name, Model) else find_model(name))
+    found = name if isinstance(name, Model) else find_model(name)
+    return found if isinstance(found, Parameters) else Parameters(found)

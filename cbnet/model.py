@@ -64,6 +64,25 @@ class Derived:
             return math.nan
 
 
+def _best_unit(given):
+    """The name of a unit in which a quantity is a number that is easy to read."""
+    shown = str(given.get_best_unit()).replace(" ", "")
+    try:
+        if unit(shown)[1] == tuple(given.dim._dims):
+            return shown
+    except KeyError:
+        pass
+    symbols = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
+    return "*".join(
+        f"{s}^{n:g}" if n != 1 else s for s, n in zip(symbols, given.dim._dims, strict=True) if n
+    )
+
+
+def _quantity(value, unit_name):
+    factor = unit(unit_name)[0]
+    return to_quantity(value * factor if isinstance(value, int | float) else math.nan, unit_name)
+
+
 @functools.lru_cache(maxsize=64)
 def identifiers(*texts):
     """The identifiers in some strings."""
@@ -133,23 +152,6 @@ class Model:
         object.__setattr__(self, "parameters", own)
         self._check_expressions()
 
-    def _check_expressions(self):
-        """Refuse expressions that are not arithmetic of the model's parameters."""
-        rules = [*self.requires, *(r for c in self.variants.values() for r in c.requires)]
-        texts = [("requires", rule) for rule in rules]
-        for d in self.derived:
-            texts += [(f"derived {d.name}", d.expression), (f"derived {d.name}", d.inverse)]
-        known = {*self.entries, *(d.name for d in self.derived), *FUNCTIONS}
-        for label, text in texts:
-            try:
-                parse(text)
-            except ValueError as error:
-                raise ModelError(f"{label}: got {text!r} ({error}); expected arithmetic") from None
-            if unknown := sorted(identifiers(text) - known):
-                raise ModelError(
-                    f"{label}: got {text!r} with {unknown[0]!r}; expected parameters of the model"
-                )
-
     def _check_names(self):
         """Refuse names that would mean something else to Brian2, sympy, C++ or cbnet."""
         reference = reference_table()[0]
@@ -171,6 +173,46 @@ class Model:
                 if name != "v":
                     names.check(name, "Model.equations")
 
+    def _check_expressions(self):
+        """Refuse what cannot be evaluated from the values of parameters, which are in SI."""
+        known = {n for n, entry in self.entries.items() if not entry.choices}
+        for name, entry in self.parameters.items():
+            follows = entry.follows
+            if follows is not None and (
+                follows not in known or self.entries[follows].follows is not None
+            ):
+                raise ModelError(
+                    f"Model.parameters[{name!r}]: got follows={follows!r}; expected a parameter "
+                    "that follows no other"
+                )
+        rules = [(f"Model.requires[{k}]", text, known) for k, text in enumerate(self.requires)]
+        rules += [
+            (f"Model.variants[{name!r}].requires", text, known)
+            for name, one in self.variants.items()
+            for text in one.requires
+        ]
+        for k, d in enumerate(self.derived):
+            earlier = known | {e.name for e in self.derived[:k]}
+            rules.append((f"Model.derived[{d.name!r}].expression", d.expression, earlier))
+            rules.append((f"Model.derived[{d.name!r}].inverse", d.inverse, earlier | {d.name}))
+            try:
+                unit(d.unit)
+            except KeyError:
+                raise ModelError(
+                    f"Model.derived[{d.name!r}]: got the unit {d.unit!r}; expected one of "
+                    "Brian2's, such as mV"
+                ) from None
+        for label, text, names_there in rules:
+            try:
+                parse(text)
+            except (ValueError, TypeError) as error:
+                raise ModelError(f"{label}: got {text!r}; {error}; expected arithmetic") from error
+            if unknown := sorted(identifiers(text) - names_there - set(FUNCTIONS)):
+                raise ModelError(
+                    f"{label}: got {unknown[0]!r} in {text!r}; expected parameters, which stand "
+                    "for their values in SI units"
+                )
+
     def _entry(self, name, given):
         if isinstance(given, Entry):
             return self._checked_entry(name, given)
@@ -180,17 +222,19 @@ class Model:
             value = base.parse(given, label)
             shown = value if base.choices or base.integer else value / unit(base.unit)[0]
             return Entry(**{**asdict(base), "value": shown, "source": f"model {self.name}"})
-        if isinstance(given, str):
-            raise ModelError(f"{label}: got {given!r}; expected a quantity, a number or an Entry")
-        shown_unit = str(given.get_best_unit()).replace(" ", "") if hasattr(given, "dim") else "1"
         try:
-            factor, _ = unit(shown_unit)
-        except KeyError:
+            value = math.nan if isinstance(given, str | bool) else float(given)
+        except (TypeError, ValueError):
+            value = math.nan
+        if not math.isfinite(value):
+            shown = " ".join(str(given).split())
             raise ModelError(
-                f"{label}: got {given} in {shown_unit}; give an Entry that names a Brian2 unit"
-            ) from None
+                f"{label}: got {shown}; expected one quantity or number that is finite, or an Entry"
+            )
+        shown_unit = _best_unit(given) if hasattr(given, "dim") else "1"
         meaning = f"parameter of model {self.name}"
-        return Entry(name, float(given) / factor, shown_unit, name, meaning, f"model {self.name}")
+        value /= unit(shown_unit)[0]
+        return Entry(name, value, shown_unit, name, meaning, f"model {self.name}")
 
     @staticmethod
     def _checked_entry(name, given):
@@ -203,6 +247,13 @@ class Model:
             raise ModelError(
                 f"{label}: got the unit {given.unit!r}; expected one of Brian2's, such as mV"
             ) from None
+        if given.follows is None:
+            number = given.unit == "1" or given.choices or isinstance(given.value, str)
+            shown = given.value if number else _quantity(given.value, given.unit)
+            try:
+                given.parse(shown, label)
+            except ParameterError as error:
+                raise ModelError(str(error)) from None
         return given
 
     @functools.cached_property
@@ -345,7 +396,8 @@ class Model:
         def show(name):
             return f"{name} = {self.entries[name].show(values[name])}"
 
-        if not values["V_r"] < values["theta"]:
+        named = identifiers(self.threshold, self.reset)
+        if {"V_r", "theta"} <= named and not values["V_r"] < values["theta"]:
             raise ParameterError(f"V_r: got {show('V_r')}; expected it below {show('theta')}")
         if not values["D_min"] <= values["D_max"]:
             raise ParameterError(f"D_min: got {show('D_min')}; expected at most {show('D_max')}")

@@ -31,6 +31,10 @@ _UNITS = {
     **{p + u: (x, _VOLT) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6)) for u in ("V", "volt")},
     **{p + "s": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
     **{p + "second": (x, _SECOND) for p, x in (("", 1.0), ("m", 1e-3), ("u", 1e-6))},
+    "m": (1.0, (1, 0, 0, 0, 0, 0, 0)),
+    "A": (1.0, (0, 0, 0, 1, 0, 0, 0)),
+    "S": (1.0, (-2, -1, 3, 2, 0, 0, 0)),
+    "F": (1.0, (-2, -1, 4, 2, 0, 0, 0)),
     "mV/ms": (1.0, (2, 1, -4, -1, 0, 0, 0)),
     "1/s": (1.0, _HERTZ),
     "1/V": (1.0, (-2, -1, 3, 1, 0, 0, 0)),
@@ -43,11 +47,30 @@ def unit(name):
     if name in _UNITS:
         return _UNITS[name]
     import brian2.units.allunits
+    import brian2.units.stdunits
 
-    found = getattr(brian2.units.allunits, name, None)
-    if found is None or not hasattr(found, "dim"):
+    found = getattr(brian2.units.allunits, name, getattr(brian2.units.stdunits, name, None))
+    if found is not None and hasattr(found, "dim"):
+        return float(found), tuple(found.dim._dims)
+    return _product(name)
+
+
+@functools.cache
+def _product(name):
+    """A unit that is made of others, such as ``"nS*mV"`` or ``"A/m^2"``."""
+    parts = re.split(r"([*/])", name.replace("**", "^").replace(" ", ""))
+    if len(parts) == 1 and "^" not in name:
         raise KeyError(name)
-    return float(found), tuple(found.dim._dims)
+    factor, dims = 1.0, _ONE
+    for sign, part in zip(["*", *parts[1::2]], parts[::2], strict=True):
+        base, _, power = part.partition("^")
+        if not re.fullmatch(r"(-?\d+)?", power) or (base == "1" and sign == "/"):
+            raise KeyError(name)
+        n = int(power or 1) * (1 if sign == "*" else -1)
+        one, its_dims = unit(base)
+        factor *= one**n
+        dims = tuple(d + n * e for d, e in zip(dims, its_dims, strict=True))
+    return factor, dims
 
 
 def to_quantity(value, unit_name):
@@ -215,13 +238,14 @@ def _split_quantity(text):
     """``"20 ms"`` as ("20", "ms"); the number is None where there is none."""
     found = re.fullmatch(
         r"\s*([-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|infinity))"
-        r"\s*([A-Za-zµμ]*)\s*",
+        r"\s*((?:(?:1?/)?[A-Za-zµμ][A-Za-zµμ0-9*/^]*)?)\s*",
         text,
         flags=re.IGNORECASE,
     )
     if not found:
         return None, ""
-    return found[1].replace("_", ""), re.sub("[µμ]", "u", found[2])
+    name = re.sub("[µμ]", "u", found[2])
+    return found[1].replace("_", ""), "1" + name if name.startswith("/") else name
 
 
 def _read_table(text):

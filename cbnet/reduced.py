@@ -84,6 +84,18 @@ class Reduced:
                 )
         return found
 
+    def check_ends(self, values, model):
+        """Refuse a reset that is not below the threshold."""
+        given = {n: values[n] for name in ("reset", "threshold") for n in self.arguments[name]}
+        with np.errstate(all="ignore"):
+            reset, threshold = (float(self.constant(n, given)) for n in ("reset", "threshold"))
+        if not reset < threshold:
+            raise ParameterError(
+                f"{' and '.join(given) or 'reset'}: got {model.reset!r}, {reset * 1e3:g} mV, and "
+                f"{model.threshold!r}, {threshold * 1e3:g} mV; expected the reset below the "
+                "threshold"
+            )
+
     @functools.cached_property
     def _functions(self):
         return {name: numpy_function(source) for name, source in self.sources.items()}
@@ -184,6 +196,7 @@ def of_model(model, values):
     """
     found = _remembered(model.coupling(values), model.threshold, model.reset, model.units)
     found.time_constants(values)  # refuses what does not decay
+    found.check_ends(values, model)
     return found
 
 

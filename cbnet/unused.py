@@ -5,12 +5,12 @@ whatever else was set is named, in a CbnetWarning and in the field ``unused`` of
 one neuron uses follows from its strings (:attr:`cbnet.reduced.Reduced.arguments`).
 """
 
-import ast
 import contextlib
 import contextvars
 
 from . import reduced
 from .errors import warn
+from .model import identifiers
 from .parameters import POPULATIONS, require
 
 _silent = contextvars.ContextVar("silent", default=False)
@@ -29,52 +29,61 @@ _WHY = {
 _ALIKE = {"CV_K": "law", "D_max": "D_min", "r_I": "r_E"}
 
 
-def membrane(model, values):
+def membrane(params, population):
     """Names of the parameters that one neuron depends on, its inputs left out.
 
     Parameters
     ----------
-    model : Model
-    values : dict
-        Resolved parameters of one population; they choose the coupling.
+    params : Parameters
+    population : str
 
     Returns
     -------
     set of str
     """
-    found = reduced.of_model(model, values)
-    names = of_functions(model, found, found.arguments) | _ALWAYS
+    found = reduced.of_model(params.model, params.resolve(population))
+    names = of_functions(params, population, found.arguments) | _ALWAYS
     return names if found.filtered else names | {"jump"}
 
 
-def of_functions(model, found, functions):
-    """Names of the parameters that some functions of a reduction depend on."""
+def of_functions(params, population, functions):
+    """Names of the parameters that some functions of the reduction of a model depend on."""
+    found = reduced.of_model(params.model, params.resolve(population))
     names = set().union(*(found.arguments[name] for name in functions)) - {"R_E", "R_I"}
-    for derived in model.derived:
-        if derived.name in names:
-            names |= _identifiers(derived.expression)
+    return _with_sources(params.model, names, params.settings(population))
+
+
+def _with_sources(model, names, settings):
+    """These names, and those that their values come from, given which of them were set."""
+    names, before = set(names), None
+    while names != before:
+        before = set(names)
+        for name in before:
+            follows = name in model.entries and model.entries[name].follows
+            if follows and name not in settings:
+                names.add(follows)
+        for d in model.derived:
+            if d.name in settings and d.solves in names:
+                names |= {d.name} | identifiers(d.inverse)
+            elif d.name not in settings and d.name in names:
+                names |= identifiers(d.expression)
     return names
-
-
-def _identifiers(expression):
-    tree = ast.parse(expression.strip(), mode="eval")
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
 def of_neuron(params, population, *more):
     """What an answer about one neuron uses, by population; `more` names its inputs."""
-    return {population: membrane(params.model, params.resolve(population)) | set(more)}
+    return {population: membrane(params, population) | set(more)}
 
 
 def of_network(params, *more):
     """What an answer about a network uses, by population; `more` is used beside ν_X."""
-    return {p: membrane(params.model, params.resolve(p)) | {"nu_X", *more} for p in POPULATIONS}
+    return {p: membrane(params, p) | {"nu_X", *more} for p in POPULATIONS}
 
 
 def of_simulation(params, feedforward=False):
     """What a simulation uses: of a network, or of neurons that are not connected."""
     more = {"law", "CV_K"} | ({"r_E", "r_I"} if feedforward else {"nu_X", "D_min", "D_max"})
-    return {p: membrane(params.model, params.resolve(p)) | more for p in POPULATIONS}
+    return {p: membrane(params, p) | more for p in POPULATIONS}
 
 
 def find(params, used):

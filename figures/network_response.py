@@ -17,7 +17,7 @@ SETTINGS = {
         "inputs_simulated": [20.0, 45.0, 80.0],
         "N": 10_000,
         "duration": "0.4s",
-        "broad": {"K": 1600, "N": 10_000, "duration": "1s", "transient": "1s"},
+        "broad": {"K": 1600, "N": 10_000, "duration": "1.2s", "transient": "1s"},
         "storage": "stored",
         "seeds": [3, 4],
     },

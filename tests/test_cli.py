@@ -103,7 +103,7 @@ def test_wrong_settings_are_refused_by_every_command(command, setting, expected)
     [
         ("params conductanse", "MODEL: got 'conductanse'"),
         ("params conductanse", "did you mean 'conductance'?"),
-        ("network missing.py:model", "MODEL: got 'missing.py'; expected an existing Python file"),
+        ("network missing.py:model", "MODEL: got 'missing.py'; expected an existing file FILE.py"),
         ("show missing.nc", "missing.nc: got no such file"),
         ("neuron", "MODEL"),
         ("netwrok current", "did you mean 'network'?"),

@@ -8,7 +8,7 @@ import cbnet
 from cbnet import results, unused
 from cbnet.comparison import Comparison
 from cbnet.errors import ParameterError
-from cbnet.pooling import over_graphs
+from cbnet.pooling import of_few_graphs, over_graphs
 from cbnet.simulation import building, timestep
 from cbnet.simulation.job import prepare
 from cbnet.simulation.workshop import run_jobs
@@ -91,6 +91,19 @@ def test_errors_over_graphs():
     mean, error = over_graphs([[1.0, np.nan], [np.nan, np.nan]], [[0.5, np.nan], [np.nan, np.nan]])
     assert (mean[0], error[0]) == (1.0, 0.5) and np.isnan(mean[1]) and np.isnan(error[1])
     assert over_graphs([1.0, 3.0], [np.nan, np.nan])[1] == pytest.approx(1.837, rel=1e-3)
+
+
+@pytest.mark.parametrize("n", [3, 5, 12])
+def test_three_standard_errors_over_few_graphs(n):
+    """They are exceeded as rarely as those of a normal number, if only a spread is known."""
+    values = np.random.default_rng(n).standard_normal((200_000, n))
+    mean, error = over_graphs(values, np.full(values.shape, np.nan))
+    beyond = np.mean(np.abs(mean) > 3 * error * of_few_graphs(n))
+    most = 0.0027 * (1 if n <= 10 else 1.2)  # beyond ten graphs the factor is that of twelve
+    assert beyond < most + 4 * np.sqrt(0.0027 / 200_000)
+    assert n > 10 or beyond > 0.0027 - 4 * np.sqrt(0.0027 / 200_000)
+    assert n > 3 or np.mean(np.abs(mean) > 3 * error) > 0.05
+    assert of_few_graphs(1) == np.inf
 
 
 @pytest.mark.slow

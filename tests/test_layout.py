@@ -86,6 +86,12 @@ def test_fraction(params, fraction):
     refused(r"^fraction_excitatory: got", params, 1250, fraction)
 
 
+@pytest.mark.parametrize(("N", "fraction"), [(2, 0.99), (10, 0.99), (10, 1e-3), (2, 0.01)])
+def test_no_population_is_empty(params, N, fraction):
+    with pytest.raises(ParameterError, match=rf"^fraction_excitatory: got {fraction:g} of N = {N}"):
+        cbnet.simulate(params, N, fraction_excitatory=fraction, feedforward=True)
+
+
 def test_too_large_for_memory_is_refused_at_once():
     params = cbnet.load("conductance").replace(K=100_000, a=1e-4)
     tracemalloc.start()

@@ -8,7 +8,7 @@ from scipy.sparse import csc_matrix, diags_array
 from scipy.sparse.linalg import spsolve
 
 import cbnet
-from cbnet.theory import siegert
+from cbnet.theory import _linear_response, siegert
 from cbnet.theory._feedback import _response
 from cbnet.theory._linear_response import LinearResponse
 from cbnet.theory.response import Neuron
@@ -215,3 +215,14 @@ def test_the_stationary_rate_is_that_of_first_passage():
     found = cbnet.respond(params, r_E=60 * Hz, r_I=30 * Hz, noise="diffusion")
     response = _response(Neuron(params, "E"), (30.0, 30.0), 10, 1.0)
     assert response.rate == pytest.approx(float(found.rate), rel=1e-9)
+
+
+def test_what_is_regular_far_below_where_the_drift_leads_there():
+    """By mpmath: A + √(A² + 2 B² λ) cancels for A < 0, and vanishes without noise."""
+    with np.errstate(all="raise"):
+        for A, B2, lam in ((-1e6, 1e-3, 5j), (-2.0, 3.0, 1 + 4j), (2.0, 3.0, 4j), (-1.0, 0.0, 1j)):
+            found = complex(_linear_response._growth(np.array(A), np.array(B2), np.array(lam)))
+            with mpmath.workdps(60):
+                below = A + mpmath.sqrt(mpmath.mpf(A) ** 2 + 2 * mpmath.mpf(B2) * lam)
+                exact = complex(2 / below) if below != 0 else 0
+            assert found == pytest.approx(exact, rel=1e-12)

@@ -1,5 +1,6 @@
 """Verdicts: what must pass passes, what must fail fails, and what is too noisy decides nothing."""
 
+import json
 import math
 import re
 
@@ -241,7 +242,9 @@ def drift_diffusion(net=0.1, power=-0.5, drift=0.5, opposed=2.0, error=0.01):
         found[f"{name}_sem_simulation"] = (dims[:2], np.full((2, 3), error))
     found["current_mean_sem_simulation"] = (dims, error * np.abs(mean))
     found["current_sd_sem_simulation"] = (dims, error * sd)
-    return xr.Dataset(found, {"case": cases, "K": K, "current": currents})
+    settings = json.dumps({"seeds": [4, 5, 6]})
+    coordinates = {"case": cases, "K": K, "current": currents}
+    return xr.Dataset(found, coordinates, {"settings": settings})
 
 
 def heterogeneity(conductance=0.3, current=0.1, error=0.01, cv=0.4, loses=2.0, spread=4.0):

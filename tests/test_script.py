@@ -6,9 +6,10 @@ import re
 import subprocess
 import sys
 
+import brian2
 import numpy as np
 import pytest
-from brian2 import Hz, ms, mV, second
+from brian2 import Hz, ms, mV, nA, second, uS
 
 import cbnet
 from cbnet import cli
@@ -16,6 +17,7 @@ from cbnet.errors import ParameterError
 from cbnet.reduced import of_model
 from cbnet.simulation import building
 from cbnet.simulation.event_driven import arrival_rates
+from cbnet.simulation.job import prepare
 from cbnet.simulation.plain_step import PlainChain
 from cbnet.simulation.script import script
 
@@ -240,3 +242,25 @@ def test_variants_have_the_rates_of_cbnet(params, spread, tmp_path):
     # two draws of the network, and the bias of plain steps of 0.05 ms: 2.7 % was measured
     error = np.hypot(np.sqrt(2) * np.hypot(sem, spread * rate), 0.027 * rate)
     assert abs(found["rate_E"] - float(ours.rate_E)) < 3 * error
+
+
+def test_initial_voltages_and_units_are_those_of_the_strings():
+    model = cbnet.Model(
+        name="own",
+        equations="dv/dt = (E_L - v + q/c_m)/tau_L : volt (unless refractory)",
+        excitatory="v += w",
+        inhibitory="v -= 5*w",
+        threshold="v > V_t",
+        reset="v = V_t - V_d",
+        parameters={"V_t": -52 * mV, "V_d": 9 * mV, "w": 0.1 * mV, "q": 2 * nA, "c_m": 1 * uS},
+    )
+    params = cbnet.load(model).replace(K=40, **{"I.c_m": "1.1uS", "I.w": "0.2mV"})
+    text = script(params, N=250, dt="0.1ms")
+    assert 'neurons.v = "V_t - V_d + (V_t - (V_t - V_d))*rand()"' in text
+    assert "c_m : siemens (constant)" in text
+    assert "w : volt (constant)" in text
+    imported = text.partition("from brian2 import (")[2].partition(")")[0].split(",")
+    assert {"uvolt", "uS", "nA"} <= {name.strip() for name in imported}
+    assert all(hasattr(brian2, name.strip()) for name in imported if name.strip())
+    voltage = prepare(params, 250, "0.1s", dt="0.1ms").initial_voltage
+    assert -0.061 <= voltage.min() < -0.060 < -0.053 < voltage.max() <= -0.052

@@ -1,6 +1,7 @@
 """Fixed points of networks: reference rates, every branch, two populations."""
 
 import dataclasses
+import warnings
 
 import numpy as np
 import pytest
@@ -211,6 +212,16 @@ def test_rates_that_run_away_are_no_state(conductance):
         found = white_solve(params)
     assert found.fixed_points == [] and found.error == np.inf
     assert "run away" in found.noise and "not known" in repr(found)
+    for function, options in (
+        (cbnet.stability, {"N": np.inf}),
+        (cbnet.heterogeneity, {"CV_K": 0.1}),
+    ):
+        with (
+            pytest.raises(ConvergenceError, match="no self-consistent state"),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("ignore", CbnetWarning)
+            function(params, noise="diffusion", **options)
 
 
 def test_what_failed_can_be_printed(conductance):

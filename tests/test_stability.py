@@ -6,7 +6,7 @@ import pytest
 from brian2 import Hz, ms, mV
 
 import cbnet
-from cbnet.errors import ConvergenceError, ParameterError
+from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory import siegert
 from cbnet.theory._characteristic import Characteristic, leading
 from cbnet.theory._feedback import Feedback
@@ -154,10 +154,12 @@ def test_critical_delay_of_brunel_and_hakim(current):
 
         omega, D = (float(x) for x in mpmath.findroot(equations, (2 * np.pi * 220, 1.3e-3)))
     assert 1e-3 < D < 2e-3
-    state = cbnet.stability(inhibitory(current, D=D * 1e3 * ms))
+    state = cbnet.stability(inhibitory(current, D=D * 1e3 * ms), noise="diffusion")
     assert abs(float(state.growth_rate)) < 1e-4 * omega
     assert float(state.frequency) == pytest.approx(omega / (2 * np.pi), rel=1e-5)
-    longer, shorter = (cbnet.stability(inhibitory(current, D=D * x * ms)) for x in (1010, 990))
+    longer, shorter = (
+        cbnet.stability(inhibitory(current, D=D * x * ms), noise="diffusion") for x in (1010, 990)
+    )
     assert shorter.stable and not longer.stable
     assert np.isnan(longer.fano)
     with pytest.raises(ParameterError, match="unstable"):
@@ -388,13 +390,19 @@ def test_modes_of_finite_jumps(strong, delays, growth, frequency):
     params = strong.replace(D_min=delays[0] * ms, D_max=delays[1] * ms)
     neurons = {p: Neuron(params, p, "diffusion") for p in "EI"}
     rates = 43.85345, 45.0
-    white = modes(params, rates, np.inf, 0.8)
+    white = modes(params, rates, np.inf, 0.8, white=True)
     start = complex(white.growth_rate, 2 * np.pi * white.frequency)
     jumps = Feedback(params, neurons, rates, respond=JumpResponse)
     found = jumps.mode_near(complex(growth + 10, 2 * np.pi * frequency))
     assert found.real == pytest.approx(growth, rel=3e-3)
     assert found.imag / (2 * np.pi) == pytest.approx(frequency, rel=3e-3)
-    # white noise is off, and says so: of one delay it has another mode grow
+    # white noise is off, and says so: of one delay it has another mode grow, which is told
+    if not white.stable:
+        with pytest.warns(CbnetWarning, match="decay by -233/s under finite jumps and by .87.5/s"):
+            told = modes(params, rates, np.inf, 0.8)
+        assert told.stable
+        assert told.growth_rate == pytest.approx(growth, rel=3e-3)
+        assert told.frequency == pytest.approx(frequency, rel=3e-3)
     distance = abs(jumps.mode_near(start) - start)
     assert 0.05 * abs(start) < distance <= 1.01 * white.error * (abs(start) + 1)
 

@@ -24,6 +24,13 @@ def sums(values, reference=0.0):
     return np.array([[one.size, one.sum(), (one**2).sum()] for one in blocks])
 
 
+def intervals(rng, cv):
+    """Number, sum and sum of squares of the intervals that end in each of 32 parts, as one row."""
+    shape = np.array([np.mean(one) for one in np.array_split(cv, 32)])[:, None] ** -2
+    drawn = rng.gamma(shape, 1 / shape, (32, 250))
+    return np.stack([np.full(32, 250.0), drawn.sum(axis=1), (drawn**2).sum(axis=1)], axis=1)
+
+
 def network(rng, tau, ramp=None, **changes):
     """What a network accumulates whose neurons share a slow process, or change along a ramp."""
     ramp = np.zeros(STEPS) if ramp is None else ramp
@@ -38,8 +45,20 @@ def network(rng, tau, ramp=None, **changes):
     currents[0] = 40 + (currents[0] - 40) * (1 + add.get("current_sd E", np.zeros(STEPS)))[:, None]
     return SimpleNamespace(
         observation=SimpleNamespace(
-            steps=STEPS, dt=DT, N=2 * N, N_E=N, reference=-0.065, high=-0.055
+            steps=STEPS,
+            dt=DT,
+            N=2 * N,
+            N_E=N,
+            reference=-0.065,
+            high=-0.055,
+            followed=(1, 1),
+            first_step=STEPS,
+            longest_interval=2 * STEPS - STEPS // 8,
         ),
+        interval_sums=np.stack(
+            [intervals(rng, 0.7 + add.get("cv_E", np.zeros(STEPS))), intervals(rng, 0.7 + 0 * ramp)]
+        ),
+        interval_histogram=np.eye(2, 128)[[0, 0]],
         block_spikes=np.array(
             [[p.sum() for p in np.array_split(x, 10)] for x in (count, inhibitory)]
         ),
@@ -58,7 +77,7 @@ def test_false_alarms_are_rare(tau):
 
 
 @pytest.mark.parametrize(
-    ("name", "size"), [("rate_E", 30.0), ("V_mean", 12e-3), ("current_sd E", 1.0)]
+    ("name", "size"), [("rate_E", 30.0), ("V_mean", 12e-3), ("current_sd E", 1.0), ("cv_E", 0.8)]
 )
 def test_a_statistic_that_changes_is_named(name, size):
     rng = np.random.default_rng(2)
@@ -80,3 +99,12 @@ def test_silence_and_neurons_at_rest_do_not_change():
     assert drifts(still, 0.02) == []
     still.block_spikes[0, 0] = 3  # a few spikes in one block
     assert drifts(still, 0.02) == []
+
+
+def test_irregularity_is_not_judged_where_early_blocks_miss_intervals():
+    """Those longer than the transient cannot end there."""
+    ramp = np.linspace(1, 0, STEPS)
+    found = network(np.random.default_rng(4), 0.005, ramp, cv_E=0.6)
+    assert "cv_E" in [one.name for one in drifts(found, 0.005)]
+    found.interval_histogram[:, 100] = 0.01
+    assert "cv_E" not in [one.name for one in drifts(found, 0.005)]

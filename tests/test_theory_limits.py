@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import Hz, mV
+from brian2 import Hz, ms, mV, volt
 
 import cbnet
 from cbnet.theory import first_passage, siegert
@@ -112,3 +112,34 @@ def test_time_units_scale_out():
     slow, fast = at(1.0), at(1e-3)
     assert fast.rate[0] == pytest.approx(1e3 * slow.rate[0], rel=1e-8)
     assert fast.cv[0] == pytest.approx(slow.cv[0], rel=1e-8)
+
+
+@pytest.mark.filterwarnings("ignore::cbnet.errors.CbnetWarning")  # outside of some ranges
+@pytest.mark.parametrize(
+    "noise", ["shot", "diffusion", "colored", "fast", "adiabatic", "rescaled", "rice"]
+)
+@pytest.mark.parametrize("model", ["conductance", "current"])
+def test_what_comes_to_rest_at_the_threshold_is_silent(model, noise):
+    params = cbnet.load(model).replace(r_E=0 * Hz, r_I=0 * Hz, tau_E=50 * ms, tau_I=50 * ms)
+    theta = params.resolve("E")["theta"] * volt
+    assert float(cbnet.respond(params.replace(E_L=theta), noise=noise).rate) == 0
+    if noise != "rice":  # which counts crossings of a free membrane
+        above = cbnet.respond(params.replace(E_L=theta + 1e-3 * mV), noise=noise)
+        values = params.resolve("E")
+        width = theta / volt + 1e-6 - values["V_r"]
+        exact = 1 / (values["tau_rp"] + values["tau_L"] * np.log(width / 1e-6))
+        assert float(above.rate) == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.parametrize("noise", ["shot", "diffusion", "colored"])
+def test_density_without_input_is_the_time_that_the_leak_takes(noise):
+    tau_S = 5 if noise == "colored" else 0
+    params = cbnet.load("conductance").replace(
+        r_E=0 * Hz, r_I=0 * Hz, E_L=-45 * mV, tau_E=tau_S * ms, tau_I=tau_S * ms
+    )
+    values = params.resolve("E")
+    response = cbnet.respond(params, noise=noise)
+    v = np.array([-0.07, -0.064, -0.06, -0.056])
+    free = 1 / float(response.rate) - values["tau_rp"]
+    expected = np.where(v < values["V_r"], 0, values["tau_L"] / (values["E_L"] - v) / free)
+    assert np.asarray(response.density(v * volt)) == pytest.approx(expected, rel=1e-6)

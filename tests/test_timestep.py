@@ -147,7 +147,14 @@ def test_mean_interval_where_every_arrival_fires():
 @pytest.mark.filterwarnings("ignore:dt = 0")
 @pytest.mark.filterwarnings("ignore:tau_rp")
 @pytest.mark.parametrize("tau_rp", [0, 0.03, 2])
-@pytest.mark.parametrize(("changes", "r_E", "r_I"), [({"a": 0.02, "g": 12}, 50, 90)])
+@pytest.mark.parametrize(
+    ("changes", "r_E", "r_I"),
+    [
+        ({"a": 0.02, "g": 12}, 50, 90),
+        # the leak alone crosses the threshold, in a fifth of the time between two arrivals
+        ({"a": 0.02, "g": 12, "E_L": -50 * mV}, 20, 50),
+    ],
+)
 def test_shifts_of_every_statistic(changes, r_E, r_I, tau_rp):
     """Slow: thirty simulations of 4,000 neurons, and the numbers of theory with finite jumps.
 
@@ -182,12 +189,32 @@ def test_shifts_of_every_statistic(changes, r_E, r_I, tau_rp):
         expected = np.array(right) + np.array(shifts) * [right[0], right[1], 1, 1]
         sem = values.std(axis=0, ddof=1) / np.sqrt(len(runs))
         grid = np.array([GRID * right[0], GRID * right[1], 0.01 * right[3], 0.01 * right[3]])
-        grid[1] = 10 * 0.015 * right[1]  # what the shift of a CV leaves out, as its docstring says
         print(dt, (values.mean(axis=0) - expected) / sem, sem, shifts)
         assert np.all(
             np.abs(values.mean(axis=0) - expected)
             < 4 * sem + 0.1 * np.abs(shifts) * [right[0], right[1], 1, 1] + grid / 10
         )
+
+
+# Where the leak alone crosses the threshold, between arrivals that are many, few or none within the
+# time that the leak takes for a cell of the grid; steps change nothing then but what arrivals do
+@pytest.mark.parametrize(
+    ("model", "changes", "r_E", "r_I"),
+    [
+        ("conductance", {"a": 0.02, "g": 12, "E_L": -50 * mV}, 20, 50),
+        ("current", {"K": 140, "a": 0.03, "g": 2, "E_L": -50 * mV}, 0.25, 0.4),
+        ("conductance", {"K": 27, "a": 0.001, "g": 6, "E_L": -54.9 * mV, "V_r": -60 * mV}, 6, 0),
+        ("conductance", {"E_L": -50 * mV}, 0, 0),
+    ],
+)
+def test_shifts_vanish_where_the_leak_crosses(model, changes, r_E, r_I):
+    params = cbnet.load(model).replace(**changes)
+    for dt in (1e-4, 2e-5):
+        found = timestep.shifts(params, dt, r_E, r_I)
+        assert abs(found.rate) < 1e-3
+        assert np.isnan(found.cv) or abs(found.cv) < 1e-2
+        assert abs(found.V_mean) < 5e-6
+        assert abs(found.V_sd) < 5e-6
 
 
 def test_neurons_are_held_for_a_random_number_of_steps():

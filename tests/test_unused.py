@@ -4,14 +4,14 @@ import json
 import warnings
 
 import pytest
-from brian2 import Hz, ms, mV, second
+from brian2 import Hz, ms, mV, nS, pF, second
 
 import cbnet
 from cbnet import unused
 from cbnet.errors import CbnetWarning
 from cbnet.simulation.run import build
 from cbnet.simulation.script import script
-from cbnet.theory import batch, scaling
+from cbnet.theory import asymptotics, batch, scaling
 from tests.command_line import run
 
 UNEQUAL = {"law": "gaussian", "CV_K": 0.2}
@@ -55,6 +55,7 @@ def conductance(**changes):
          ("tau_rp",)),
         (cbnet.critical_input, {"ratio": 0.5, "noise": "diffusion"}, {"nu_X": 40 * Hz}, ("nu_X",)),
         (scaling.curve, {"law": "inverse", "K": [400]}, {"tau_L": 10 * ms, "a": 0.002}, ("tau_L",)),
+        (asymptotics.balance_line, {}, {"tau_rp": 3 * ms, "nu_X": 20 * Hz, "g": 21}, ("tau_rp",)),
         (scaling.exponent, {"eta": 0.8}, {"tau_L": 10 * ms, "E_I": -76 * mV}, ("tau_L",)),
     ],
 )  # fmt: skip
@@ -104,6 +105,33 @@ def test_parameters_of_own_models():
     )
     params = cbnet.Parameters(model).replace(J=0.2 * mV, Delta=1 * mV, a=0.1)
     assert told(cbnet.respond, params, noise="diffusion")[0] == ("Delta", "a")
+
+
+def test_what_a_value_that_was_set_no_longer_follows_from_is_named():
+    jumps = cbnet.load("current").replace(J_E=0.1 * mV, J_I=0.5 * mV)
+    given = {"E_E": 10 * mV, "E_I": -70 * mV, "V_match": -50 * mV}
+    assert told(cbnet.respond, jumps.replace(**given), noise="diffusion")[0] == tuple(given)
+    assert told(cbnet.respond, cbnet.load("current").replace(**given), noise="diffusion")[0] == ()
+    half = cbnet.load("current").replace(J_E=0.1 * mV, E_E=10 * mV)
+    # a follows from both, and J_I from a
+    assert told(cbnet.respond, half, noise="diffusion")[0] == ()
+
+
+def test_what_a_value_follows_from_is_used():
+    model = cbnet.Model(
+        name="own",
+        equations="dv/dt = (V_0 - v)/tau_L : volt (unless refractory)",
+        excitatory="v_post += a*(E_E - v_post)",
+        inhibitory="v_post += g*a*(E_I - v_post)",
+        parameters={"V_0": cbnet.Entry("V_0", None, "mV", follows="E_L"), "C_m": 200 * pF},
+        derived=(cbnet.Derived("g_L", "C_m/tau_L", "nS", "tau_L", "C_m/g_L"),),
+    )
+    params = cbnet.load(model)
+    assert told(cbnet.respond, params.replace(E_L=-78 * mV), noise="diffusion")[0] == ()
+    both = params.replace(g_L=10 * nS, C_m=300 * pF)
+    assert told(cbnet.respond, both, noise="diffusion")[0] == ()
+    assert both.tau_L == 30 * ms
+    assert told(cbnet.respond, params.replace(C_m=300 * pF), noise="diffusion")[0] == ("C_m",)
 
 
 def test_many_at_once_are_told_of_once():

@@ -22,6 +22,9 @@ from .flow import leak_flow, runge_kutta
 _REACH = 8.0  # sd below the mean: what lies deeper has a weight of 1e-15
 _MOST_NODES = 1000  # of the coarse spacing; reached where v hardly fluctuates
 _LONGEST = 1e6  # s
+_PER_LAYER = 4  # nodes on the way that the leak goes between two arrivals, the next further apart
+_GROWTH = 1.3
+_THINNEST = 1e-3  # of the spacing; what is thinner is not seen
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,20 @@ class Chain:
                 step = min(step * 1.08, coarse)
             depth += step
             depths.append(depth)
-        return top - np.array(depths[::-1])
+        return top - np.array(self._layer(fine) + depths[1:])[::-1]
+
+    def _layer(self, fine):
+        """Depths between the threshold, if the leak crosses it, and the first node below it: there
+        T falls to 0 on the way that the leak goes between two arrivals.
+        """
+        speed, rate = float(self.f(self.threshold)), self.R_E + self.R_I
+        depths = [0.0]
+        if speed > 0 and rate > 0:
+            step = max(speed / rate / _PER_LAYER, _THINNEST * fine)
+            while depths[-1] + 1.5 * step < fine:
+                depths.append(depths[-1] + step)
+                step *= _GROWTH
+        return depths
 
     def _weights(self, x):
         """First node and weights of the cubic through four nodes around each x."""

@@ -21,6 +21,7 @@ _MANY = 30  # spikes a neuron from which on each has a CV known well enough
 _APART = 0.1  # variance of relative rates beyond which intervals taken together say little
 _FEWEST = 50  # intervals taken together
 _UNSEEN = 0.1  # share of intervals too long to be seen that may be extrapolated
+_EXTRAPOLATED = 1e-3  # share of them from which on that adds to the error
 _COUNTED = 5  # spikes a neuron from which on their variance tells how rates differ
 
 
@@ -240,8 +241,8 @@ def of_all(spikes, sums, histogram, o, correlation_time):
     if total[0] < _FEWEST:
         doubt = f"{int(total[0])} intervals between spikes of all neurons, fewer than {_FEWEST}"
         return Irregularity(math.nan, math.nan, count, doubt)
-    first, second = total[1] / total[0], total[2] / total[0]
-    unseen, first, second = _with_tail(first, second, histogram, float(o.longest_interval))
+    seen = total[1] / total[0], total[2] / total[0]
+    unseen, first, second = _with_tail(*seen, histogram, float(o.longest_interval), seen[0])
     squares = second / first**2
     variance = float(spikes.var(ddof=1)) if M > 1 else n * (squares - 1)
     cv2, h2 = squares - 1, 0.0
@@ -263,23 +264,70 @@ def of_all(spikes, sums, histogram, o, correlation_time):
     cv = math.sqrt(cv2)
     # what the intervals of each neuron in each part move ln(1 + CV² of all together) by
     moved = (sums / total * (1, -2, 1)).sum(axis=2)
-    error = error_of_mean(moved.sum(axis=0) * PARTS, correlation_time) * (1 + cv2)
-    if counted:
-        # The counts move h², too. What all neurons share moves variance of counts and intervals
-        # alike, and not h²; what each does alone moves it against its intervals.
-        some = spikes[: len(sums)]
-        counts = ((some - some.mean()) ** 2 - some.var()) / (n**2 * (1 + h2) * len(sums))
-        shared = error**2 - np.sum(moved**2) * (1 + cv2) ** 2
-        alone = np.sum((moved.sum(axis=1) - counts) ** 2)
-        slope = 1 / (1 + cv2) - 1 / (n * (1 + h2))
-        error = math.sqrt(max(shared, 0.0) + alone / slope**2)
+    if unseen > _EXTRAPOLATED:
+        moved = moved * _widening(*seen, histogram, o)
+    some = spikes[: len(sums)]
+    error = _error_of_all(moved, some, cv2, h2 if counted else None, correlation_time)
     return Irregularity(cv, error / (2 * cv), count)
 
 
-def _with_tail(first, second, histogram, longest):
-    """Share of intervals beyond the longest that is seen, and two moments with them."""
+def _error_of_all(moved, spikes, cv2, h2, correlation_time):
+    """Standard error of CV², from what intervals move ln(1 + CV² of all together) by.
+
+    Parameters
+    ----------
+    moved : ndarray, shape (followed, parts)
+    spikes : ndarray of int, shape (followed,)
+    cv2 : float
+    h2 : float or None
+        Relative variance of the rates; None if it was not told from the counts.
+    correlation_time : float
+        In parts.
+    """
+    error = error_of_mean(moved.sum(axis=0) * PARTS, correlation_time) * (1 + cv2)
+    if h2 is None:
+        return error
+    # The counts move h², too. What all neurons share moves variance of counts and intervals
+    # alike, and not h²; what each does alone moves it against its intervals.
+    n = spikes.mean()
+    apart, variance = spikes - n, spikes.var()
+    counts = apart**2 - variance - (2 * variance / n - cv2) * apart
+    counts = counts / (n**2 * (1 + h2) * len(spikes))
+    alone = np.sum((moved.sum(axis=1) - counts) ** 2)
+    alone /= (1 / (1 + cv2) - (1 / n - cv2 / (3 * n**2)) / (1 + h2)) ** 2
+    # by chance less than nothing may seem to be shared: nothing on average must not become some
+    shared = error**2 - np.sum(moved**2) * (1 + cv2) ** 2
+    return math.sqrt(max(shared + alone, alone / 4)) if error == error else error
+
+
+def _widening(first, second, histogram, o):
+    """How much more ln(1 + CV²) scatters for what is extrapolated to intervals never seen."""
+    longest = float(o.longest_interval)
+    x = (np.arange(len(histogram)) + 0.5) * longest / len(histogram)
+    weights = np.asarray(histogram) / histogram.sum()
+    squares = weights * o.steps / np.minimum(o.steps, o.first_step + o.steps - x)
+
+    def logarithm(share, length):
+        """With a share of intervals of one length added."""
+        m1, m2 = ((m + share * length**k) / (1 + share) for k, m in ((1, first), (2, second)))
+        with_it = weights + share * (x == length)
+        _, m1, m2 = _with_tail(m1, m2, with_it, longest, first)
+        return math.log(m2 / m1**2)
+
+    some, step = np.flatnonzero(weights), 1e-5
+    base = logarithm(0.0, 0.0)
+    whole = np.array([logarithm(step, one) - base for one in x[some]]) / step
+    plain = 1 - 2 * x[some] / first + x[some] ** 2 / second
+    return math.sqrt(squares[some] @ whole**2 / (squares[some] @ plain**2))
+
+
+def _with_tail(first, second, histogram, longest, start):
+    """Share of intervals beyond the longest that is seen, and two moments with them.
+
+    They go on from the intervals above `start`.
+    """
     centres = (np.arange(len(histogram)) + 0.5) * longest / len(histogram)
-    far = centres > first
+    far = centres > start
     above = histogram[far].sum() / histogram.sum()
     if above == 0:
         return 0.0, first, second

@@ -166,8 +166,8 @@ class Job:
         parts = []
         for population in POPULATIONS:
             first, last = self.layout.span(population)
-            values = self.params.resolve(population)
-            low, high = values["V_r"], values["theta"]
+            values = {**self.params.resolve(population), "R_E": 0.0, "R_I": 0.0}
+            low, high = (float(self.reduced.constant(n, values)) for n in ("reset", "threshold"))
             if self.initial == "uniform":
                 parts.append(low + (high - low) * drawn[first:last])
             else:

@@ -189,6 +189,11 @@ def layout(params, N, fraction_excitatory=0.8, connected=True):
         )
     sizes = _populations(N, share)
     if not connected or {params.resolve(p)["law"] for p in POPULATIONS} == {"explicit"}:
+        if not all(sizes.values()):
+            raise ParameterError(
+                f"fraction_excitatory: got {share:g} of N = {N} neurons, which leaves "
+                f"{sizes['E']} E and {sizes['I']} I; expected at least one of each"
+            )
         return Layout(sizes["E"], sizes["I"], {})
     in_degree = {}
     for target in POPULATIONS:

@@ -8,6 +8,7 @@ from collections import Counter
 
 import numpy as np
 from brian2 import Equations
+from brian2.units.fundamentalunits import get_or_create_dimension, get_unit
 from brian2.utils.stringtools import get_identifiers
 
 from .. import __version__, citations, diffusion, reduced, unused
@@ -17,7 +18,17 @@ from . import brian2_text, timestep
 from .job import prepare
 from .plain_step import PlainChain
 
-_BRIAN2_UNITS = {"V": "volt", "s": "second", "hertz": "Hz", "khertz": "kHz"}
+_BRIAN2_UNITS = {
+    "V": "volt",
+    "uV": "uvolt",
+    "A": "amp",
+    "S": "siemens",
+    "F": "farad",
+    "m": "metre",
+    "s": "second",
+    "hertz": "Hz",
+    "khertz": "kHz",
+}
 _GAUSSIAN_FROM = 5  # mean number of spikes in a step above which PoissonInput draws Gaussians
 _IN_DEGREE = {
     "fixed": "in_degree[target]",
@@ -102,7 +113,7 @@ class _Script:
         model, coupling = self.model, self.coupling
         texts = [coupling.equations, coupling.excitatory, coupling.inhibitory]
         texts += [model.threshold, model.reset]
-        used = {"nu_X", "tau_rp", "V_r", "theta"}.union(*(get_identifiers(t) for t in texts))
+        used = {"nu_X", "tau_rp"}.union(*(get_identifiers(t) for t in texts))
         used |= {"D_min"} if self.one_delay else {"D_min", "D_max"}
         known = [*model.entries, *(d.name for d in model.derived)]
         differing = self.params.differing()
@@ -278,11 +289,13 @@ rng = np.random.default_rng(GRAPH_SEED)
         unit_name = self.model.entry(name, name).unit
         if unit_name == "1":
             return ""
-        return re.sub(r"[A-Za-z]+", lambda word: _BRIAN2_UNITS.get(word[0], word[0]), unit_name)
+        shown = re.sub(r"[A-Za-z]\w*", lambda word: _BRIAN2_UNITS.get(word[0], word[0]), unit_name)
+        return shown.replace("^", "**")
 
     def _neurons(self):
         model = self.model
-        extra = [f"{name} : {_dimension(self._unit(name))} (constant)" for name in self.own]
+        units = {name: self.model.entry(name, name).unit for name in self.own}
+        extra = [f"{name} : {_dimension(u)} (constant)" for name, u in units.items()]
         if self.law != "fixed" or "K" in self.params.differing():
             extra.append("K_X : 1 (constant)")
         more = "" if not extra else ' + """\n' + "\n".join(extra) + '\n"""'
@@ -306,11 +319,15 @@ rng = np.random.default_rng(GRAPH_SEED)
         return "\n".join([*lines, f"neurons.v = {self._initial()}"])
 
     def _initial(self):
-        initial = self.job.initial
+        initial, model = self.job.initial, self.model
+        low, high = (
+            re.sub(r"^\s*v\s*>?=?\s*", "", text).strip() for text in (model.reset, model.threshold)
+        )
+        inner = low if low.isidentifier() else f"({low})"
         if initial == "uniform":
-            return '"V_r + (theta - V_r)*rand()"'
+            return f'"{low} + ({high} - {inner})*rand()"'
         if initial in ("low", "high"):
-            return '"V_r"' if initial == "low" else '"theta"'
+            return f'"{low}"' if initial == "low" else f'"{high}"'
         return f"{_number(initial * 1e3)}*mV"
 
     def _through_poisson(self):
@@ -458,11 +475,9 @@ def _quoted(statements):
 
 def _dimension(unit_name):
     """A unit without prefix of the same dimensions, for an equation string."""
-    if not unit_name:
+    if unit_name == "1":
         return "1"
-    return {"mV": "volt", "uV": "volt", "ms": "second", "us": "second", "kHz": "Hz"}.get(
-        unit_name, unit_name
-    )
+    return repr(get_unit(get_or_create_dimension(unit(unit_name)[1])))
 
 
 def _file_name(name):

@@ -7,9 +7,11 @@ import numpy as np
 from .online import BLOCKS, block_lengths
 
 # Difference over error that a statistic of independent Gaussian blocks exceeds with a probability
-# of 7e-4: eleven are looked at, which depend on each other, and of stationary networks fewer than
+# of 7e-4: thirteen are looked at, which depend on each other, and of stationary networks fewer than
 # one in a hundred is to be called changing.
 _LIMIT = 5.93
+_FEWEST = 50  # intervals of a block that tell a CV
+_LONG = 1e-3  # share of intervals longer than the transient with which early blocks see too few
 _NEGLIGIBLE = 2e-3  # of a statistic's scale: what noiseless neurons still creep by is no matter
 
 
@@ -59,8 +61,11 @@ def drifts(accumulated, slowest=0.0):
     the error, for which a slow change counts little. Where x = L/τ, L the length of a block and τ
     the slowest time constant, the mean of an exponentially correlated process over a block varies
     as f(x) = 2(x − 1 + e^−x)/x², and what the differences miss of the variance of a half's mean is
-    made good by the factor (5/2) f(5x)/(f(x) − f(2x)), which is 1 where blocks are independent. The
-    CV has no blocks, and is left out.
+    made good by the factor (5/2) f(5x)/(f(x) − f(2x)), which is 1 where blocks are independent.
+
+    A CV is that of all intervals that end in a block. It is left out where blocks have fewer than
+    50 intervals, and where more than one in a thousand intervals is longer than the transient: such
+    ones cannot end in the first blocks.
     """
     seen = accumulated.observation
     seconds = block_lengths(seen.steps) * seen.dt
@@ -111,6 +116,24 @@ def _blocks(accumulated, seconds):
         pieces = np.array_split(counts, BLOCKS)
         values = [np.mean((one - counts.mean()) ** 2) / counts.mean() for one in pieces]
         yield "fano_1ms", "1", np.array(values), np.mean(values), 0.0
+    yield from _irregularity(accumulated)
+
+
+def _irregularity(accumulated):
+    """The CVs, where every block sees intervals of all lengths."""
+    seen = accumulated.observation
+    sums, histograms = accumulated.interval_sums, accumulated.interval_histogram
+    edges = (1 + np.arange(histograms.shape[1])) * seen.longest_interval / histograms.shape[1]
+    both = np.split(sums, [seen.followed[0]])
+    for name, mine, histogram in zip(("cv_E", "cv_I"), both, histograms, strict=True):
+        parts = np.array_split(mine.sum(axis=0), BLOCKS)
+        n, first, second = np.transpose([part.sum(axis=0) for part in parts])
+        if (
+            n.min() >= _FEWEST
+            and histogram[edges > seen.first_step].sum() <= _LONG * histogram.sum()
+        ):
+            values = np.sqrt(np.maximum(second * n / first**2 - 1, 0))
+            yield name, "1", values, values.mean(), 0.0
 
 
 def _moments(sums):

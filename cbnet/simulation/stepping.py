@@ -32,9 +32,11 @@ class _Leak:
         n = chain.v.size
         matrix = np.zeros((n, n))
         images = [chain.leaked(x, time) for x in (chain.v, chain.low, chain.high)]
+        _, low, high = images
+        if chain.f(chain.threshold) > 0 and time > 0:
+            low[-1] = high[-1]  # from the threshold there is no way to go, as in continuous time
         chain.add_absorbed(matrix, *images, 1.0)
         self.matrix = csr_array(matrix)
-        _, low, high = images
         self.crossed = np.clip((high - chain.threshold) / np.maximum(high - low, 1e-12), 0.0, 1.0)
         beyond = (np.maximum(low, chain.threshold) + high) / 2 - chain.threshold
         speed = max(float(chain.f(chain.threshold)), 1e-12)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ModelError, ParameterError
-from ..library import find_model, load
+from ..library import load
 from ..model import Model
 from ..parameters import SEED, Entry, nearest
 from ..simulation import recording
@@ -147,11 +147,11 @@ def _bases(names, parameters, where, folder):
     bases = {}
     for name in names:
         try:
-            model = name if isinstance(name, Model) else find_model(_located(name, folder))
+            start = load(name if isinstance(name, Model) else _located(name, folder))
         except (ParameterError, ModelError) as error:
             raise type(error)(f"{where}model: {error}") from error
         try:
-            bases[getattr(name, "name", name)] = load(model).replace(**flat)
+            bases[getattr(name, "name", name)] = start.replace(**flat)
         except ParameterError as error:
             raise ParameterError(f"{where}parameters.{error}") from error
     return bases

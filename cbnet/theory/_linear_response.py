@@ -136,8 +136,13 @@ class LinearResponse:
 
 
 def _growth(A, B2, lam):
-    """y/u of the solution that is regular far below: 1/A where the drift decides."""
-    return 2 / (A + np.sqrt(A * A + 2 * B2 * lam + 0j))
+    """y/u of the solution that is regular far below: 1/A where the drift decides; 0, as at a wall,
+    where it leads away and nothing brings v back.
+    """
+    root = np.sqrt(A * A + 2 * B2 * lam + 0j)
+    away = (np.real(A) < 0) & (B2 * lam != 0)  # where A + root would cancel
+    below = np.where(away, B2 * lam, A + root)
+    return np.where(below == 0, 0, np.where(away, root - A, 2)) / np.where(below == 0, 1, below)
 
 
 class _Grid:

@@ -146,7 +146,7 @@ def _free_membrane(params, population, law="sqrt"):
     names = unused.of_neuron(params, population, "r_E", "r_I")
     found = reduced.of_model(params.model, params.resolve(population))
     if law != "preserving" and found.affine:  # others look for the mean below the threshold
-        ends = unused.of_functions(params.model, found, ("threshold", "reset"))
+        ends = unused.of_functions(params, population, ("threshold", "reset"))
         names[population] -= ends | {"tau_rp"}
     return names
 
@@ -199,8 +199,7 @@ def tuned_input(params, mu, r_E=None, *, population="E"):
 
 
 def _tuned_membrane(params, population):
-    found = reduced.of_model(params.model, params.resolve(population))
-    names = unused.of_functions(params.model, found, ("leak", "jump_E", "jump_I"))
+    names = unused.of_functions(params, population, ("leak", "jump_E", "jump_I"))
     # the input it chooses is no parameter that was left out
     return {population: names | {"K", "gamma", "tau_E", "tau_I", "r_E", "r_I"}}
 
@@ -214,6 +213,11 @@ def balance_line(params):
     rate_E, rate_I : Quantity
         NaN where no positive rates do.
 
+    Warns
+    -----
+    CbnetWarning
+        For what was set and the line does not depend on.
+
     Examples
     --------
     >>> import cbnet
@@ -221,8 +225,16 @@ def balance_line(params):
     >>> round(float(asymptotics.balance_line(cbnet.load("conductance"))[0]), 4)
     36.6667
     """
+    unused.tell(params, "balance_line", _of_balance)
     lines = self_consistency._balance({p: Neuron(params, p) for p in POPULATIONS})
     return tuple(to_quantity(float(rate), "Hz") for rate in lines)
+
+
+def _of_balance(params):
+    ends = ("jump_E", "jump_I", "threshold")
+    # of the limit of K, with time constants of synapses that change no mean
+    names = {"K", "gamma", "nu_X", "tau_E", "tau_I", "jump"}
+    return {p: names | unused.of_functions(params, p, ends) for p in POPULATIONS}
 
 
 @one_thread

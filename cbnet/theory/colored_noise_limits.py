@@ -134,7 +134,11 @@ def _passage_time(membrane, y_E, y_I):
     v = membrane.reset + width * s
     F, (n_E, n_I) = membrane.drift(v), membrane.amplitudes(v)
     u = F + n_E * y_E[:, None] + n_I * y_I
-    up = u.min(1) > 0
+    ends = np.array([membrane.threshold])
+    at_end = membrane.drift(ends) + sum(
+        n * y for n, y in zip(membrane.amplitudes(ends), (y_E, y_I), strict=True)
+    )
+    up = (u.min(1) > 0) & (at_end > 0)  # what comes to rest at the threshold never reaches it
     T = np.full(len(y_E), np.inf)
     T[up] = width * np.sum(ds / u[up], axis=1)
     return T

@@ -358,6 +358,11 @@ def _equal(params, method, state):
         found = solve(params, noise=method.name, rtol=max(method.scan_rtol, 1e-6))
     except ConvergenceError as failure:
         found = failure.best
+    if found is None or not len(found.stable):
+        raise ConvergenceError(
+            "heterogeneity: got no self-consistent state with equal in-degrees to start from; "
+            "cbnet.solve says why"
+        )
     stable = np.flatnonzero(found.stable)
     if not stable.size:
         stable = np.arange(len(found.stable))

@@ -75,6 +75,9 @@ class Response(results.Result):
             density.
         """
         neuron = self._one("density", "density", "diffusion")
+        if float(self.r_E) == 0 == float(self.r_I):
+            # nothing but the leak moves v, whatever the treatment of noise
+            neuron = Neuron(self.parameters, self.population, "shot", float(self.frozen_at))
         p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
         return p / to_quantity(1.0, "V")
 

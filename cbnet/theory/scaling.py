@@ -7,7 +7,7 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from .. import reduced, results, unused
+from .. import results, unused
 from ..errors import ParameterError
 from ..model import identifiers
 from ..parameters import POPULATIONS, nearest
@@ -358,8 +358,7 @@ def exponent(params, eta, noise="shot", population="E"):
 
 
 def _of_exponent(params, population):
-    found = reduced.of_model(params.model, params.resolve(population))
-    names = unused.of_functions(params.model, found, ("jump_E", "jump_I", "threshold"))
+    names = unused.of_functions(params, population, ("jump_E", "jump_I", "threshold"))
     # K and a are what the exponent is of, the ratio of the inputs is given
     return {population: names | {"gamma", "K", "a", "tau_E", "tau_I", "r_E", "r_I"}}
 

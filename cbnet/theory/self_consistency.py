@@ -229,10 +229,10 @@ def solve(
     found.sort(key=lambda root: root.rates)
     note = "renewal trains" if trains == "renewal" else ""
     solution = _finish(params, method, (rtol, tolerated), line, found, note, left_out)
-    return _with_modes(solution, N, fraction_excitatory) if oscillations else solution
+    return _with_modes(solution, N, fraction_excitatory, method) if oscillations else solution
 
 
-def _with_modes(solution, N, fraction_excitatory):
+def _with_modes(solution, N, fraction_excitatory, method):
     """The same states with their leading modes, of the response to white noise."""
     from .stability import modes  # which is about the states found here
 
@@ -241,7 +241,11 @@ def _with_modes(solution, N, fraction_excitatory):
     for k, rates in enumerate(zip(solution.in_si("rate_E"), solution.in_si("rate_I"), strict=True)):
         try:
             found = modes(
-                solution.parameters, rates, np.inf if N is None else N, fraction_excitatory
+                solution.parameters,
+                rates,
+                np.inf if N is None else N,
+                fraction_excitatory,
+                white=method.name == "diffusion",
             )
         except ConvergenceError as failure:
             warn(f"state {k + 1}: {failure}")

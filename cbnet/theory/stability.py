@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 
 from .. import results, unused
-from ..errors import CbnetWarning, ParameterError
+from ..errors import CbnetWarning, ConvergenceError, ParameterError
 from ..parameters import POPULATIONS, require, to_quantity
 from ..threads import one_thread
 from . import _methods
@@ -23,6 +23,8 @@ from .self_consistency import solve
 
 _BIN = 1e-3  # s, of the spike count
 _HIGHEST = 5e3  # Hz: white noise is no picture of the input at shorter times
+_ALONG = 40  # frequencies at which the response to finite jumps is asked whether something grows
+_SURELY = 0.8  # feedback below which it does not, though a coarse grid said so
 _FINER = {"order": 12, "finer": 1.5}  # what the first answer is compared with
 
 
@@ -37,10 +39,13 @@ class Stability(results.Result):
     frequency : Quantity
         At which that mode oscillates; zero for one that does not.
     stable : bool
-        Whether every mode decays, oscillations included.
+        Whether every mode decays, oscillations included. If white noise and finite jumps do not
+        agree on that, it is what finite jumps say, growth rate and frequency are those of their
+        leading mode, and a warning tells both.
     fano_E, fano_I : float
         Variance over mean of the spike count of a population in bins of 1 ms, one for independent
-        Poisson neurons; NaN unless the state is stable and the population fires.
+        Poisson neurons; NaN unless the state is stable, under white noise too, and the population
+        fires.
     fixed_point : int
         Which of the states of :func:`cbnet.solve`.
     rate_E, rate_I : Quantity
@@ -135,7 +140,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     params : Parameters
         Of the network; the populations may differ in any parameter.
     noise : {"diffusion"}, optional
-        How fluctuations of the input are treated: as white noise.
+        How fluctuations of the input are treated: as white noise. If not given, finite jumps decide
+        on `stable` where they disagree.
     fixed_point : int, optional
         Which of ``cbnet.solve(params, noise="diffusion").fixed_points``; if not given the one with
         the highest rate among those that are statically stable.
@@ -154,7 +160,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     ParameterError
         For an option that cannot be used.
     ConvergenceError
-        If the leading mode could not be established; ``best`` is the largest λ found, 1/s.
+        If the leading mode could not be established; ``best`` is the largest λ found, 1/s. If there
+        is no self-consistent state.
 
     Notes
     -----
@@ -207,7 +214,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         solution = solve(params, noise="diffusion")
     index = _choose(solution, fixed_point)
     rates = float(solution.rate_E[index]), float(solution.rate_I[index])
-    found = modes(params, rates, N, fraction_excitatory)
+    found = modes(params, rates, N, fraction_excitatory, white=noise is not None)
     return Stability(
         parameters=params,
         growth_rate=to_quantity(found.growth_rate, "1/s"),
@@ -242,7 +249,7 @@ class Modes:
 
 
 @one_thread
-def modes(params, rates, N, fraction_excitatory):
+def modes(params, rates, N, fraction_excitatory, white=False):
     """Linearise a network about any state.
 
     Parameters
@@ -253,6 +260,8 @@ def modes(params, rates, N, fraction_excitatory):
         noise at the inputs that they make.
     N, fraction_excitatory : float
         As for :func:`stability`.
+    white : bool
+        Whether white noise decides on stability where finite jumps say otherwise.
 
     Returns
     -------
@@ -282,23 +291,63 @@ def modes(params, rates, N, fraction_excitatory):
                 fano, of_jumps = np.full(2, np.nan), np.inf
         if not _methods.has_filters(params):
             wanted = (N, _shares(fraction_excitatory), _BIN) if stable and np.isfinite(N) else None
-            distance = _from_white_noise_to_jumps(params, rates, rough, mode, wanted)
+            distance, other = _from_white_noise_to_jumps(
+                params, rates, rough, mode, wanted, 2 * np.pi * highest
+            )
             of_jumps = max(of_jumps, distance)
+            if other is not None and not white:
+                _tell(mode, other)
+                growth, frequency, stable = other.real, other.imag / (2 * np.pi), other.real < 0
+                fano = np.full(2, np.nan)
     error, numerical = (float(known(x)) for x in (numerical + of_jumps, numerical))
     return Modes(float(growth), float(frequency), bool(stable), fano, highest, error, numerical)
 
 
-def _from_white_noise_to_jumps(params, rates, white, mode, counted):
-    """How far mode and Fano factors are from those of the response to finite jumps, relative."""
+def _from_white_noise_to_jumps(params, rates, white, mode, counted, highest):
+    """How far mode and Fano factors are from those of the response to finite jumps, relative; and
+    a mode of the latter if one grows and none of white noise's does, or the other way round.
+    """
     try:
         jumps = _linearised(params, rates, respond=JumpResponse)
-        distance = abs(jumps.mode_near(mode) - mode) / (abs(mode) + 1.0)
+        near = jumps.mode_near(mode)
+        rough = _linearised(params, rates, respond=functools.partial(JumpResponse, rough=True))
+        other = _of_other_sign(rough, jumps, mode, near, highest)
+        distance = abs((near if other is None else other) - mode) / (abs(mode) + 1.0)
     except (ValueError, RuntimeError, ZeroDivisionError):  # no grid holds the neuron
-        return np.inf
+        return np.inf, None
     if counted is not None:
-        one, other = (rough_fano_factor(each, *counted) for each in (white, jumps))
-        distance = max(distance, np.nanmax(np.abs(one / other - 1), initial=0.0))
-    return distance if np.isfinite(distance) else np.inf
+        one, two = (rough_fano_factor(each, *counted) for each in (white, jumps))
+        distance = max(distance, np.nanmax(np.abs(one / two - 1), initial=0.0))
+    return (distance if np.isfinite(distance) else np.inf), other
+
+
+def _of_other_sign(rough, jumps, mode, near, highest):
+    """A mode of finite jumps that says otherwise than white noise's whether the state is stable."""
+    omega = np.append(0.0, np.geomspace(highest / 300, highest, _ALONG))
+    M = rough.matrix(1j * omega)
+    if mode.real < 0 and np.abs(np.linalg.eigvals(M)).max() < _SURELY:
+        return None  # nothing grows
+    size = np.concatenate([[np.inf], np.abs(np.linalg.det(np.eye(2) - M)), [np.inf]])
+    least = np.flatnonzero((size[1:-1] <= size[:-2]) & (size[1:-1] <= size[2:]))
+    starts = [near, *(jumps.mode_near(1j * omega[k]) for k in least)]
+    starts = [x for x in starts if np.isfinite(x) and abs(x.imag) <= highest]
+    if not starts:
+        return None
+    found = max(starts, key=lambda x: x.real)
+    found = complex(found.real, abs(found.imag))
+    return found if (found.real < 0) != (mode.real < 0) else None
+
+
+def _tell(white, jumps):
+    """Warn that white noise and finite jumps do not agree whether a state is stable."""
+    verdict = "decay" if jumps.real < 0 else "grow"
+    warnings.warn(
+        f"stability: got disturbances that {verdict} by {jumps.real:+.3g}/s under finite jumps and "
+        f"by {white.real:+.3g}/s under white noise; the answer is the first, without Fano factors: "
+        "simulate it",
+        CbnetWarning,
+        stacklevel=4,
+    )
 
 
 def _linearised(params, rates, **grid):
@@ -308,6 +357,8 @@ def _linearised(params, rates, **grid):
 
 def _choose(solution, fixed_point):
     count = len(solution.rate_E)
+    if not count:
+        raise ConvergenceError("stability: got no self-consistent state; cbnet.solve says why")
     if fixed_point is None:
         settled = np.flatnonzero(solution.stable)
         if not settled.size:
