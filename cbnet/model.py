@@ -185,8 +185,12 @@ class Model:
                     f"Model.parameters[{name!r}]: got follows={follows!r}; expected a parameter "
                     "that follows no other"
                 )
-        required = [*self.requires, *(r for c in self.variants.values() for r in c.requires)]
-        rules = [(f"Model.requires[{k}]", text, known) for k, text in enumerate(required)]
+        rules = [(f"Model.requires[{k}]", text, known) for k, text in enumerate(self.requires)]
+        rules += [
+            (f"Model.variants[{name!r}].requires", text, known)
+            for name, one in self.variants.items()
+            for text in one.requires
+        ]
         for k, d in enumerate(self.derived):
             earlier = known | {e.name for e in self.derived[:k]}
             rules.append((f"Model.derived[{d.name!r}].expression", d.expression, earlier))
@@ -202,9 +206,8 @@ class Model:
             try:
                 parse(text)
             except (AttributeError, ValueError) as error:
-                raise ModelError(f"{label}: got {text!r} ({error}); expected arithmetic") from None
-            unknown = sorted(identifiers(text) - names_there - set(FUNCTIONS))
-            if unknown:
+                raise ModelError(f"{label}: got {text!r}; {error}; expected arithmetic") from error
+            if unknown := sorted(identifiers(text) - names_there - set(FUNCTIONS)):
                 raise ModelError(
                     f"{label}: got {unknown[0]!r} in {text!r}; expected parameters, which stand "
                     "for their values in SI units"

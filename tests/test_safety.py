@@ -131,7 +131,7 @@ def test_a_model_of_other_than_arithmetic_is_refused():
         "excitatory": "v_post += a*(E_E - v_post)",
         "inhibitory": "v_post += g*a*(E_I - v_post)",
     }
-    for rule, said in ((EVIL, "is no known function"), ("a < missing", "with 'missing'")):
+    for rule, said in ((EVIL, "is no known function"), ("a < missing", "got 'missing' in")):
         with pytest.raises(ModelError, match=said):
             cbnet.Model(name="x", requires=(rule,), **strings)
 
