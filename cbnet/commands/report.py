@@ -121,7 +121,7 @@ def to_dict(judged, made_files):
         }
         for one in judged
     ]
-    return {"claims": rows, "files": [str(path) for path in files]}
+    return {"claims": rows, "files": [str(path) for path in made_files]}
 
 
 def show(judged):
