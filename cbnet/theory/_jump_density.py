@@ -23,7 +23,7 @@ from . import _jump_nodes, _jump_process, _jump_refinement, _jump_start, _white,
 from ._jump_grid import lowered, survey
 
 _DEGREES = 4, 6
-_BINS = 120  # between reset and threshold
+_BINS = 40  # between reset and threshold
 _LOWEST = 1e-7  # share of the time below all bins
 _SMALL = 1e-4  # share of the time, of a bin: below, its error counts relative to that
 _APART = 1e-4  # from where the leak gathers v to the reset, over the way to the threshold
@@ -166,11 +166,13 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     Warns
     -----
     CbnetWarning
-        If the share of some bin may be more than a hundredth off (:class:`Density`, ``error``).
+        If the share of some bin may be more than a hundredth off (:class:`Density`, ``error``, or
+        white noise where jumps cannot be followed).
 
     Notes
     -----
-    Where jumps are too fine to be followed it is the density of white noise. A reset at which the
+    Where jumps are too fine to be followed it is the density of white noise, and the warning tells
+    the skewness that this leaves out. A reset at which the
     leak gathers v holds it for a share of the time that is a point; it is spread over a
     ten-thousandth of the way to the threshold. Thresholds that are reached less often than e^-25 of
     the time are lowered.
@@ -180,6 +182,12 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     key = (*(tuple(sorted(part.items())) for part in parts), float(r_E), float(r_I), rtol)
     found = _solved(_Question(key, neuron))
     if found is None:
+        off = _asymmetry(neuron, r_E, r_I)
+        if off > _STATED:
+            warn(
+                "density: got jumps that cannot be followed; it is that of white noise, whose "
+                f"shares of bins may be off by {off:.1%} or more; simulate it"
+            )
         return _white.density(neuron, r_E, r_I, v)
     if found.error > _STATED:
         warn(
@@ -189,9 +197,19 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     return found(v)
 
 
+def _asymmetry(neuron, r_E, r_I):
+    """The skewness of the free membrane, which white noise does not have."""
+    rates = np.array([float(r_E)]), np.array([float(r_I)])
+    process = _jump_process.of_neuron(neuron, *rates)[0]
+    mu, tau = neuron.rest(*rates)
+    at = np.fmin(mu, process.threshold)
+    third = tau / 3 * (process.R_E * process.up(at) ** 3 + process.R_I * process.down(at) ** 3)
+    return float(np.abs(third / (tau / 2 * process.noise(at)) ** 1.5)[0])
+
+
 @functools.lru_cache(_KEPT)
 def _solved(question):
-    """The density, None where jumps are too fine."""
+    """The density, None where jumps are too fine or take too much memory."""
     neuron, (*_, r_E, r_I, rtol) = question.neuron, question.key
     process = _jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
     process, _ = _jump_process.with_excitation(process)

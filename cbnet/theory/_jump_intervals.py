@@ -16,7 +16,7 @@ _DEGREE, _TOLERANCE = 5, 50.0
 _PANELS = 600
 _BINS = 40  # in a mean interval; of equal shares
 _SMALL = 2e-3  # share of a bin, below which its error is relative to that
-_ENOUGH, _STATED = 5e-3, 0.01  # error of a bin that will do; from which on it is told
+_ENOUGH, _STATED, _UNRESOLVED = 5e-3, 0.01, 0.5  # error of a bin that will do; is told; refused
 _SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
 
 
@@ -42,7 +42,7 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     Raises
     ------
     ParameterError
-        For a neuron that never fires, or fires without noise.
+        For a neuron that never fires, or fires without noise; if shares of bins may be off by half.
     ConvergenceError
         If the steps in time become too many.
 
@@ -68,9 +68,13 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
         return _intervals.poisson(t, rate / (1 - rate * process.tau_rp))
     mean = 1 / statistics[0] - process.tau_rp
     table, error = _resolved(system, again, mean, rtol)
+    if not error < _UNRESOLVED:
+        raise ParameterError(
+            "isi_density: got intervals whose density could not be resolved; simulate it"
+        )
     if not error <= _STATED:
         warn(
-            f"isi_density: the shares of bins may be off by {min(error, 1.0):.1%}; "
+            f"isi_density: the shares of bins may be off by {error:.1%}; "
             "use wider bins, or simulate it",
         )
     return _intervals.tabulated(t, *table)

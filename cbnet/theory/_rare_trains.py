@@ -8,6 +8,8 @@ from scipy import stats
 # Share of the effect of rare arrivals that a grid may miss: for short time constants it was found
 # within 2 % of what finite jumps do.
 _MISSED = 0.05
+_MISSED_OF_SPREAD = 0.5  # the same of CV and sd of v, which single arrivals make without its help
+_STEPS = 2001  # of the way that the leak carries v
 _POTENTIALS = 9  # between reset and threshold, where a train must lower v
 _MEMORY = 8.0  # time constants after which an arrival is forgotten
 
@@ -43,11 +45,47 @@ def negligible(membrane, most):
     fires = bool(np.all(without(membrane, (True, True)).drift(v) > 0))
     tau = membrane.rest()[1]
     if fires and not np.isfinite(tau):
-        tau = 0.0  # no resting point that a disturbance could decay to: it is carried along
+        # no resting point that a disturbance could decay to: the drift carries it along
+        tau = np.array([_way_back(membrane, h) for h in membrane.jumps])
     with np.errstate(invalid="ignore"):
         felt = 3 * R * (np.array(membrane.taus) + tau)
     rare = (R > 0) & (felt <= most) & (fires | lowering(membrane))
     return rare, float(felt[rare].sum())
+
+
+def _way_back(membrane, jump):
+    """Time that the leak alone takes v from where an arrival may put it to the threshold, in s."""
+    reset = membrane.reset + np.minimum(jump(np.array([membrane.reset])), 0.0)
+    v = np.linspace(float(reset[0]), membrane.threshold, _STEPS)
+    drift = without(membrane, (True, True)).drift(v)
+    return float(np.trapezoid(1 / drift, v)) if np.all(drift > 0) else np.inf
+
+
+def spread(membrane, rare, felt, found):
+    """Relative change of CV (of 0.1, if it is less) and sd of v by trains that are left out.
+
+    An arrival that is felt for a time d, with the chance R d at any moment, moves v by up to its
+    jump, and the interval it falls into by up to d.
+
+    Parameters
+    ----------
+    membrane : Membrane
+    rare : ndarray of bool, shape (2,)
+    felt : float
+        Share of time, as of :func:`negligible`.
+    found : Firing
+        Of the membrane without them.
+    """
+    R = np.array(membrane.rates)[rare].sum()
+    ends = np.array([membrane.reset, membrane.threshold])
+    jumps = [np.abs(h(ends)).max() for h, gone in zip(membrane.jumps, rare, strict=True) if gone]
+    variance = felt * max(jumps) ** 2
+    sd = max(found.v_sd, 1e-3 * (ends[1] - ends[0]))
+    of_sd = np.sqrt(1 + variance / sd**2) - 1
+    if not (found.rate > 0 and np.isfinite(found.cv)):
+        return float(of_sd)
+    cv = np.sqrt(found.cv**2 + felt**2 / R * found.rate) - found.cv
+    return float(max(of_sd, cv / max(found.cv, 0.1)))
 
 
 def most_often(membrane):
@@ -75,10 +113,11 @@ def most_often(membrane):
 
 
 def effect(membrane, rare, found, solve):
-    """How much of a relative error of a rate may come from trains that no grid can resolve.
+    """How much of a relative error may come from trains that no grid can resolve.
 
-    The error is a twentieth of their effect on the grid, which has their mean and variance. It is
-    infinite if they raise v, where single arrivals decide.
+    The error is a twentieth of their effect on rate and mean of v on the grid, which has their mean
+    and variance, and half of that on CV and sd of v. It is infinite if they raise v, where single
+    arrivals decide.
 
     Parameters
     ----------
@@ -94,4 +133,10 @@ def effect(membrane, rare, found, solve):
     other = solve(without(membrane, rare))
     if not (found.rate > 0 and other.rate > 0):
         return np.inf
-    return _MISSED * (abs(float(np.log(found.rate / other.rate))) + other.error)
+    width = membrane.threshold - membrane.reset
+    first = max(abs(np.log(found.rate / other.rate)), abs(found.v_mean - other.v_mean) / width)
+    second = max(
+        abs(found.v_sd - other.v_sd) / max(found.v_sd, 1e-3 * width),
+        abs(found.cv - other.cv) / max(found.cv, 0.1),
+    )
+    return float(max(_MISSED * (first + other.error), _MISSED_OF_SPREAD * second))

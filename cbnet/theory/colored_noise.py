@@ -106,7 +106,9 @@ def solve(membrane, rtol=RTOL, dimensions=3):
     rare, change = _rare_trains.negligible(membrane, rtol / 2)
     if change > 0:
         best = _best(_rare_trains.without(membrane, rare), rtol - change, dimensions)
-        return _checked(replace(best, error=best.error + change), rtol)
+        change = max(change, _rare_trains.spread(membrane, rare, change, best))
+        if change <= rtol / 2:
+            return _checked(replace(best, error=best.error + change), rtol)
     if min(_arrivals(membrane)) < _FEWEST:
         return _checked(_with_few(membrane, rtol, dimensions), rtol)
     return _converged(membrane, rtol, dimensions)

@@ -13,6 +13,7 @@ from .colored_noise import of_neuron
 
 ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
 _ORDERS = 16  # of Hermite polynomials of two currents
+_STILL = 0.7  # of its pull around the mean that the drift has at the threshold
 # Largest relative error of the rate within the range.
 WITHIN = {"fast": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.5}
 
@@ -150,9 +151,11 @@ def rice(membrane, outside=_warn):
     Around μ with the fluctuations halfway to θ, sd² = Σ n_i² τ² τ_i/(τ + τ_i):
     ν = √(Var V'/Var V)/2π · exp(−(θ − μ)²/2 sd²), less the refractory time. No reset.
 
-    Range: τ_i from τ to 10 τ with ten arrivals or more in each, θ − μ from two to three sd, and
-    θ − V_r at least one; within it at most 50 % of the rate off. Further away the tails of v are
-    not Gaussian; slower synapses make bursts, of which only the first spike is an upcrossing.
+    Range: τ_i from τ to 10 τ with ten arrivals or more in each, θ − μ from two to three sd,
+    θ − V_r at least one, and a drift that still pulls at θ with 0.7 of the strength that it has
+    around μ (a spike upstroke does not); within it at most 50 % of the rate off. Further away the
+    tails of v are not Gaussian; slower synapses make bursts, of which only the first spike is an
+    upcrossing.
 
     References
     ----------
@@ -165,11 +168,12 @@ def rice(membrane, outside=_warn):
     few = any(0 < R * t < 10 for R, t in zip(membrane.rates, membrane.taus, strict=True))
     other = min(membrane.taus) < tau or max(membrane.taus) > 10 * tau
     near = membrane.threshold - membrane.reset < sd
-    if other or few or near or not 2 * sd <= gap <= 3 * sd:
+    pull = -float(membrane.drift(np.array([membrane.threshold]))[0]) * tau
+    if other or few or near or not (2 * sd <= gap <= 3 * sd and pull >= _STILL * gap):
         outside(
             "rice",
             "tau_S from the membrane's to ten times that, with ten arrivals or more in it, mu two "
-            "to three sd below the threshold and V_r at least one",
+            "to three sd below the threshold and V_r at least one, without a spike upstroke",
         )
     if not (np.isfinite(tau) and sd > 0):
         return 0.0  # no crossings from below: at rest, or carried through
