@@ -28,9 +28,9 @@ _WORDS = {
         "subexpression_updater thresholder updaters user_equations variables when"
     ),
     "something that cbnet has itself": (
-        "v R_E R_I held arrived_E arrived_I delivered after_arrivals kernel tau_S D model changes "
-        "replace updated scaled resolve settings without_derived of differing to_dict from_dict "
-        "checked fingerprint noise scaling N_E initial"
+        "v R_E R_I held crossed arrived_E arrived_I delivered after_arrivals kernel tau_S D model "
+        "changes replace updated scaled resolve settings without_derived of differing to_dict "
+        "from_dict checked fingerprint noise scaling N_E initial"
     ),
     "a word of C++": (
         "alignas alignof and_eq asm auto bitand bitor bool case catch char char16_t char32_t "
@@ -58,15 +58,22 @@ _UNIT = re.compile(
     r"|[kM]?Hz|[mu]s|mV|[pnum]A|[npu]F|[nu]S|[mnu]M|[cmu]m[23]?"
 )
 _MACRO = re.compile(
-    r"(?:ADJ|ATOMIC|BC|CHAR|CLOCK|CLONE|CPU|EXIT|FD|FP|HUGE|INT|INT\d+|LC|LLONG|LONG|MATH|MOD|NL|"
-    r"PTHREAD|RENAME|SCHED|SEEK|SHRT|STA|TIME|TIMER|UINT|UINT\d+|ULONG|USHRT|WINT)_[A-Z]\w*"
+    r"(?:ADJ|ATOMIC|BC|BUS|CBNET|CHAR|CLD|CLOCK|CLONE|CLOSE_RANGE|CPU|DBL|EXIT|FD|FLT|FP|FPE|HUGE|"
+    r"ILL|INT|INT\d+|ITIMER|LC|LDBL|LLONG|LONG|MATH|MOD|NL|POLL|PRIO|PTHREAD|REG|RENAME|RLIM|RLIM64|"
+    r"RLIMIT|RUSAGE|SCHED|SEEK|SEGV|SHRT|STA|STATX_?|STDERR|STDIN|STDOUT|TIME|TIMER|TRAP|UINT|UINT\d+|"
+    r"ULONG|USHRT|UTIME|WINT)_[A-Z]\w*|(?:SA|SI|SS)_[A-Z]{3,}|[FRWX]_OK|F_(?:TEST|T?LOCK|ULOCK)"
+    r"|L_(?:INCR|SET|XTND)|S_(?:I[A-Z]{3,}|TYPEIS\w+|BLKSIZE)|NSIG|NGREG|MINSIGSTKSZ|DECIMAL_DIG"
+    r"|(?:ACCESS|ALL)PERMS|DEFFILEMODE|TEMP_FAILURE_RETRY|TIME(?:SPEC|VAL)_TO_TIME(?:SPEC|VAL)"
+    r"|si_[a-z]\w*|sa_handler|sa_sigaction|sigmask|sigev_\w+|strn?dupa|assert_perror|st_[acm]time"
+    r"|timer(?:add|clear|cmp|isset|sub)"
     r"|[A-Z]\w*_(?:MAX|MIN|WIDTH|SIZE|BIT|PER_SEC|ENDIAN|CANON|INPUT|BUF)|(?:INT|UINT)(?:\d+|MAX)_C"
     r"|M_(?:1_PI|2_PI|2_SQRTPI|E|LN10|LN2|LOG10E|LOG2E|PI|PI_2|PI_4|SQRT1_2|SQRT2)[fl]?\d*x?"
     r"|NULL|NAN|INFINITY|SNAN\w*|MAXFLOAT|BUFSIZ|BYTE_ORDER|CSIGNAL|EOF|WEOF|NFDBITS|NZERO"
-    r"|EHWPOISON|SIG[A-Z]\w*|TIME_UTC|W(?:IF)?(?:CONTINUED|EXITED|EXITSTATUS|SIGNALED|STOPPED|NOHANG|NOWAIT|"
+    r"|EHWPOISON|SIG_?[A-Z]\w*|TIME_UTC|W(?:IF)?(?:CONTINUED|EXITED|EXITSTATUS|SIGNALED|STOPPED|NOHANG|NOWAIT|"
     r"STOPSIG|TERMSIG|UNTRACED)|P_tmpdir|L_(?:ctermid|cuserid|tmpnam)|(?:be|le|hto)\w*(?:16|32|64)\w*"
     r"|pthread_\w+"
 )
+_TYPE = re.compile(r"u?int(?:_fast|_least)?(?:8|16|32|64|ptr|max)_t|s?size_t|ptrdiff_t")
 _VARIABLE = re.compile(r"^\s*(?:d(\w+)/dt|(\w+))\s*[=:]", flags=re.MULTILINE)
 
 
@@ -93,6 +100,8 @@ def _reason(name):
         return "which is the name of a unit"
     if name in vars(errno) or _MACRO.fullmatch(name):
         return "which is the name of a macro of C"
+    if _TYPE.fullmatch(name):
+        return "which is the name of a type of C++"
     if name.startswith(("_", "xi_")) or name.endswith(("_", "_pre", "_post")):
         return "which begins or ends as names do that have a meaning in Brian2"
     return ""
