@@ -10,6 +10,8 @@ average of a function is the solution with that function on the right, over T. L
 threshold and reset are those of the model's strings: nothing here knows a particular neuron.
 """
 
+import itertools
+
 import numpy as np
 from scipy.optimize import brentq
 
@@ -36,6 +38,7 @@ THIN = 0.1  # way of the leak between arrivals, over a jump: thinner, and steps 
 # a tenth of it once the layers are resolved; until then, and with thin layers, it may be as large,
 # and in one neuron of a hundred two levels agree by chance: these factors cover such too.
 _SMOOTH, _ROUGHER, _SMOOTH_FROM = 2.0, 4.0, 4
+_FASTEST = 0.05  # of the difference before: a faster fall is chance
 _AGREED = 0.5  # of the accuracy asked for: closer, and two levels agree by chance
 _FLOOR = 1e-9  # of rounding
 _REGULAR = 0.2  # CV below which its absolute error counts
@@ -160,13 +163,19 @@ def _refined(process, found, rtol, asked):
         if len(solved) < 2:
             values = solved[level]
             continue
-        coarse, fine = sorted(solved)[-2:]
-        values = solved[fine]
-        gap = np.abs(values - solved[coarse])[asked]
-        gap = gap / np.maximum(_scales(values, width)[asked], 1e-300)
+        known = sorted(solved)[-3:]
+        fine = known[-1]
+        scales = np.maximum(_scales(solved[fine], width)[asked], 1e-300)
+        *before, gap = (
+            float((np.abs(solved[two] - solved[one])[asked] / scales).max())
+            for one, two in itertools.pairwise(known)
+        )
         rough = thin or _LEVELS[fine][0] < _SMOOTH_FROM
-        error = _FLOOR + float(gap.max()) * (_ROUGHER if rough else _SMOOTH)
-        error = max(error, _AGREED * rtol)
+        off = max([gap, *(_FASTEST * one for one in before)])
+        off = _FLOOR + off * (_ROUGHER if rough else _SMOOTH)
+        off = max(off, _AGREED * rtol)
+        if off < error:
+            values, error = solved[fine], off
         if error <= rtol:
             break
     return values, error
