@@ -10,8 +10,6 @@ import hashlib
 import json
 import os
 
-import numpy as np
-
 from .errors import DamagedError, warn
 
 ATTRIBUTE = "checksum"
@@ -139,6 +137,8 @@ def of_dataset(dataset):
 
 def _values(array):
     """Kind, length and bytes of an array, the same in memory and from every format of file."""
+    import numpy as np
+
     array = np.asarray(array)
     if array.dtype.kind in "OSUT":
         words = json.dumps([_word(value) for value in array.ravel().tolist()]).encode()
@@ -149,6 +149,8 @@ def _values(array):
 
 def _parts(array):
     """Bytes of an array, a part at a time: one that fills the memory is not copied."""
+    import numpy as np
+
     little = array.dtype.newbyteorder("<")
     for start in range(0, array.size, _PART):
         part = array[start : start + _PART]
@@ -159,6 +161,8 @@ def _parts(array):
 
 def _attributes(attributes):
     """Attributes as text: files keep some numbers as arrays of one, or in other types."""
+    import numpy as np
+
     plain = []
     for name in sorted(attributes):
         if name == ATTRIBUTE:

@@ -37,7 +37,11 @@ def failing(monkeypatch):
         (SimulationError("failed:\ng++ says"), 1, "cbnet: error: failed:\ng++ says\n"),
         (KeyboardInterrupt(), 130, "cbnet: interrupted: "),
         (ZeroDivisionError("no"), 1, "cbnet: error: ZeroDivisionError: no (add --debug to see"),
-        (OSError(28, "No space left on device"), 1, "cbnet: error: OSError: [Errno 28] No space"),
+        (
+            OSError(28, "No space left on device"),
+            1,
+            "cbnet: error: standard output: cannot be written ",
+        ),
     ],
 )
 def test_exit_codes(failing, error, code, message):

@@ -127,7 +127,7 @@ def test_what_theory_cannot_take_is_refused_when_it_is_used(changes, message):
         ({"parameters": {"w": cbnet.Entry("w", 1.0, "mV", follows="x")}}, "got follows='x'"),
         ({"requires": ("x < 1",)}, r"requires\[0\]: got 'x' in 'x < 1'; expected parameters"),
         ({"derived": (cbnet.Derived("J", "w*mV", "mV", "w", "J"),)}, "expression: got 'mV' in"),
-        ({"derived": (cbnet.Derived("J", "w*(", "mV", "w", "J"),)}, r"expression: got 'w\*\(' \("),
+        ({"derived": (cbnet.Derived("J", "w*(", "mV", "w", "J"),)}, r"expression: got 'w\*\('; "),
         ({"derived": (cbnet.Derived("J", "w", "blob", "w", "J"),)}, "got the unit 'blob'"),
     ],
 )

@@ -65,7 +65,7 @@ def spread(membrane, rare, felt, found):
     """Relative change of CV (of 0.1, if it is less) and sd of v by trains that are left out.
 
     An arrival that is felt for a time d, with the chance R d at any moment, moves v by up to its
-    jump, and the interval it falls into by up to d.
+    jump, and the interval it falls into by up to d; by less where the leak soon makes up for it.
 
     Parameters
     ----------
@@ -81,10 +81,16 @@ def spread(membrane, rare, felt, found):
     jumps = [np.abs(h(ends)).max() for h, gone in zip(membrane.jumps, rare, strict=True) if gone]
     variance = felt * max(jumps) ** 2
     sd = max(found.v_sd, 1e-3 * (ends[1] - ends[0]))
+    drift = without(membrane, (True, True)).drift(
+        np.linspace(ends[0] - max(jumps), ends[1], _STEPS)
+    )
+    late = felt / R
+    if np.all(drift > 0):
+        late = min(late, max(jumps) / drift.min())
     of_sd = np.sqrt(1 + variance / sd**2) - 1
     if not (found.rate > 0 and np.isfinite(found.cv)):
         return float(of_sd)
-    cv = np.sqrt(found.cv**2 + felt**2 / R * found.rate) - found.cv
+    cv = np.sqrt(found.cv**2 + R * late**2 * found.rate) - found.cv
     return float(max(of_sd, cv / max(found.cv, 0.1)))
 
 
