@@ -230,6 +230,25 @@ def test_what_failed_can_be_printed(conductance):
     assert "E undefined Hz, I undefined Hz" in repr(unknown)
 
 
+@pytest.mark.parametrize("noise", ["diffusion", "shot"])
+@pytest.mark.parametrize("changes", [{}, {"I.tau_L": 15 * ms}])
+@pytest.mark.parametrize("most", [np.inf, 100.0])
+def test_states_are_not_looked_for_among_rates_that_are_not_known(
+    conductance, monkeypatch, noise, changes, most
+):
+    known = Neuron.passage
+
+    def passage(self, r_E, r_I, *args, **options):
+        found = known(self, r_E, r_I, *args, **options)
+        lost = (r_I > 1.0) & (r_I < most)
+        return dataclasses.replace(found, rate=np.where(lost, np.nan, found.rate))
+
+    monkeypatch.setattr(Neuron, "passage", passage)
+    with pytest.raises(ConvergenceError) as failure:
+        white_solve(conductance.replace(**changes), noise=noise)
+    assert "\n" not in str(failure.value)
+
+
 def test_what_cannot_be_used_is_said(conductance):
     with pytest.raises(ParameterError, match="noise: got 'kramers'.*for a network"):
         white_solve(conductance, noise="kramers")

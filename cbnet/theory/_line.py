@@ -29,8 +29,18 @@ class Transfer:
         self.highest = 1 / neuron.tau_rp if neuron.tau_rp > 0 else HIGHEST
 
     def __call__(self, nu_E, nu_I, rtol):
-        """Rates."""
-        return self.estimate(nu_E, nu_I, rtol)[0]
+        """Rates.
+
+        Raises
+        ------
+        ConvergenceError
+            If one of them is no number.
+        """
+        rate = self.estimate(nu_E, nu_I, rtol)[0]
+        if np.isnan(rate).any():
+            worst = np.unravel_index(int(np.argmax(np.isnan(rate))), np.shape(rate))
+            raise unknown(self.neuron.noise, nu_E[worst])
+        return rate
 
     def estimate(self, nu_E, nu_I, rtol):
         """Rates and their estimated relative errors; the best ones where `rtol` is out of reach.
@@ -86,7 +96,8 @@ class Line:
         Returns
         -------
         excess, z, error : ndarray, shape (N,)
-            ln Φ_E − x, ln ν_I, and the estimated error of the former.
+            ln Φ_E − x, ln ν_I, and the estimated error of the former; NaN where a rate is not
+            known.
         """
         x = np.asarray(x, float)
         nu = np.exp(x)
@@ -94,11 +105,14 @@ class Line:
             z, unsure = x, 0.0
         else:
             z, unsure = self.nullcline(nu, rtol, x if guess is None else guess)
-        rate, error = self.E.estimate(nu, np.exp(z), rtol)
+        rate, error = np.full(x.shape, np.nan), np.full(x.shape, np.inf)
+        some = np.flatnonzero(np.isfinite(z))
+        if some.size:
+            rate[some], error[some] = self.E.estimate(nu[some], np.exp(z[some]), rtol)
         return _log(rate) - x, z, error + unsure
 
     def nullcline(self, nu, rtol, guess):
-        """ln ν_I that reproduces itself next to given ν_E, and its estimated error."""
+        """ln ν_I that reproduces itself next to given ν_E (NaN if not known), and its error."""
         low, high = np.full(nu.shape, np.log(SILENT)), np.full(nu.shape, np.log(self.I.highest))
         z = np.clip(guess, low, high)
         g, error = np.zeros(nu.shape), np.zeros(nu.shape)
@@ -124,7 +138,9 @@ class Line:
             middle = np.where(low <= np.log(SILENT), np.maximum(low, high - 4), (low + high) / 2)
             new = np.where(outside, np.where(g < 0, middle, (low + high) / 2), new)
             z[todo] = np.where(done, np.where(silent, z, z + step), new)[todo]
-            todo = todo[~done[todo]]
+            lost = np.isnan(g)
+            z[lost], error[lost] = np.nan, np.inf
+            todo = todo[~(done | lost)[todo]]
             if not todo.size:
                 break
         quiet = np.flatnonzero((z <= np.log(SILENT)) & (g < 0))
@@ -132,6 +148,14 @@ class Line:
             rate, error[quiet] = self.I.estimate(nu[quiet], np.zeros(quiet.size), rtol)
             z[quiet] = np.minimum(_log(rate), np.log(SILENT))
         return z, error
+
+
+def unknown(noise, nu):
+    """The error of a network whose rates are not known where they are needed."""
+    return ConvergenceError(
+        f"noise: got {noise!r}, with which no rate is known of a neuron of this network, whose own "
+        f"rate is {float(nu):.3g} Hz, so that its states cannot be told; take another noise"
+    )
 
 
 def _log(rate):

@@ -185,12 +185,14 @@ class Kept:
             while low < at < high or at == x:
                 following = float(np.clip(at + direction * step, low, high))
                 next_value = excess(following, 1e-2)
+                if np.isnan(next_value):
+                    break
                 if next_value * before <= 0:
                     ends = sorted((at, following))
                     ends = ends[0] - 0.01, min(ends[1] + 0.01, high)
                     # ln ν changes C/a times as fast as ln a
                     fine = 5 * rtol
-                    if excess(ends[0], fine) * excess(ends[1], fine) > 0:
+                    if not excess(ends[0], fine) * excess(ends[1], fine) <= 0:
                         return None
                     return float(np.exp(brentq(excess, *ends, args=(fine,), xtol=rtol * 1e-3)))
                 if following == at or (abs(next_value) >= 50 and abs(value) >= 50):

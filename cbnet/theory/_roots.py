@@ -64,7 +64,8 @@ def all_roots(phi, lowest, highest, rtol):
         nu, f = np.append(nu, closer), np.append(f, phi(closer, tol) / closer - 1)
         nu, kept = np.unique(nu, return_index=True)
         f = f[kept]
-    k = np.flatnonzero(np.signbit(f[:-1]) != np.signbit(f[1:]))
+    changed = np.signbit(f[:-1]) != np.signbit(f[1:])
+    k = np.flatnonzero(changed & np.isfinite(f[:-1]) & np.isfinite(f[1:]))
     if not k.size:
         return []
     return _polish(phi, np.log(nu[k]), np.log(nu[k + 1]), rtol)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import CubicSpline, PchipInterpolator
 
+from ._line import unknown
 from ._roots import Root
 
 _PER_DECADE = 24  # of the cheap function
@@ -57,9 +58,11 @@ class Search:
         decades = np.log10(highest / lowest)
         grid = np.linspace(np.log(lowest), np.log(highest), int(np.ceil(_PER_DECADE * decades)) + 1)
         excess, z, _ = cheap(grid, 1e-6)
+        excess, z = _filled(excess, grid), _filled(z, grid)
         self.base, self.base_z = CubicSpline(grid, excess), CubicSpline(grid, z)
         self.x = np.linspace(grid[0], grid[-1], _FINER * (grid.size - 1) + 1)
         self.samples, self._last = {}, None
+        self.lost = []  # where no rate is known
         middle = np.log(np.clip(_FEEDBACK, lowest, highest))
         count = int(np.ceil((grid[-1] - middle) / _FIRST)) + 1
         first = np.linspace(middle, grid[-1], count)[:-1]
@@ -67,6 +70,8 @@ class Search:
             self.sample(each, scan_rtol)
         if not self.samples:
             self.sample(middle, scan_rtol)
+        if not self.samples:
+            raise unknown(costly.E.neuron.noise, np.exp(middle))
 
     def sample(self, x, tol):
         """The costly function at x, remembered."""
@@ -76,9 +81,13 @@ class Search:
             tol = max(min(tol, self.samples[x].tol / 10), self.finest)
             if self.samples[x].tol <= self.finest:
                 return self.samples[x]
+        if any(abs(each - x) < _SAME for each in self.lost):
+            return _Sample(np.nan, np.inf, tol, np.nan)
         value, z, error = self._at(x, tol)
         if np.isfinite(value):
             self.samples[x] = _Sample(value, error, tol, z)
+        else:
+            self.lost.append(x)
         return _Sample(value, error, tol, z)
 
     def _correction(self, name, base):
@@ -132,7 +141,13 @@ class Search:
         return unsure + np.minimum(beyond, 1.0) * np.maximum(np.abs(self.base(self.x)) / 2, 1.0)
 
     def roots(self):
-        """Every root, in increasing order."""
+        """Every root, in increasing order.
+
+        Raises
+        ------
+        ConvergenceError
+            If none is found, and the function is not known everywhere.
+        """
         for _ in range(_SURPRISES):
             brackets, surprised = self._brackets(), False
             roots = []
@@ -145,6 +160,8 @@ class Search:
                     surprised = True
             if not surprised:
                 break
+        if self.lost and not roots:
+            raise unknown(self.costly.E.neuron.noise, np.exp(self.lost[0]))
         distinct = []
         for root in sorted(roots, key=lambda r: r.rates):
             if not distinct or np.log(root.rates[0] / distinct[-1].rates[0]) > 2 * self.rtol:
@@ -159,7 +176,7 @@ class Search:
                 sure, points = self._judge(S, e, low, high, turn)
                 settled += sure
                 wanted += points
-            if not wanted or turn == _ROUNDS or len(self.samples) >= _MOST:
+            if not wanted or turn == _ROUNDS or len(self.samples) + len(self.lost) >= _MOST:
                 break
             seen = [self.sample(x, tol) for x, tol in wanted]
             if not any(np.isfinite(each.value) for each in seen):
@@ -247,13 +264,20 @@ class Search:
         if self._last is not None and abs(self._last[0] - x) < _FIRST:
             guess += self._last[1] - self.second(self._last[0])
         found = tuple(float(each[0]) for each in self.costly(np.array([x]), tol, np.array([guess])))
-        self._last = x, found[1]
+        if np.isfinite(found[1]):
+            self._last = x, found[1]
         return found
 
     def _root(self, x, slope, residual, z=None):
         if z is None:
             z = float(self.second(x))
         return Root((float(np.exp(x)), float(np.exp(z))), 1 + slope, residual)
+
+
+def _filled(y, x):
+    """y with what is not known interpolated: it only says where to look."""
+    known = np.isfinite(y)
+    return np.interp(x, x[known], y[known]) if known.any() else 0.0 * x
 
 
 def _zones(S, e):

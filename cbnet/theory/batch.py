@@ -131,6 +131,9 @@ def solve_many(networks, noise=None, rtol=None):
                 one = solve(params, noise=noise, rtol=rtol)
         except ConvergenceError as problem:
             one, failed[k] = problem.best, str(problem)
+        if one is None:
+            error[k] = np.inf
+            continue
         columns = [np.asarray(one.in_si(name), float) for name in NAMES]
         rows[k] = list(zip(*columns, strict=True))
         error[k], notes[k] = one.error, one.noise

@@ -259,7 +259,7 @@ class _Path:
         try:
             found = solve(self.with_value(p), noise=self.method.name, rtol=self.rtol)
         except ConvergenceError as failure:
-            if self.method.formula:
+            if self.method.formula or failure.best is None:
                 raise
             found = failure.best
         self.noise = found.noise

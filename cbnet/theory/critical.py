@@ -88,6 +88,8 @@ def critical_input(
     ------
     ParameterError
         For a ratio or a range that cannot be used.
+    ConvergenceError
+        If no rate is known within the range.
 
     Notes
     -----
@@ -207,6 +209,8 @@ class _OfNetwork:
         try:
             found = solve(there, noise=self.method.name, rtol=rtol)
         except ConvergenceError as failure:
+            if failure.best is None:
+                raise
             found = failure.best
         rates = found.in_si("rate_E")[np.asarray(found.stable, bool)]
         self.known[nu_X] = float(rates.max()) if rates.size else 0.0
@@ -231,7 +235,7 @@ def _as_slow(neuron, r_E, r_I):
     tau = neuron.rest(r_E, r_I)[1]
     slowest = max(neuron.taus.values())
     gap = np.abs(np.log(tau / (1.5 * slowest)))
-    if np.ptp(tau) < 0.1 * np.max(tau):
+    if np.isnan(tau).all() or np.nanmax(tau) - np.nanmin(tau) < 0.1 * np.nanmax(tau):
         return r_E.size // 2
     return int(np.nanargmin(gap))
 
@@ -246,6 +250,8 @@ def _maximum(of, low, high, method):
     else:
         rates, _ = of(np.exp(x), rough)
     nothing = float("nan")
+    if np.isnan(rates).all():
+        raise _unknown(method, low, high)
     if not np.any(rates > _FLOOR):
         return nothing, nothing, nothing, "none: silent at every input"
     k = int(np.nanargmax(rates))
@@ -258,7 +264,9 @@ def _maximum(of, low, high, method):
         width = x[1] - x[0]
         fine = x[k] + width * np.linspace(-1.2, 1.2, _FITTED)
         values, error = of(np.exp(fine), method.rtol)
-        inner = int(np.argmax(values))
+        if np.isnan(values).all():
+            raise _unknown(method, *np.exp(fine[[0, -1]]))
+        inner = int(np.nanargmax(values))
         if 0 < inner < _FITTED - 1:
             break
         x, k = fine, inner
@@ -276,6 +284,13 @@ def _maximum(of, low, high, method):
     return where, where * width * float(spread), float(np.exp(peak)), "turns over"
 
 
+def _unknown(method, low, high):
+    return ConvergenceError(
+        f"noise: got {method.name!r}, with which no rate is known from {low:.3g} to {high:.3g} Hz; "
+        "take another noise or other inputs"
+    )
+
+
 def _uphill(of, x, start):
     """Rates at those of the inputs that lead to a maximum, NaN elsewhere."""
     rates = np.full(x.size, np.nan)
@@ -286,6 +301,8 @@ def _uphill(of, x, start):
 
     for k in (start, start - 1, start + 1):
         look(k)
+    if np.isnan(rates).all():
+        return rates
     for _ in range(x.size):
         best = int(np.nanargmax(rates))
         known = np.flatnonzero(~np.isnan(rates))

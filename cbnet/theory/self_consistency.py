@@ -9,7 +9,7 @@ from ..errors import ConvergenceError, ParameterError, warn
 from ..parameters import POPULATIONS, to_quantity
 from ..threads import one_thread
 from . import _methods
-from ._line import SILENT, Line
+from ._line import SILENT, Line, unknown
 from ._roots import Root, all_roots, all_roots_in_the_plane
 from ._surrogate import Search
 from .first_passage import MERGING, Passage, inaccurate, known
@@ -276,6 +276,8 @@ def _few(line, cheap, rtol, scan_rtol):
             if line.alike
             else np.exp(line.nullcline(zero, rtol, [search.second(np.log(SILENT))])[0])
         )
+        if np.isnan(z).any():
+            raise unknown(line.I.neuron.noise, 0.0)
         quiet = float(line.E(zero, z, rtol)[0])
         found.append(Root((quiet, quiet if line.alike else float(z[0])), 0.0, 0.0))
     return found
