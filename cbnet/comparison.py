@@ -173,7 +173,8 @@ def compare(
         start = _same_values(base, model)
         for scaling in scalings:
             for k in K:
-                scaled = start.scaled(scaling, k)
+                with unused.told():  # below
+                    scaled = start.scaled(scaling, k)
                 points += [(scaling, scaled.replace(nu_X=rate)) for rate in nu_X]
     left_out = _left_out(base, [(point, point.K in simulate_K) for _, point in points])
     duration = Entry("duration", 0, unit="s", above=0).parse(duration, "duration")

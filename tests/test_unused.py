@@ -180,3 +180,15 @@ def test_commands_say_it_in_one_line():
     (line,) = err.splitlines()
     assert line.startswith("cbnet: warning: law, CV_K: got law=gaussian, CV_K=0.2, which ")
     assert "of these not used: nu_X" in run("neuron conductance --set nu_X=50Hz")[1]
+
+
+def test_an_efficacy_that_keeps_a_response_names_what_it_is_not_kept_at():
+    params = cbnet.load("conductance").replace(law="gaussian", CV_K=0.2, r_E=30 * Hz, nu_X=30 * Hz)
+    with pytest.warns(CbnetWarning, match="^law, CV_K, r_E: got law=gaussian") as told:
+        scaled = params.scaled("preserving", K=2000, noise="diffusion")
+    assert len(told) == 1
+    plain = cbnet.load("conductance").scaled("preserving", K=2000, noise="diffusion")
+    assert scaled.a == pytest.approx(plain.a, rel=1e-9)
+    neuron = cbnet.load("conductance").replace(r_E=30 * Hz, r_I=12 * Hz)
+    neuron.scaled("preserving", K=2000, noise="diffusion", r_E=30 * Hz, r_I=12 * Hz)
+    neuron.scaled("sqrt", K=2000)

@@ -54,6 +54,12 @@ def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     ParameterError
         For an unknown law, an in-degree that cannot be used, or a response that no a gives.
 
+    Warns
+    -----
+    CbnetWarning
+        For ``"preserving"``, names what was set and makes no difference to the efficacy: unequal
+        in-degrees, and the rates of a neuron's inputs that are not given here.
+
     Notes
     -----
     A. Sanzeni, M. H. Histed and N. Brunel, Phys. Rev. X 12, 011044 (2022), Secs. III and IV. Where
@@ -72,11 +78,18 @@ def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     K_0 = values["K"]
     if law == "preserving":
         _check_value(values)
+        unused.tell(params, "the efficacy that keeps the response", _kept, r_E is not None)
         kept = _preserving.kept(params, _methods.choose(noise, params), explicit)
         factor = kept.efficacies(np.array([K]))[0][0] / values["a"]
     else:
         factor = _factor(law, K_0, K)
     return weaker(params, float(factor)).updated({"K": K})
+
+
+def _kept(params, at_inputs):
+    """What enters the efficacy that keeps a response, or is for the new parameters to hold."""
+    left_out = {"law", "CV_K"} | (set() if at_inputs else {"r_E", "r_I"})
+    return dict.fromkeys(POPULATIONS, set(params.model.entries) - left_out)
 
 
 def weaker(params, factor):
