@@ -23,7 +23,8 @@ from . import _jump_nodes, _jump_process, _jump_refinement, _jump_start, _white,
 from ._jump_grid import lowered, survey
 
 _DEGREES = 4, 6
-_BINS = 40  # between reset and threshold
+_BINS = 120, 40  # between reset and threshold; the fewer where the others need too much memory
+_STATED_FOR = 40  # bins between reset and threshold as wide as those whose error is stated
 _LOWEST = 1e-7  # share of the time below all bins
 _SMALL = 1e-4  # share of the time, of a bin: below, its error counts relative to that
 _APART = 1e-4  # from where the leak gathers v to the reset, over the way to the threshold
@@ -171,8 +172,8 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
 
     Notes
     -----
-    Where jumps are too fine to be followed it is the density of white noise, and the warning tells
-    the skewness that this leaves out. A reset at which the
+    Where jumps are too fine to be followed it is the density of white noise, and a warning tells
+    what this leaves out. A reset at which the
     leak gathers v holds it for a share of the time that is a point; it is spread over a
     ten-thousandth of the way to the threshold. Thresholds that are reached less often than e^-25 of
     the time are lowered.
@@ -182,7 +183,7 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     key = (*(tuple(sorted(part.items())) for part in parts), float(r_E), float(r_I), rtol)
     found = _solved(_Question(key, neuron))
     if found is None:
-        off = _asymmetry(neuron, r_E, r_I)
+        off = _of_white_noise(neuron, r_E, r_I)
         if off > _STATED:
             warn(
                 "density: got jumps that cannot be followed; it is that of white noise, whose "
@@ -197,14 +198,22 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     return found(v)
 
 
-def _asymmetry(neuron, r_E, r_I):
-    """The skewness of the free membrane, which white noise does not have."""
+def _of_white_noise(neuron, r_E, r_I):
+    """By how much shares of bins of a fortieth of the way from reset to threshold are off.
+
+    White noise does not have the skewness of the free membrane, and its density vanishes at the
+    threshold and bends at the reset where that of finite jumps does so within a jump: by h_E over
+    the width of a bin and half of h_I over it, as neurons with K of some thousands have it.
+    """
     rates = np.array([float(r_E)]), np.array([float(r_I)])
     process = _jump_process.of_neuron(neuron, *rates)[0]
     mu, tau = neuron.rest(*rates)
     at = np.fmin(mu, process.threshold)
     third = tau / 3 * (process.R_E * process.up(at) ** 3 + process.R_I * process.down(at) ** 3)
-    return float(np.abs(third / (tau / 2 * process.noise(at)) ** 1.5)[0])
+    skewness = np.abs(third / (tau / 2 * process.noise(at)) ** 1.5)
+    ends, width = np.array([process.threshold]), (process.threshold - process.reset) / _STATED_FOR
+    local = np.maximum(process.up(ends), np.abs(process.down(ends)) / 2) / width
+    return float(np.fmax(skewness, local)[0])
 
 
 @functools.lru_cache(_KEPT)
@@ -251,8 +260,16 @@ def solve(process, coordinate, bottom):
     """
     process, edges = _first(process, coordinate, bottom)
     system = Occupied(process, coordinate, edges, _DEGREES[0])
-    bins = _bins(system)
-    best = None
+    for number in _BINS:
+        best = _resolved(system, _bins(system, number))
+        if best is not None:
+            return best
+    raise MemoryError
+
+
+def _resolved(system, bins):
+    """The best answer by the shares of bins, None if every one needs too much memory."""
+    process, coordinate, best = system.process, system.coordinate, None
     for tolerance in _TOLERANCES:
         try:
             system = _refined(system, bins, tolerance)
@@ -264,8 +281,6 @@ def solve(process, coordinate, bottom):
             best = Density(better, error)
         if error < _ENOUGH:
             break
-    if best is None:
-        raise MemoryError
     return best
 
 
@@ -275,13 +290,13 @@ def _distance(system, better, bins):
     return float((np.abs(shares[0] - shares[1]) / np.maximum(np.abs(shares[1]), _SMALL)).max())
 
 
-def _bins(system):
+def _bins(system, number):
     """Edges of bins in the coordinate, from where v hardly ever is to the threshold."""
     process, coordinate = system.process, system.coordinate
     share = system.below(system.edges) / system.F[-1]
     low = float(coordinate.v(system.edges[np.argmax(share > _LOWEST)]))
     reset, top = process.reset, process.threshold
-    width = max((top - reset) / _BINS, (top - low) / (5 * _BINS))
+    width = max((top - reset) / number, (top - low) / (5 * number))
     down = reset - width * np.arange(max(int((reset - low) / width), 0) + 1)
     up = reset + width * np.arange(1, int((top - reset) / width - 0.5) + 1)
     v = np.concatenate([down[::-1], up, [top]])
