@@ -268,7 +268,7 @@ def solve(item):
 def leading_mode(params):
     """Growth rate (1/s) and frequency (Hz) of a network's leading mode; NaN if there is none."""
     try:
-        found = cbnet.stability(params)
+        found = cbnet.stability(params, noise="diffusion")
     except ConvergenceError as error:
         best = complex(getattr(error, "best", np.nan) or np.nan)
         return {"growth": best.real, "frequency": abs(best.imag) / 2 / np.pi, "rate": np.nan}

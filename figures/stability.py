@@ -63,7 +63,7 @@ def _spectrum(item):
     params, N = item
     nothing = {"fano": np.nan, "spectrum": np.full(_FREQUENCIES.size, np.nan)}
     try:
-        found = cbnet.stability(params, N=N)
+        found = cbnet.stability(params, noise="diffusion", N=N)
         power = np.asarray(found.spectrum(hertz(_FREQUENCIES)), float) / float(found.rate_E)
         return {"fano": float(found.fano), "spectrum": power}
     except (ConvergenceError, ParameterError):

@@ -89,6 +89,7 @@ class Job:
             bins=_BINS,
             recording=self.recording,
             correlation_time=self.correlation_time,
+            connected=self.storage != "none" or bool(self.graph),
         )
 
     @property

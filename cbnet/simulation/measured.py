@@ -110,7 +110,7 @@ def measure(accumulated):
         "count_I_1ms": accumulated.count_I.astype(int),
     }
     notes, doubts = [], []
-    wander = long_run.wander(
+    wander = seen.connected and long_run.wander(
         accumulated.interval_sums[:, :, 0], seen.correlation_time / window * PARTS
     )
     lasting = np.inf if wander else seen.correlation_time

@@ -49,6 +49,8 @@ class Observation:
         Neurons whose spikes are listed, and those whose voltage is kept.
     correlation_time : float
         Time over which correlations last in s.
+    connected : bool
+        Whether the neurons are a network, whose rates may wander together.
 
     Raises
     ------
@@ -68,6 +70,7 @@ class Observation:
     bins: int = 100
     recording: Recording = Recording(np.empty(0, np.int32), np.empty(0, np.int32))
     correlation_time: float = 0.0
+    connected: bool = True
 
     def __post_init__(self):
         if not BLOCKS <= self.steps < 2**31:

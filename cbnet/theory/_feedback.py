@@ -90,7 +90,8 @@ class Feedback:
         """How far the nearest mode is from λ, by one step of Newton's method; in 1/s."""
         h = 1e-4 * (abs(lam) + 1.0)
         f = _determinant(self.matrix(np.array([lam, lam + h, lam - h])))
-        return float(abs(f[0] * 2 * h / (f[1] - f[2])))
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return float(abs(f[0] * 2 * h / (f[1] - f[2])))
 
     def mode_near(self, lam):
         """The mode to which Newton's method leads from λ; NaN if it leads nowhere."""
@@ -98,7 +99,8 @@ class Feedback:
         for _ in range(_STEPS):
             h = 1e-4 * (abs(lam) + 1.0)
             f = _determinant(self.matrix(np.array([lam, lam + h, lam - h])))
-            step = f[0] * 2 * h / (f[1] - f[2])
+            with np.errstate(divide="ignore", invalid="ignore"):
+                step = f[0] * 2 * h / (f[1] - f[2])
             if not abs(step) < 3 * (abs(start) + 1.0):
                 break
             lam = lam - step
