@@ -173,9 +173,10 @@ def test_a_killed_build_is_not_used_and_its_rest_goes(folder):
     waited = []
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(lambda: _ask(waited))
-        while not waited:
+        deadline = time.monotonic() + 60
+        while not (waited or following.done() or time.monotonic() > deadline):
             time.sleep(0.01)
-        assert len(left(folder)) == 1
+        assert waited and len(left(folder)) == 1
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert following.result(60) == ["cbnet-entry.json", "inside"]
@@ -183,7 +184,7 @@ def test_a_killed_build_is_not_used_and_its_rest_goes(folder):
 
 
 def _ask(waited):
-    with cache.entry(KEY, writer(), waiting=lambda: waited.append(1)) as found:
+    with cache.entry(KEY, writer(), waiting=waited.append) as found:
         return sorted(p.name for p in found.iterdir())
 
 
@@ -218,7 +219,7 @@ def test_what_waiting_raises_ends_the_wait(folder):
     holder = FileLock(folder / "programs" / f"{KEY}.lock")
     assert holder.take()
 
-    def enough():
+    def enough(who):
         raise TimeoutError("enough")
 
     with pytest.raises(TimeoutError), cache.entry(KEY, never, waiting=enough):
@@ -385,12 +386,12 @@ def mounted(folder):
 
 
 def test_a_read_only_file_system(mounted, folder):
-    mounted("ro")
+    mounted("ro,mode=0700")
     assert "Read-only file system" in unusable(folder)
 
 
 def test_a_full_disk(mounted, folder):
-    mounted("size=64k")
+    mounted("size=64k,mode=0700")
     with pytest.raises(SimulationError, match="No space left on device.*set CBNET_CACHE"):
         make(KEY, 1_000_000)
     assert list((folder / "programs").iterdir()) == []

@@ -28,6 +28,7 @@ def accumulated():
         reference=-0.06,
         bins=110,
         recording=Recording(np.array([2, 450]), np.array([2, 450])),
+        correlation_time=0.02,
     )
     chance = np.repeat([40 * DT, 80 * DT], [400, 100])
     steps, neurons = np.nonzero(rng.random((FIRST + STEPS, 500)) < chance)
@@ -49,6 +50,11 @@ def measured(accumulated):
     fields, doubts = measure(accumulated)
     assert doubts == []
     return fields
+
+
+def test_what_is_known_has_no_note(measured):
+    assert measured["notes"] == ""
+    assert all(np.all(np.isfinite(x)) for name, x in measured.items() if name.endswith("_sem"))
 
 
 def test_fields_are_those_of_a_simulation(measured):

@@ -138,7 +138,7 @@ def measure(accumulated):
     fields |= {"fano_1ms": fano.value, "fano_1ms_sem": fano.sem}
     fields |= _membrane(accumulated, lasting) | _recorded(accumulated)
     fields["notes"] = "; ".join(
-        [*_unknown_errors(fields, window, seen.correlation_time, lasting), *notes, *doubts]
+        [*_unknown_errors(fields, window, seen.correlation_time, wander), *notes, *doubts]
     )
     return fields, doubts
 
