@@ -140,9 +140,10 @@ def effect(membrane, rare, found, solve):
     if not (found.rate > 0 and other.rate > 0):
         return np.inf
     width = membrane.threshold - membrane.reset
-    first = max(abs(np.log(found.rate / other.rate)), abs(found.v_mean - other.v_mean) / width)
+    sd = max(found.v_sd, 1e-3 * width)
+    first = max(abs(np.log(found.rate / other.rate)), abs(found.v_mean - other.v_mean) / sd)
     second = max(
-        abs(found.v_sd - other.v_sd) / max(found.v_sd, 1e-3 * width),
+        abs(found.v_sd - other.v_sd) / sd,
         abs(found.cv - other.cv) / max(found.cv, 0.1),
     )
     return float(max(_MISSED * (first + other.error), _MISSED_OF_SPREAD * second))

@@ -298,7 +298,7 @@ def _with_few(membrane, rtol, dimensions):
     if found.rate == 0:
         return found
     arrivals = np.array(membrane.rates) * membrane.taus
-    few = (arrivals > 0) & (arrivals < _FEWEST)
+    few = (arrivals > 0) & (arrivals < _FEWEST / 4)
     error = _JAGGED * found.error
     if few.any() and np.isfinite(error):
         error += _rare_trains.effect(membrane, few, found, lambda m: _best(m, rtol, dimensions))
