@@ -11,6 +11,7 @@ from .random_neurons import draw, draw_filtered
 RARE = (6.5, 11.0)  # sds from the mean to the threshold
 FASTEST = 2000.0  # Hz
 FEWEST = 0.3  # Hz of a simulated neuron
+ROUGH, LONGER = 0.01, 8  # error of a simulation from which on it is repeated, so many times as long
 # log10 of the time constant of synapses over the membrane's own, and sds to the threshold, in
 # which a formula's range lies
 RANGES = {
@@ -71,6 +72,8 @@ def _filtered(solver, seed, index, **drawn):
         neuron = draw_filtered(seed, index, **drawn)
         right = filtered_paths.solve(neuron, seed=index)
         if FEWEST < right.found["rate"] < FASTEST:
+            if right.sem["rate"] > ROUGH * right.found["rate"]:
+                right = filtered_paths.solve(neuron, LONGER * filtered_paths.STEPS, seed=index)
             return compared(solver, respond(neuron), right, neuron)
         seed += 1000
 
