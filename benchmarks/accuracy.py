@@ -13,8 +13,8 @@ import numpy as np
 
 import cbnet
 from cbnet.errors import ConvergenceError
-from cbnet.theory import colored_noise
-from cbnet.theory._neuron import Neuron
+from cbnet.theory.neuron.colored import colored_noise
+from cbnet.theory.neuron.neuron import Neuron
 
 from . import colored_reference
 

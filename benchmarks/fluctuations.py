@@ -13,11 +13,11 @@ import numpy as np
 from scipy.signal import welch
 
 import cbnet
-from cbnet.theory._characteristic import leading
-from cbnet.theory._feedback import Feedback
-from cbnet.theory._fluctuations import fano_factor
-from cbnet.theory._neuron import Neuron
-from cbnet.theory.renewal import noise_factor
+from cbnet.theory.network.characteristic import leading
+from cbnet.theory.network.feedback import Feedback
+from cbnet.theory.network.fluctuations import fano_factor
+from cbnet.theory.neuron.neuron import Neuron
+from cbnet.theory.neuron.renewal import noise_factor
 
 # synapses, external rate in Hz, in-degree, shortest and longest delay in ms, neurons
 NETWORKS = (

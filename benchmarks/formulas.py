@@ -3,7 +3,7 @@
 Random neurons and inputs, of which those count that lie within a formula's range; the formula is
 held against the solution for these synapses (``noise="colored"``, to a thousandth). Prints how many
 there were, the root mean square and the largest relative deviation of the rate, and the neuron of
-the largest. ``cbnet.theory.colored_noise_limits.WITHIN`` states these errors.
+the largest. ``cbnet.theory.neuron.colored.colored_noise_limits.WITHIN`` states these errors.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from brian2 import Hz, ms, mV
 
 import cbnet
 from cbnet.errors import CbnetWarning, ConvergenceError
-from cbnet.theory.colored_noise_limits import WITHIN
+from cbnet.theory.neuron.colored.colored_noise_limits import WITHIN
 
 DRAWN = 40_000  # per formula at most, of which few lie within its range
 SLOWEST = 0.5  # Hz

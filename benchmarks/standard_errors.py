@@ -16,8 +16,8 @@ import numpy as np
 
 import cbnet
 from cbnet.errors import CbnetWarning
+from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
-from cbnet.simulation.workshop import run_jobs
 
 SMALL = {"K": 40, "a": 0.01, "nu_X": "50Hz"}
 MIDDLE = {"K": 100, "a": 0.005, "nu_X": "80Hz"}

@@ -21,7 +21,7 @@ from brian2 import Hz, ms, mV
 
 import cbnet
 from cbnet.errors import CbnetError, CbnetWarning, ConvergenceError
-from cbnet.theory._methods import METHODS
+from cbnet.theory.neuron.treatments import METHODS
 
 LIMIT = 10.0  # s of all processors; by the clock three times as long, on a machine that is busy
 GOOD = ("value", "outside", "undefined", "ConvergenceError", "ParameterError")

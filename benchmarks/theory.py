@@ -17,7 +17,7 @@ import time
 import numpy as np
 
 import cbnet
-from cbnet.theory import siegert
+from cbnet.theory.neuron.white import siegert
 from cbnet.theory.response import Neuron
 
 from . import accuracy

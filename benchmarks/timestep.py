@@ -2,11 +2,11 @@
 
 ``python -m benchmarks.timestep`` prints two tables:
 
-- instantaneous synapses: the bias that :mod:`cbnet.simulation.timestep` predicts, and that of
+- instantaneous synapses: the bias that :mod:`cbnet.simulation.step.timestep` predicts, and that of
   ``cbnet.simulate(feedforward=True)`` beside ``cbnet.simulate_neuron``, which has no step;
 - synapses with a time constant: the rate of ``cbnet.simulate(feedforward=True)`` at several steps
   beside that at dt = τ_S/50, and the formula of
-  :func:`cbnet.simulation.timestep.filtered_bias`.
+  :func:`cbnet.simulation.step.timestep.filtered_bias`.
 
 τ_S is the shorter of the two time constants. Both tables end with the root mean square of measured
 less predicted, and χ² per value. ``--work`` trades standard errors for time: 1 takes some twenty
@@ -20,9 +20,9 @@ import numpy as np
 from brian2 import Hz, ms, second
 
 import cbnet
-from cbnet.reduced import of_model
+from cbnet.model.reduced import of_model
 from cbnet.simulation.event_driven import arrival_rates
-from cbnet.simulation.timestep import bias, filtered_bias
+from cbnet.simulation.step.timestep import bias, filtered_bias
 
 # model, a, g, r_E and r_I in Hz, all at K = 1000
 INSTANTANEOUS = [

@@ -13,16 +13,16 @@ __version__ = "0.2.0"
 _PUBLIC = {
     "Coupling": "model",
     "Derived": "model",
-    "Entry": "parameters",
+    "Entry": "model",
     "Model": "model",
-    "Parameters": "parameters",
+    "Parameters": "model",
     "compare": "comparison",
     "continuation": "theory.continuation",
     "critical_input": "theory.critical",
     "currents": "theory.currents",
     "Sweep": "sweeps.sweep",
     "open_sweep": "sweeps.sweep",
-    "load": "library",
+    "load": "model.library",
     "build": "simulation.run",
     "simulate": "simulation.run",
     "simulate_neuron": "simulation.event_driven",
@@ -34,7 +34,12 @@ _PUBLIC = {
     "voltage_scaling": "theory.asymptotics",
 }
 
-_MODULES = ("errors", "plotting", "results", "theory")
+_MODULES = {
+    "errors": "errors",
+    "plotting": "results.plotting",
+    "results": "results",
+    "theory": "theory",
+}
 
 __all__ = ["__version__", *_PUBLIC, *_MODULES]
 
@@ -49,7 +54,7 @@ def __getattr__(name):
     if name in _PUBLIC:
         return getattr(importlib.import_module(f"cbnet.{_PUBLIC[name]}"), name)
     if name in _MODULES:
-        return importlib.import_module(f"cbnet.{name}")
+        return importlib.import_module(f"cbnet.{_MODULES[name]}")
     raise AttributeError(f"module 'cbnet' has no attribute {name!r}")
 
 

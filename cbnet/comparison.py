@@ -5,16 +5,17 @@ import os
 
 import numpy as np
 
-from . import unused
 from .errors import ParameterError
-from .library import load
-from .parameters import SEED, Entry, to_quantity
-from .pooling import over_graphs
+from .model import unused
+from .model.library import load
+from .model.parameters import SEED, Entry, to_quantity
 from .results import Result, variable
-from .simulation import timestep, workshop
+from .results.pooling import over_graphs
+from .simulation.backends import workshop
 from .simulation.job import TARGET_BIAS, prepare
-from .simulation.layout import layout
+from .simulation.step import timestep
 from .simulation.times import transient as default_transient
+from .simulation.wiring.layout import layout
 from .theory.self_consistency import solve
 
 K_THEORY = (400, 1600, 6400, 25600)
@@ -33,7 +34,7 @@ class Comparison(Result):
 
     Of several fixed points a row shows the stable one of the highest rate; `theory_fixed_points`
     counts them. Every seed has a graph of its own: standard errors are over graphs and noise
-    (``cbnet.pooling.over_graphs``), of rows of one seed over noise in the one graph.
+    (``cbnet.results.pooling.over_graphs``), of rows of one seed over noise in the one graph.
     """
 
     model: object = variable(dims=("row",), meaning="model")

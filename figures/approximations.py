@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.colors import LogNorm
 
 import cbnet
-from cbnet import plotting
 from cbnet.errors import CbnetError, CbnetWarning
+from cbnet.results import plotting
 from cbnet.theory import scaling as laws
 
 from . import drawing, shared, time_steps

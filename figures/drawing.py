@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from cbnet import plotting
+from cbnet.results import plotting
 
 CENTIMETRE, NARROW, WIDE = plotting.CENTIMETRE, plotting.NARROW, plotting.WIDE
 # Lightness, stroke and marker change together, so that nothing rests on colour alone.

@@ -4,9 +4,9 @@ import numpy as np
 from scipy.signal import welch
 
 import cbnet
-from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
-from cbnet.reduced import of_model
+from cbnet.model.reduced import of_model
+from cbnet.results import plotting
 
 from . import drawing, shared
 from .drawing import colour, key

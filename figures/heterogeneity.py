@@ -5,8 +5,8 @@ import warnings
 import numpy as np
 
 import cbnet
-from cbnet import plotting
 from cbnet.errors import CbnetWarning, ConvergenceError
+from cbnet.results import plotting
 
 from . import drawing, shared
 from .drawing import colour, key

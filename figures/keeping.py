@@ -14,9 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
-from cbnet import checksum, results
+from cbnet import results
 from cbnet.errors import DamagedError, ParameterError
-from cbnet.parameters import Parameters
+from cbnet.model.parameters import Parameters
+from cbnet.support import checksum
 
 _folder = None  # of the figure that is being made; without one nothing is kept
 _made = None  # from which code

@@ -8,9 +8,11 @@ import time
 import warnings
 from pathlib import Path
 
-from cbnet import checksum, code, files, plotting, unused
 from cbnet.errors import CbnetWarning, DamagedError, ParameterError
-from cbnet.parameters import nearest
+from cbnet.model import unused
+from cbnet.model.parameters import nearest
+from cbnet.results import plotting
+from cbnet.support import checksum, code, files
 from cbnet.sweeps import identity
 
 from . import MODES, NAMES, keeping, module

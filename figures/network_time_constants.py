@@ -3,8 +3,8 @@
 import numpy as np
 
 import cbnet
-from cbnet import plotting
 from cbnet.errors import ConvergenceError
+from cbnet.results import plotting
 
 from . import drawing, shared
 from .drawing import colour

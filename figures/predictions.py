@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from cbnet import plotting
+from cbnet.results import plotting
 
 from . import drawing, shared
 from .drawing import colour, key

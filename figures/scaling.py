@@ -3,8 +3,8 @@
 import numpy as np
 from scipy.optimize import brentq
 
-from cbnet import plotting
 from cbnet.errors import ParameterError
+from cbnet.results import plotting
 from cbnet.theory import scaling as laws
 
 from . import drawing, shared

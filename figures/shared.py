@@ -12,12 +12,12 @@ import numpy as np
 import xarray as xr
 
 import cbnet
-from cbnet import unused
 from cbnet.errors import ConvergenceError
-from cbnet.parameters import to_quantity
-from cbnet.pooling import over_graphs
+from cbnet.model import unused
+from cbnet.model.parameters import to_quantity
 from cbnet.results import versions
-from cbnet.simulation import workshop
+from cbnet.results.pooling import over_graphs
+from cbnet.simulation.backends import workshop
 from cbnet.simulation.job import prepare
 
 from . import keeping
@@ -314,7 +314,7 @@ def gathered(answers, name, shape):
 
 def mean_potential(params, r_E, r_I):
     """μ (mV) and τ (ms) of the drift at given input rates in Hz, which may be arrays."""
-    from cbnet.reduced import of_model
+    from cbnet.model.reduced import of_model
 
     values = params.resolve("E")
     values = {

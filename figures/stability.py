@@ -5,8 +5,8 @@ from matplotlib.colors import SymLogNorm
 from scipy.signal import welch
 
 import cbnet
-from cbnet import plotting
 from cbnet.errors import ConvergenceError, ParameterError
+from cbnet.results import plotting
 
 from . import drawing, shared
 from .drawing import colour, key

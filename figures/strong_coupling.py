@@ -3,7 +3,7 @@
 import numpy as np
 from matplotlib.ticker import LogLocator, NullFormatter
 
-from cbnet import plotting
+from cbnet.results import plotting
 
 from . import drawing, shared, strong_neurons
 from .drawing import colour, key

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.ticker import FormatStrFormatter, LogLocator
 
 import cbnet
-from cbnet import plotting
+from cbnet.results import plotting
 
 from . import drawing, shared
 from .drawing import colour

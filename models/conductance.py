@@ -4,7 +4,7 @@ A. Sanzeni, M. H. Histed and N. Brunel, *Emergence of irregular activity in netw
 coupled conductance-based neurons*, Phys. Rev. X 12, 011044 (2022), arXiv:2009.12023.
 """
 
-from cbnet.model import Coupling, Model
+from cbnet.model.model import Coupling, Model
 
 LEAK = "dv/dt = -(v - E_L)/tau_L : volt (unless refractory)"
 

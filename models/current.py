@@ -5,7 +5,7 @@ C. van Vreeswijk and H. Sompolinsky, Science 274, 1724 (1996); N. Brunel, J. Com
 that both models share the balance line when `V_match` is the threshold (the default).
 """
 
-from cbnet.model import Coupling, Derived, Model
+from cbnet.model.model import Coupling, Derived, Model
 
 model = Model(
     name="current",

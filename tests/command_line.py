@@ -8,7 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cbnet import cli
+from cbnet.cli import app
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -17,7 +17,7 @@ def run(line):
     """Exit code, standard output and standard error of a command line."""
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = cli.main(shlex.split(line))
+        code = app.main(shlex.split(line))
     return code, out.getvalue(), err.getvalue()
 
 

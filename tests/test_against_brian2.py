@@ -9,13 +9,14 @@ import pytest
 from brian2 import Hz, ms
 
 import cbnet
-from cbnet.simulation import building, online
+from cbnet.simulation.backends import standalone
+from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
-from cbnet.simulation.measured import measure
-from cbnet.simulation.workshop import run_jobs
+from cbnet.simulation.measure import online
+from cbnet.simulation.measure.measured import measure
 
 needs_compiler = pytest.mark.skipif(
-    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
+    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
 )
 
 # Nothing of cbnet: literal strings, Brian2's own order inside a step and its own refractory time,

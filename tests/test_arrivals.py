@@ -11,8 +11,8 @@ from brian2 import mV
 from scipy import stats
 
 import cbnet
-from cbnet.diffusion import of_model
-from cbnet.simulation import arrivals
+from cbnet.model.reduction import of_model
+from cbnet.simulation.brian import arrivals
 from tests import cpp
 
 PROGRAM = r"""

@@ -5,10 +5,11 @@ import pytest
 from brian2 import Hz, mV
 
 import cbnet
-from cbnet import unused
 from cbnet.errors import CbnetWarning, ParameterError
-from cbnet.theory import asymptotics, renewal
+from cbnet.model import unused
+from cbnet.theory import asymptotics
 from cbnet.theory.critical import _maximum
+from cbnet.theory.neuron import renewal
 
 
 @pytest.fixture(scope="module")
@@ -199,7 +200,7 @@ def test_networks_of_regular_trains_have_less_noise(conductance, current):
         tau = float(regular.tau_eff[0])
         factor = renewal.noise_factor(nu, cv, 0.002, tau)
         values = params.resolve("E")
-        from cbnet.theory._neuron import Neuron
+        from cbnet.theory.neuron.neuron import Neuron
 
         neuron = Neuron(params, "E", "diffusion")
         x, y = np.array([values["nu_X"] + nu]), np.array([nu])

@@ -10,7 +10,7 @@ from brian2 import Hz, ms
 
 import cbnet
 from cbnet.errors import ParameterError
-from cbnet.simulation import building
+from cbnet.simulation.backends import standalone
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ np.savez(folder + "/found.npz", steps=np.rint(spikes.t_[:]/1e-4).astype(int), ne
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(building.compiler_missing()), reason="no compiler")
+@pytest.mark.skipif(bool(standalone.compiler_missing()), reason="no compiler")
 def test_runs_of_one_program(tmp_path):
     """Slow: compiles a program of three runs.
 

@@ -13,9 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from cbnet import cache, cli
+from cbnet.cli import app
 from cbnet.errors import ParameterError, SimulationError
-from cbnet.locks import FileLock
+from cbnet.support import cache
+from cbnet.support.locks import FileLock
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = "0a" * 8
@@ -428,14 +429,14 @@ def test_keys_are_hexadecimal():
 
 
 def test_command_lists_and_clears(capsys, folder):
-    assert cli.main(["cache"]) == 0
+    assert app.main(["cache"]) == 0
     out = capsys.readouterr().out
     assert str(folder) in out and "no compiled structures" in out and "of at most 2 GB" in out
     make(KEY, 123_456, "a network")
-    assert cli.main(["cache"]) == 0
+    assert app.main(["cache"]) == 0
     out = capsys.readouterr().out
     assert KEY[:8] in out and "123 kB" in out and "a network" in out
-    assert cli.main(["cache", "--json"]) == 0
+    assert app.main(["cache", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert list(found) == ["folder", "bytes", "limit_bytes", "entries"]
     assert (found["folder"], found["bytes"], found["limit_bytes"]) == (str(folder), 123_456, 2e9)
@@ -443,17 +444,17 @@ def test_command_lists_and_clears(capsys, folder):
     assert list(row) == ["key", "description", "bytes", "created", "last_used"]
     assert row["key"] == KEY and row["created"].endswith("+00:00")
     with cache.using(KEY):
-        assert cli.main(["cache", "clear"]) == 0
+        assert app.main(["cache", "clear"]) == 0
         assert "removed 0 compiled structures, 1 kept" in capsys.readouterr().out
-    assert cli.main(["cache", "clear", "--json"]) == 0
+    assert app.main(["cache", "clear", "--json"]) == 0
     cleared = json.loads(capsys.readouterr().out)
     assert (cleared["removed"], cleared["in_use"], cleared["bytes"]) == (1, 0, 0)
-    assert cli.main(["cache", "cleer"]) == 2
+    assert app.main(["cache", "cleer"]) == 2
     assert "ACTION: got 'cleer'; expected list or clear" in capsys.readouterr().err
 
 
 def test_doctor_sees_the_cache(monkeypatch, folder):
-    from cbnet import machine
+    from cbnet.support import machine
 
     make(KEY, 5_000_000)
     found = machine._cache()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cbnet.commands import options, tables
+from cbnet.cli import options, tables
 from tests.command_line import ROOT, refused, run
 
 COMMANDS = (
@@ -501,7 +501,7 @@ def test_figure_and_report_leave_their_files(empty_folder, monkeypatch):
 
         return judge(claims, {}, lambda figure: f"cbnet figure {figure} --{mode}")
 
-    monkeypatch.setattr("cbnet.commands.report.judge_all", judged_by_nothing)
+    monkeypatch.setattr("cbnet.cli.report.judge_all", judged_by_nothing)
     code, out, err = run("report --quick --out two")
     assert code == 0 and "about" in err
     text = Path("two/report.html").read_text("utf-8")

@@ -24,7 +24,7 @@ def failing(monkeypatch):
         def references():
             raise error
 
-        monkeypatch.setattr("cbnet.commands.cite.references", references)
+        monkeypatch.setattr("cbnet.cli.cite.references", references)
 
     return fail_with
 
@@ -66,7 +66,7 @@ def test_a_warning_is_one_line(monkeypatch):
         warnings.warn("dt: got\n 1 ms", CbnetWarning, stacklevel=1)
         return ()
 
-    monkeypatch.setattr("cbnet.commands.cite.references", references)
+    monkeypatch.setattr("cbnet.cli.cite.references", references)
     assert run("cite")[2] == "cbnet: warning: dt: got 1 ms\n"
     program = """if True:
         import warnings

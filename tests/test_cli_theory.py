@@ -5,10 +5,10 @@ import re
 
 import pytest
 
-from cbnet.commands import options, tables
+from cbnet.cli import options, tables
 from cbnet.errors import CbnetWarning
-from cbnet.theory._methods import METHODS
-from cbnet.theory.colored_noise_limits import WITHIN
+from cbnet.theory.neuron.colored.colored_noise_limits import WITHIN
+from cbnet.theory.neuron.treatments import METHODS
 from tests import command_line
 
 pytestmark = pytest.mark.usefixtures("empty_folder")

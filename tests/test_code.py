@@ -6,16 +6,17 @@ from pathlib import Path
 import pytest
 from cbnet.figures import making
 
-from cbnet import code, figures
-from cbnet.simulation import structure
+from cbnet import figures
+from cbnet.simulation.backends import structure
+from cbnet.support import code
 from cbnet.sweeps import identity
 from tests.test_import_rule import MODULES, imports, inside
 
 KINDS = {"theory": code.THEORY, "simulation": code.SIMULATION}
 NAMES_ONLY = ("cbnet.sweeps.identity",)  # of points: makes no number
 FILES = (
-    *("parameters.py", "theory/siegert.py", "simulation/run.py", "simulation/online.py"),
-    *("simulation/cpp/jumps.h", "sweeps/tasks.py", "sweeps/keep.py", "commands/show.py"),
+    *("model/parameters.py", "theory/batch.py", "simulation/run.py", "simulation/times.py"),
+    *("simulation/cpp/jumps.h", "sweeps/tasks.py", "sweeps/keep.py", "cli/show.py"),
 )
 BEGINNINGS = {
     "theory": ("cbnet.theory.self_consistency", "cbnet.theory.response", "cbnet.theory.batch"),
@@ -29,7 +30,7 @@ def package(tmp_path, monkeypatch):
     copy = tmp_path / "cbnet"
     for path in FILES:
         (copy / path).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(Path(code.__file__).parent / path, copy / path)
+        shutil.copy(Path(code.__file__).parents[1] / path, copy / path)
     monkeypatch.setattr(code.importlib.resources, "files", lambda name: copy)
     return copy
 
@@ -70,9 +71,9 @@ def test_every_module_that_computes_is_in_it(kind):
         ("simulation/run.py", "simulation"),
         ("theory/neuron/white.py", "theory"),
         ("theory/neuron/__init__.py", "theory"),
-        ("parameters.py", "theory simulation"),
+        ("model/parameters.py", "theory simulation"),
         ("model/membrane.py", "theory simulation"),
-        ("commands/show.py", ""),
+        ("cli/show.py", ""),
     ],
 )
 def test_a_file_in_any_folder_counts(package, path, changed):
@@ -86,7 +87,7 @@ def test_a_file_in_any_folder_counts(package, path, changed):
 def test_a_file_that_moves_counts(package):
     before = of("theory")
     (package / "theory" / "deeper").mkdir()
-    (package / "theory" / "siegert.py").rename(package / "theory" / "deeper" / "siegert.py")
+    (package / "theory" / "batch.py").rename(package / "theory" / "deeper" / "batch.py")
     assert of("theory") != before
 
 
@@ -97,7 +98,7 @@ def test_points_and_programs_know_it(package):
         return identity.made("simulation")["code"], structure._environment()["code"]
 
     before = known()
-    with (package / "simulation" / "online.py").open("a") as file:
+    with (package / "simulation" / "times.py").open("a") as file:
         file.write("added = 1\n")
     after = known()
     identity.made.cache_clear()
@@ -106,11 +107,11 @@ def test_points_and_programs_know_it(package):
 
 
 def test_prose_may_be_rewritten(package):
-    file = package / "theory" / "siegert.py"
+    file = package / "theory" / "batch.py"
     before, text = of("theory"), file.read_text()
     file.write_text('"""Another description."""\n# and a comment\n' + text.partition('"""\n')[2])
     assert file.read_text() != text and of("theory") == before
-    file.write_text(text.replace("np.pi", "np.e", 1))
+    file.write_text(text.replace(" + ", " - ", 1))
     assert of("theory") != before
 
 

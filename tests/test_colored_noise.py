@@ -16,9 +16,10 @@ from benchmarks import colored_reference
 from benchmarks.coverage_checks import respond
 from benchmarks.random_neurons import Neuron as Simulated
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
-from cbnet.theory import colored_noise, colored_noise_limits, siegert
-from cbnet.theory._membrane import Membrane
-from cbnet.theory._neuron import Neuron
+from cbnet.theory.neuron.colored import colored_noise, colored_noise_limits
+from cbnet.theory.neuron.colored.filtered_membrane import Membrane
+from cbnet.theory.neuron.neuron import Neuron
+from cbnet.theory.neuron.white import siegert
 
 STRONG, MIDDLE, WEAK = colored_reference.STRONG, colored_reference.MIDDLE, colored_reference.WEAK
 # r_E, r_I and tau_S in ms; simulated rate in Hz and its standard error

@@ -5,16 +5,18 @@ import pytest
 from brian2 import Hz, mV, second
 
 import cbnet
-from cbnet import results, unused
+from cbnet import results
 from cbnet.comparison import Comparison
 from cbnet.errors import ParameterError
-from cbnet.pooling import of_few_graphs, over_graphs
-from cbnet.simulation import building, timestep
+from cbnet.model import unused
+from cbnet.results.pooling import of_few_graphs, over_graphs
+from cbnet.simulation.backends import standalone
+from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
-from cbnet.simulation.workshop import run_jobs
+from cbnet.simulation.step import timestep
 
 needs_compiler = pytest.mark.skipif(
-    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
+    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
 )
 MEASURES = ["rate_E_Hz", "cv_E", "V_mean_mV", "V_sd_mV"]
 
@@ -60,7 +62,7 @@ def test_in_degrees_to_simulate_belong_to_those_compared():
 
 def drawn(table, path):
     """The figure of a comparison that was saved and loaded again."""
-    from cbnet import plotting
+    from cbnet.results import plotting
 
     loaded = results.load(table.save(path))
     assert isinstance(loaded, Comparison)

@@ -12,14 +12,14 @@ from brian2 import ms, mV, second, volt
 
 import cbnet
 from cbnet.errors import CbnetWarning, ParameterError
-from cbnet.simulation import building
+from cbnet.simulation.backends import standalone
+from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
-from cbnet.simulation.workshop import run_jobs
 
 ROOT = Path(cbnet.__file__).resolve().parent.parent
 
 pytestmark = pytest.mark.skipif(
-    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
+    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
 )
 
 

@@ -7,8 +7,8 @@ import pytest
 from brian2 import mV
 
 import cbnet
-from cbnet import diffusion, reduced
 from cbnet.errors import ModelError
+from cbnet.model import reduced, reduction
 
 V = np.linspace(-0.09, -0.05, 7)
 R_E, R_I = 30e3, 3e3
@@ -16,7 +16,7 @@ R_E, R_I = 30e3, 3e3
 
 def functions(params):
     values = {**params.resolve(), "R_E": R_E, "R_I": R_I}
-    reduced = diffusion.of_model(params.model, values)
+    reduced = reduction.of_model(params.model, values)
     return reduced, *(reduced.function(name, values)(V) for name in ("A", "B2", "dA"))
 
 
@@ -59,7 +59,7 @@ def test_currents_are_the_same_filtered_or_not(tau_S):
 def test_jumps_threshold_and_reset():
     params = cbnet.load("conductance")
     values = params.resolve()
-    reduced = diffusion.of_model(params.model, values)
+    reduced = reduction.of_model(params.model, values)
     np.testing.assert_allclose(reduced.function("jump_E", values)(V), -0.0015 * V, rtol=1e-14)
     np.testing.assert_allclose(reduced.function("leak", values)(V), leak(V), rtol=1e-12)
     assert reduced.constant("threshold", {"theta": -0.055}) == -0.055
@@ -70,7 +70,7 @@ def test_jumps_threshold_and_reset():
 def test_arrays_of_rates_broadcast_against_v():
     params = cbnet.load("conductance")
     values = {**params.resolve(), "R_E": np.array([[1e3], [2e3]]), "R_I": np.array([[1e3], [1e3]])}
-    A = diffusion.of_model(params.model, values).function("A", values)
+    A = reduction.of_model(params.model, values).function("A", values)
     assert A(V[None]).shape == (2, V.size)
 
 
@@ -165,7 +165,7 @@ LEAKY = cbnet.Model(
 def test_what_does_not_reduce_is_named(changes, message):
     params = cbnet.Parameters(dataclasses.replace(LEAKY, **changes))
     with pytest.raises(ModelError, match=message) as caught:
-        diffusion.of_model(params.model, params.resolve())
+        reduction.of_model(params.model, params.resolve())
     assert "\n" not in str(caught.value)
 
 
@@ -176,12 +176,12 @@ def test_what_is_remembered_is_what_was_derived(model, tau_S, monkeypatch, tmp_p
     monkeypatch.setenv("CBNET_CACHE", str(tmp_path))
     params = cbnet.load(model).replace(tau_S=tau_S)
     values = {**params.resolve(), "R_E": R_E, "R_I": R_I}
-    derived = diffusion.of_model(params.model, values)
+    derived = reduction.of_model(params.model, values)
     found = []
     for _ in range(2):  # made, then read
         reduced._remembered.cache_clear()
         found.append(reduced.of_model(params.model, values))
-        monkeypatch.setattr(diffusion, "reduce", None)
+        monkeypatch.setattr(reduction, "reduce", None)
     reduced._remembered.cache_clear()
     assert found[0] == found[1] == derived.functions
     for name in ("A", "dA", "B2", "leak", "dleak", "jump_E", "jump_I"):

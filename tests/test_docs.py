@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import cbnet
-from cbnet.cli import main
+from cbnet.cli.app import main
 
 DOCS = Path(__file__).parent.parent / "docs"
 PAGES = sorted(DOCS.glob("*.md"))

@@ -15,13 +15,13 @@ import pytest
 from brian2 import Hz, mV
 
 import cbnet
-from cbnet import cache
 from cbnet.errors import SimulationError
-from cbnet.simulation import building, processes, program, structure
+from cbnet.simulation.backends import processes, program, standalone, structure
 from cbnet.simulation.job import prepare
+from cbnet.support import cache
 
 pytestmark = pytest.mark.skipif(
-    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
+    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
 )
 needs_proc = pytest.mark.skipif(
     not Path("/proc/self/stat").exists(), reason="looks for children in /proc"
@@ -205,7 +205,7 @@ def test_killed_program(params, scratch):
 )
 def test_partial_results_are_refused(params, tmp_path, harm, message):
     job = prepare(params, duration="20ms", record=1, **NETWORK)
-    with processes.Children() as children, building.program(job, children) as real:
+    with processes.Children() as children, standalone.program(job, children) as real:
         script = tmp_path / "main"
         script.write_text(f'#!/bin/sh\n{shlex.quote(str(real.folder / "main"))} "$@"\n{harm}\n')
         script.chmod(0o755)

@@ -17,11 +17,13 @@ from cbnet.figures import drawing, making, shared
 from matplotlib import colors, image
 
 import cbnet
-from cbnet import figures, plotting, unused
+from cbnet import figures
 from cbnet.errors import CbnetWarning, ParameterError
+from cbnet.model import unused
+from cbnet.results import plotting
+from cbnet.simulation.backends.workshop import Silent
 from cbnet.simulation.job import prepare
-from cbnet.simulation.measured import Simulation
-from cbnet.simulation.workshop import Silent
+from cbnet.simulation.measure.measured import Simulation
 
 TINY = {
     "strong_coupling": {

@@ -6,7 +6,7 @@ from scipy.integrate import quad
 
 from cbnet import load
 from cbnet.errors import ConvergenceError
-from cbnet.theory import first_passage
+from cbnet.theory.neuron.white import first_passage
 from cbnet.theory.response import Neuron
 
 # r_E, r_I (Hz), a, K, g: rate (Hz), CV, computed with mpmath to 25 digits, given to 11

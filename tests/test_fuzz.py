@@ -15,8 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import cbnet
-from cbnet import checksum, cli, results
+from cbnet import results
+from cbnet.cli import app
 from cbnet.errors import CbnetError, SimulationError
+from cbnet.support import checksum
 from cbnet.sweeps import plan
 from cbnet.sweeps.sweep import Sweep
 
@@ -25,7 +27,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::cbnet.errors.CbnetWarning"),
 ]
 PATIENCE = 10  # s
-ALLOWED = {cli.DONE, cli.FAILED, cli.WRONG_REQUEST, cli.INTERRUPTED}
+ALLOWED = {app.DONE, app.FAILED, app.WRONG_REQUEST, app.INTERRUPTED}
 
 
 def cases(count):
@@ -62,7 +64,7 @@ def nothing_long(monkeypatch, tmp_path_factory):
 
     monkeypatch.chdir(tmp_path_factory.mktemp("fuzz"))
     monkeypatch.setattr("cbnet.simulation.run.run_jobs", stopped)
-    monkeypatch.setattr("cbnet.simulation.workshop.run_jobs", stopped)
+    monkeypatch.setattr("cbnet.simulation.backends.workshop.run_jobs", stopped)
     monkeypatch.setattr("cbnet.simulation.event_driven.simulate_neuron", stopped)
 
 
@@ -157,11 +159,11 @@ def command_lines(draw):
 def test_command_lines(line):
     out, err = io.StringIO(), io.StringIO()
     with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err), in_time(line):
-        code = cli.main(line)
+        code = app.main(line)
     said = err.getvalue()
     assert code in ALLOWED, (line, code)
     assert "Traceback" not in said and "add --debug" not in said, (line, said)
-    if "--json" in line and code == cli.DONE:
+    if "--json" in line and code == app.DONE:
         json.loads(out.getvalue())
 
 

@@ -8,12 +8,12 @@ from brian2 import Hz, ms, mV
 from scipy.integrate import trapezoid
 
 import cbnet
-from cbnet import unused
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
-from cbnet.theory._in_degrees import Sample
-from cbnet.theory._neuron import Neuron
-from cbnet.theory._rate_statistics import by_rank
-from cbnet.theory._rate_table import Table
+from cbnet.model import unused
+from cbnet.theory.network.in_degrees import Sample
+from cbnet.theory.network.rate_statistics import by_rank
+from cbnet.theory.network.rate_table import Table
+from cbnet.theory.neuron.neuron import Neuron
 
 
 @pytest.fixture(scope="module")
@@ -343,8 +343,8 @@ def test_rates_of_different_populations_differ(conductance):
 
 def test_what_is_not_reached_is_said(conductance, monkeypatch):
     finer = cbnet.heterogeneity(conductance, CV_K=0.3, noise="diffusion")
-    monkeypatch.setattr("cbnet.theory._spread._MANY", (9, 10))
-    monkeypatch.setattr("cbnet.theory._spread._GRIDS", (((32, 8), (8, 4)),))
+    monkeypatch.setattr("cbnet.theory.network.spread._MANY", (9, 10))
+    monkeypatch.setattr("cbnet.theory.network.spread._GRIDS", (((32, 8), (8, 4)),))
     with pytest.raises(ConvergenceError, match="the error of a mean or standard deviation") as info:
         cbnet.heterogeneity(conductance, CV_K=0.3, noise="diffusion", rtol=1e-7)
     best = info.value.best

@@ -7,8 +7,8 @@ from scipy.stats import chisquare
 
 import cbnet
 from benchmarks import accuracy
-from cbnet.diffusion import of_model
 from cbnet.errors import ParameterError
+from cbnet.model.reduction import of_model
 from cbnet.simulation.event_driven import _Copies, arrival_rates
 
 EXPONENTIAL = cbnet.Model(

@@ -8,10 +8,10 @@ from brian2 import Hz, ms, mV, second, volt
 from scipy import stats
 
 import cbnet
-from cbnet import compiler
 from cbnet.errors import ParameterError
-from cbnet.simulation import structure
+from cbnet.simulation.backends import structure
 from cbnet.simulation.job import prepare
+from cbnet.support import compiler
 
 STEP = {"dt": "0.1ms"}  # choosing one takes a second
 
@@ -129,7 +129,7 @@ def test_times_may_be_words_or_quantities(params):
 
 
 def test_default_step_is_the_chosen_one(params):
-    from cbnet.simulation import timestep
+    from cbnet.simulation.step import timestep
 
     assert prepare(params, 1250).dt == timestep.choose(params, 0.01)[0]
 

@@ -8,9 +8,9 @@ from scipy.sparse import csc_matrix, diags_array
 from scipy.sparse.linalg import spsolve
 
 import cbnet
-from cbnet.theory import _linear_response, siegert
-from cbnet.theory._feedback import _response
-from cbnet.theory._linear_response import LinearResponse
+from cbnet.theory.network.feedback import _response
+from cbnet.theory.neuron.white import linear_response, siegert
+from cbnet.theory.neuron.white.linear_response import LinearResponse
 from cbnet.theory.response import Neuron
 
 TAU, SIGMA, THETA, RESET, TAU_RP = 0.02, 0.005, -0.055, -0.065, 0.002
@@ -221,7 +221,7 @@ def test_what_is_regular_far_below_where_the_drift_leads_there():
     """By mpmath: A + √(A² + 2 B² λ) cancels for A < 0, and vanishes without noise."""
     with np.errstate(all="raise"):
         for A, B2, lam in ((-1e6, 1e-3, 5j), (-2.0, 3.0, 1 + 4j), (2.0, 3.0, 4j), (-1.0, 0.0, 1j)):
-            found = complex(_linear_response._growth(np.array(A), np.array(B2), np.array(lam)))
+            found = complex(linear_response._growth(np.array(A), np.array(B2), np.array(lam)))
             with mpmath.workdps(60):
                 below = A + mpmath.sqrt(mpmath.mpf(A) ** 2 + 2 * mpmath.mpf(B2) * lam)
                 exact = complex(2 / below) if below != 0 else 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from cbnet.simulation import long_run
+from cbnet.simulation.measure import long_run
 
 SERIES = 400
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from cbnet.simulation import online
-from cbnet.simulation.measured import Simulation, measure
-from cbnet.simulation.recording import Recording
-from cbnet.simulation.stationarity import drifts
+from cbnet.simulation.measure import online
+from cbnet.simulation.measure.measured import Simulation, measure
+from cbnet.simulation.measure.recording import Recording
+from cbnet.simulation.measure.stationarity import drifts
 
 DT = 1e-4
 FIRST, STEPS = 500, 5005

@@ -7,8 +7,8 @@ from brian2 import Hz, cm, ms, mV, nA, nS, pF, uA, uF
 
 import cbnet
 from cbnet.errors import ModelError, ParameterError
-from cbnet.library import find_model, model_names
-from cbnet.model import Model
+from cbnet.model.library import find_model, model_names
+from cbnet.model.model import Model
 from cbnet.sweeps import reading
 
 

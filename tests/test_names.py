@@ -11,10 +11,10 @@ from brian2.core.functions import DEFAULT_CONSTANTS, DEFAULT_FUNCTIONS
 from brian2.core.namespace import DEFAULT_UNITS
 
 import cbnet
-from cbnet import names
 from cbnet.errors import CbnetWarning, ModelError, ParameterError
-from cbnet.parameters import reference_table
-from cbnet.simulation import building
+from cbnet.model import names
+from cbnet.model.parameters import reference_table
+from cbnet.simulation.backends import standalone
 from cbnet.simulation.script import script
 
 # names of sympy, numpy, of the text that is made, of C++ libraries, and of cbnet's own C++
@@ -122,7 +122,7 @@ def test_names_of_the_reference_set_and_of_the_field_are_free():
         names.check(name, "x")
 
 
-@pytest.mark.skipif(bool(building.compiler_missing()), reason="no compiler")
+@pytest.mark.skipif(bool(standalone.compiler_missing()), reason="no compiler")
 def test_macros_of_the_c_library_are_refused():
     headers = "cmath cfloat climits cstdint cstdio cstdlib cstring ctime"  # what C++ has anywhere
     text = "".join(f"#include <{one}>\n" for one in headers.split())
@@ -178,7 +178,7 @@ def test_steps_of_brian2_do_not_depend_on_names(quadratic, differ, monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(building.compiler_missing()), reason="no compiler")
+@pytest.mark.skipif(bool(standalone.compiler_missing()), reason="no compiler")
 @pytest.mark.parametrize("quadratic", [True, False])
 def test_programs_do_not_depend_on_the_names_of_parameters(quadratic):
     """Compiles a program for each kind of neurons, which takes half a minute."""

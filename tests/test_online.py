@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from cbnet.errors import ParameterError, SimulationError
-from cbnet.simulation import online
-from cbnet.simulation.recording import Recording
+from cbnet.simulation.measure import online
+from cbnet.simulation.measure.recording import Recording
 from tests import cpp
 
 DRIVER = r"""

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cbnet.commands import output, progress, tables
+from cbnet.cli import output, progress, tables
 
 pytestmark = pytest.mark.usefixtures("empty_folder")
 

@@ -7,14 +7,15 @@ import pytest
 from brian2 import Hz, ms, mV, second
 
 import cbnet
-from cbnet import reduced
 from cbnet.errors import CbnetWarning, ModelError, ParameterError
-from cbnet.simulation import building, timestep
+from cbnet.model import reduced
+from cbnet.simulation.backends import standalone
+from cbnet.simulation.step import timestep
 from cbnet.theory import currents, stability
-from cbnet.theory._feedback import Feedback
-from cbnet.theory._membrane import membrane
-from cbnet.theory._neuron import Neuron
 from cbnet.theory.batch import respond_many
+from cbnet.theory.network.feedback import Feedback
+from cbnet.theory.neuron.colored.filtered_membrane import membrane
+from cbnet.theory.neuron.neuron import Neuron
 
 V = np.linspace(-0.09, -0.05, 7)
 INPUT = {"r_E": 30 * Hz, "r_I": 12 * Hz}
@@ -297,7 +298,7 @@ def test_one_variable_for_both_kinds_is_simulated_as_two(monkeypatch):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(bool(building.compiler_missing()), reason="no compiler")
+@pytest.mark.skipif(bool(standalone.compiler_missing()), reason="no compiler")
 def test_networks_of_synapses_under_own_names_are_simulated(shipped):
     """Compiles three programs, which takes a minute."""
     found = []

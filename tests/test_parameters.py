@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import cbnet
-from cbnet import cli
+from cbnet.cli import app
 from cbnet.errors import CbnetWarning, ParameterError
-from cbnet.parameters import SEED, Entry
+from cbnet.model.parameters import SEED, Entry
 
 
 @pytest.fixture(scope="module")
@@ -219,7 +219,7 @@ def test_a_network_of_the_literature_in_one_call(current):
 
 def test_undefined_efficacies_are_null_in_json(capsys):
     settings = [f"--set={n}={v}" for n, v in (("theta", "20mV"), ("J_E", "0.1mV"), ("J_I", "1mV"))]
-    assert cli.main(["params", "current", *settings, "--json"]) == 0
+    assert app.main(["params", "current", *settings, "--json"]) == 0
     rows = {row["name"]: row for row in json.loads(capsys.readouterr().out)["parameters"]}
     assert rows["a"]["E"] is rows["g"]["I"] is None
     assert rows["a"]["source"] == "from J_E"

@@ -14,13 +14,13 @@ import pytest
 from brian2 import Hz, ms, mV, second
 
 import cbnet
-from cbnet import unused
 from cbnet.errors import CbnetWarning
-from cbnet.simulation import building
+from cbnet.model import unused
+from cbnet.simulation.backends import standalone
 
 ROOT = Path(cbnet.__file__).resolve().parent.parent
 needs_compiler = pytest.mark.skipif(
-    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
+    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
 )
 BENT = cbnet.Model(
     name="saturating",

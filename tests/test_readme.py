@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import cbnet
-from cbnet.cli import main
+from cbnet.cli.app import main
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)

@@ -10,8 +10,9 @@ import pytest
 from brian2 import Hz
 
 import cbnet
-from cbnet.theory import colored_noise, scaling
-from cbnet.theory._neuron import Neuron
+from cbnet.theory import scaling
+from cbnet.theory.neuron.colored import colored_noise
+from cbnet.theory.neuron.neuron import Neuron
 
 
 @pytest.fixture(scope="module")

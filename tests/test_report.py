@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from cbnet.commands import report
+from cbnet.cli import report
 from cbnet.reporting import beyond, networks, one_neuron, page
 from cbnet.reporting import verdicts as v
 from cbnet.reporting.claims import Claim, Outcome, judge

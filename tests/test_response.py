@@ -126,7 +126,7 @@ def test_strings_without_a_resting_state_have_none(exponential):
 
 
 def test_frozen_noise_is_the_closed_form(conductance):
-    from cbnet.theory import siegert
+    from cbnet.theory.neuron.white import siegert
 
     response = white_respond(conductance, r_E=30 * Hz, r_I=12 * Hz, noise="effective")
     mu, tau = float(response.mu), float(response.tau_eff)
@@ -194,7 +194,9 @@ def test_what_cannot_be_used_is_said_in_one_line(conductance, options, message):
 
 
 def test_an_answer_near_its_accuracy_is_given_unless_it_was_asked_for(conductance, monkeypatch):
-    monkeypatch.setattr("cbnet.theory.shot_noise._TOLERANCES", (200.0,))  # no second attempt
+    monkeypatch.setattr(
+        "cbnet.theory.neuron.jumps.shot_noise._TOLERANCES", (200.0,)
+    )  # no second attempt
     inputs = {"r_E": 450 * Hz, "r_I": 0 * Hz, "noise": "shot"}
     found = cbnet.respond(conductance, **inputs)
     assert 1e-4 < found.error < 1e-3

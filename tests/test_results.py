@@ -12,9 +12,11 @@ import xarray as xr
 from brian2 import Hz, mV
 
 import cbnet
-from cbnet import files, results
+from cbnet import results
 from cbnet.errors import CbnetWarning, DamagedError, ParameterError
-from cbnet.parameters import base_units, to_quantity
+from cbnet.model.parameters import base_units, to_quantity
+from cbnet.results import result
+from cbnet.support import files
 
 
 @pytest.fixture(scope="module")
@@ -147,9 +149,9 @@ def test_undefined_is_null_never_nan(params):
 
 def test_plain_turns_numbers_into_json():
     given = np.array([[1.0, np.nan], [np.inf, 2.0]])
-    assert results.plain(given) == [[1.0, None], [None, 2.0]]
-    assert results.plain(np.bool_(True)) is True
-    assert results.plain("word") == "word"
+    assert result.plain(given) == [[1.0, None], [None, 2.0]]
+    assert result.plain(np.bool_(True)) is True
+    assert result.plain("word") == "word"
 
 
 def test_numbers_in_si_or_quantities_make_the_same_result(single):
@@ -181,8 +183,8 @@ def test_base_units_are_written_as_brian2_does(name):
 
 
 def test_every_kind_is_found_in_its_module():
-    for kind, module in results._MODULES.items():
+    for kind, module in result.DEFINED_IN.items():
         importlib.import_module(f"cbnet.{module}")
-        assert results._KINDS[kind].__module__ == f"cbnet.{module}"
-    ours = {k for k, cls in results._KINDS.items() if cls.__module__.startswith("cbnet.")}
-    assert ours == set(results._MODULES)
+        assert result.KINDS[kind].__module__ == f"cbnet.{module}"
+    ours = {k for k, cls in result.KINDS.items() if cls.__module__.startswith("cbnet.")}
+    assert ours == set(result.DEFINED_IN)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cbnet.simulation import wiring
+from cbnet.simulation.wiring.drawing import drawing
 from tests import cpp
 
 PERMUTATION = r"""
@@ -217,7 +217,7 @@ def expected_graph(law, storage, sources, targets, offset, seed):
         return in_groups(sources, targets, 30, offset, np.random.default_rng(seed))
     cv = 0.2 * (law == "gaussian")
     within = None if offset is None else -offset
-    drawn = wiring.draw(sources, targets, within, law, 30, cv, (1, 1), seed)
+    drawn = drawing.draw(sources, targets, within, law, 30, cv, (1, 1), seed)
     found = np.zeros((sources, targets), int)
     found[drawn.sources, drawn.targets] = 1
     return found

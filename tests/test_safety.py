@@ -19,9 +19,9 @@ import pytest
 from cbnet.figures import keeping
 
 import cbnet
-from cbnet import cache, checksum, cli, expressions, files, results, scratch, trial
-from cbnet.commands import output
-from cbnet.commands.terminal import plain
+from cbnet import results
+from cbnet.cli import app, output
+from cbnet.cli.terminal import plain
 from cbnet.errors import (
     CbnetWarning,
     DamagedError,
@@ -30,8 +30,9 @@ from cbnet.errors import (
     SavingError,
     SimulationError,
 )
-from cbnet.locks import FileLock
-from cbnet.simulation import processes
+from cbnet.simulation.backends import processes
+from cbnet.support import cache, checksum, expressions, files, scratch, trial
+from cbnet.support.locks import FileLock
 from cbnet.sweeps.records import Record
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -381,7 +382,7 @@ def test_children_of_one_are_not_stopped_by_another():
 
 def test_nothing_is_left_of_a_killed_process(tmp_path):
     code = (
-        "from cbnet.simulation.processes import Children\n"
+        "from cbnet.simulation.backends.processes import Children\n"
         "with Children() as c:\n    print(c.scratch, flush=True)\n    c.run(['sleep', '97'], '/')\n"
     )
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
@@ -427,7 +428,7 @@ def test_brackets_in_names_are_names(tmp_path, capsys, monkeypatch):
         "equations='dv/dt = (E_L - v)/tau_L : volt (unless refractory)',"
         "excitatory='v_post += a*(E_E - v_post)', inhibitory='v_post += g*a*(E_I - v_post)')\n"
     )
-    assert cli.main(["params", "m.py:model"]) == 0
+    assert app.main(["params", "m.py:model"]) == 0
     assert "net [/v2]" in capsys.readouterr().out
 
 
@@ -447,7 +448,7 @@ def test_standard_output_on_a_full_disk():
     with open("/dev/full", "w") as full:
         done = subprocess.run([sys.executable, "-m", "cbnet", "params", "current"], stdout=full,
                               stderr=subprocess.PIPE, text=True)  # fmt: skip
-    assert done.returncode == cli.FAILED
+    assert done.returncode == app.FAILED
     reason = "No space left on device"
     assert done.stderr == f"cbnet: error: standard output: cannot be written ({reason})\n"
 
@@ -457,7 +458,7 @@ def test_numbers_are_printed_before_a_picture_is_written(tmp_path, capsys, monke
         raise SavingError("x.png: cannot be written (No space left on device)")
 
     path = cbnet.solve(cbnet.load("current"), noise="diffusion").save(tmp_path / "x.nc")
-    monkeypatch.setattr("cbnet.files.write", full)
-    assert cli.main(["show", str(path), "--plot", str(tmp_path / "x.png")]) == cli.FAILED
+    monkeypatch.setattr("cbnet.support.files.write", full)
+    assert app.main(["show", str(path), "--plot", str(tmp_path / "x.png")]) == app.FAILED
     said = capsys.readouterr()
     assert "rate E" in said.out and "x.png: cannot be written" in said.err

@@ -14,15 +14,16 @@ from brian2 import ms
 
 import cbnet
 from cbnet.errors import CbnetWarning
-from cbnet.simulation import building, online
+from cbnet.simulation.backends import standalone
+from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
-from cbnet.simulation.measured import measure
-from cbnet.simulation.workshop import run_jobs
+from cbnet.simulation.measure import online
+from cbnet.simulation.measure.measured import measure
 
 pytestmark = [
     pytest.mark.slow,  # up to four programs, and twenty networks of 5000 neurons by each
     pytest.mark.skipif(
-        bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
+        bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
     ),
 ]
 

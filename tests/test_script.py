@@ -12,17 +12,17 @@ import pytest
 from brian2 import Hz, ms, mV, nA, second, uS
 
 import cbnet
-from cbnet import cli
+from cbnet.cli import app
 from cbnet.errors import ParameterError
-from cbnet.reduced import of_model
-from cbnet.simulation import building
+from cbnet.model.reduced import of_model
+from cbnet.simulation.backends import standalone
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.job import prepare
-from cbnet.simulation.plain_step import PlainChain
 from cbnet.simulation.script import script
+from cbnet.simulation.step.plain_step import PlainChain
 
 needs_compiler = pytest.mark.skipif(
-    bool(building.compiler_missing()), reason=f"{building.compiler_missing()} not found"
+    bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
 )
 
 SMALL = {"K": 100, "a": 0.005, "nu_X": 80 * Hz}
@@ -144,7 +144,7 @@ def test_laws_that_differ_between_the_populations_are_refused():
 )
 def test_wrong_requests_exit_with_2(line, message, capsys, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert cli.main(line.split()) == 2
+    assert app.main(line.split()) == 2
     out, err = capsys.readouterr()
     assert out == "" and message in err
     assert not list(tmp_path.iterdir())
@@ -156,14 +156,14 @@ def test_command_writes_what_the_function_returns_and_replaces_nothing(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "own.py").write_text(OWN_MODEL)
     line = "script own.py:model -N 1250 --set K=100 --set a=.005 --set nu_X=80Hz --dt .05ms"
-    assert cli.main(line.split()) == 0
+    assert app.main(line.split()) == 0
     printed = capsys.readouterr().out
     own = cbnet.load("own.py:model").replace(**SMALL)
     assert printed == script(own, N=1250, dt=0.05 * ms)
     assert "Delta_T = 2*mV" in printed
-    assert cli.main([*line.split(), "--out", "network.py"]) == 0
+    assert app.main([*line.split(), "--out", "network.py"]) == 0
     assert (tmp_path / "network.py").read_text(encoding="utf-8") == printed
-    assert cli.main([*line.split(), "-o", "network.py"]) == 2
+    assert app.main([*line.split(), "-o", "network.py"]) == 2
 
 
 # E first: what plain Brian2 measured with C++ standalone, 2000 neurons under Poisson input for 1 s,

@@ -6,7 +6,7 @@ from brian2 import Hz, ms, mV, second, volt
 
 import cbnet
 from cbnet.errors import ConvergenceError
-from cbnet.theory import shot_noise
+from cbnet.theory.neuron.jumps import shot_noise
 from cbnet.theory.response import Neuron
 
 # K = 1000, g = 12, r_I = 1.8 r_E: a, r_E, rate, CV, mean and sd of v by another collocation, and

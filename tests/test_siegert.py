@@ -5,7 +5,7 @@ import pytest
 from scipy.integrate import quad
 from scipy.special import erfcx
 
-from cbnet.theory import first_passage, siegert
+from cbnet.theory.neuron.white import first_passage, siegert
 
 THETA, V_R, TAU, TAU_RP = -0.055, -0.065, 0.02, 0.002
 

@@ -5,13 +5,15 @@ import pytest
 from brian2 import Hz, ms, mV, second, volt
 
 import cbnet
-from cbnet import cache, results
+from cbnet import results
 from cbnet.errors import CbnetWarning
-from cbnet.simulation import building, wiring, workshop
+from cbnet.simulation.backends import standalone, workshop
+from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
-from cbnet.simulation.measured import Simulation
-from cbnet.simulation.stationarity import Drift
-from cbnet.simulation.workshop import run_jobs
+from cbnet.simulation.measure.measured import Simulation
+from cbnet.simulation.measure.stationarity import Drift
+from cbnet.simulation.wiring.drawing import drawing
+from cbnet.support import cache
 
 KEYS = [
     *("rate_E_Hz", "rate_I_Hz", "rate_E_Hz_sem", "cv_E", "cv_I", "cv_E_count", "cv_I_count"),
@@ -33,8 +35,8 @@ def params():
 @pytest.fixture(scope="module")
 def compiled(params):
     """Three runs of one compiled program, with seeds 1, 1 and 2."""
-    if building.compiler_missing():  # optional: without one cbnet simulates in numpy
-        pytest.skip(f"{building.compiler_missing()} not found")
+    if standalone.compiler_missing():  # optional: without one cbnet simulates in numpy
+        pytest.skip(f"{standalone.compiler_missing()} not found")
     return run_jobs([prepare(params, seed=seed, **OPTIONS) for seed in (1, 1, 2)], 1)
 
 
@@ -231,7 +233,7 @@ def test_recorded_neurons_tell_of_the_network(compiled):
 
 
 def test_estimated_bias_is_that_of_the_measured_rates(compiled, params):
-    from cbnet.simulation import timestep
+    from cbnet.simulation.step import timestep
 
     result = compiled[0]
     nu_E, nu_I = float(result.rate_E), float(result.rate_I)
@@ -257,7 +259,7 @@ def test_without_a_compiler(no_compiler, small):
     out = []
     for name, size, offset, k in (("excitation", 200, 0, 40), ("inhibition", 50, -200, 10)):
         seed = one.wires.graph_seeds[name]
-        drawn = wiring.draw(size, 250, offset, "fixed", k, 0.0, (1, 100), seed)
+        drawn = drawing.draw(size, 250, offset, "fixed", k, 0.0, (1, 100), seed)
         out.append(np.bincount(drawn.sources, minlength=size))
     assert result.synapses == 250 * 50
     assert result.events == spikes @ np.concatenate(out)
@@ -265,7 +267,7 @@ def test_without_a_compiler(no_compiler, small):
 
 def test_compiler_of_another_name(monkeypatch):
     monkeypatch.setenv("CXX", "no-such-compiler -O1")
-    assert building.compiler_missing() == "no-such-compiler"
+    assert standalone.compiler_missing() == "no-such-compiler"
 
 
 def test_too_long_a_step_is_reported(no_compiler, small):

@@ -7,10 +7,10 @@ from brian2 import Hz, ms, mV
 
 import cbnet
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
-from cbnet.theory import siegert
-from cbnet.theory._characteristic import Characteristic, leading
-from cbnet.theory._feedback import Feedback
-from cbnet.theory._jump_response import JumpResponse
+from cbnet.theory.network.characteristic import Characteristic, leading
+from cbnet.theory.network.feedback import Feedback
+from cbnet.theory.neuron.jumps.jump_response import JumpResponse
+from cbnet.theory.neuron.white import siegert
 from cbnet.theory.response import Neuron
 from cbnet.theory.stability import modes
 

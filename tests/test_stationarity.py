@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from cbnet.simulation.stationarity import _LIMIT, drifts
+from cbnet.simulation.measure.stationarity import _LIMIT, drifts
 
 STEPS, DT, N = 1000, 1e-3, 400
 

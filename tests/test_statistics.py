@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal, stats
 
-from cbnet.simulation import irregularity, online, statistics
+from cbnet.simulation.measure import irregularity, online, statistics
 
 ELEPHANT = pytest.importorskip("elephant", reason="elephant is the oracle of these tests")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cbnet.theory._surrogate import Search
+from cbnet.theory.network.surrogate import Search
 
 LOWEST, HIGHEST, RTOL = 1e-6, 500.0, 1e-4
 

@@ -3,7 +3,7 @@
 import pytest
 
 from benchmarks.sweep_of_parameters import draw, main, sweep
-from cbnet.theory._methods import METHODS
+from cbnet.theory.neuron.treatments import METHODS
 
 QUICK = ("diffusion", "effective", *(name for name in METHODS if METHODS[name].formula))
 

@@ -5,8 +5,8 @@ import pytest
 from brian2 import Hz, ms
 
 import cbnet
-from cbnet import unused
 from cbnet.errors import ParameterError
+from cbnet.model import unused
 from cbnet.sweeps import identity, plan, rules
 from cbnet.sweeps import reading as grids
 from cbnet.theory.batch import NAMES, respond_many, solve_many

@@ -347,7 +347,7 @@ def test_a_large_dataset_is_kept_as_zarr(tmp_path, monkeypatch):
 
 
 def test_a_log_gets_a_line_now_and_then(capsys, monkeypatch):
-    from cbnet.commands import progress
+    from cbnet.cli import progress
 
     monkeypatch.setattr(progress, "_PERIOD", 0.0)
     with progress.Lines() as lines:

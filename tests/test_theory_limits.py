@@ -5,7 +5,7 @@ import pytest
 from brian2 import Hz, ms, mV, volt
 
 import cbnet
-from cbnet.theory import first_passage, siegert
+from cbnet.theory.neuron.white import first_passage, siegert
 from cbnet.theory.response import Neuron
 
 

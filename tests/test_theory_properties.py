@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 import cbnet
 from cbnet.errors import ConvergenceError
-from cbnet.theory import _methods, colored_noise
-from cbnet.theory._jump_density import density as shot_density
-from cbnet.theory._neuron import Neuron
-from cbnet.theory._white import density as white_density
+from cbnet.theory.neuron import treatments
+from cbnet.theory.neuron.colored import colored_noise
+from cbnet.theory.neuron.jumps.jump_density import density as shot_density
+from cbnet.theory.neuron.neuron import Neuron
+from cbnet.theory.neuron.white.white_noise import density as white_density
 
 CONDUCTANCE, CURRENT = cbnet.load("conductance"), cbnet.load("current")
 few = settings(max_examples=5, derandomize=True, deadline=None)
@@ -193,7 +194,7 @@ def test_receding_reversal_potentials_turn_conductances_into_currents(g, a, r_E,
 def test_rates_lie_between_silence_and_refractoriness(model, g, strength, r_E, r_I, tau_rp, tau_S):
     params = model.replace(g=g, a=10**strength, tau_rp=tau_rp * ms)
     filtered = params.replace(tau_S=tau_S * ms)
-    for name, method in _methods.METHODS.items():
+    for name, method in treatments.METHODS.items():
         if name == "colored":  # seconds for unusual neurons: in test_colored_noise
             continue
         some = filtered if method.filtered else params

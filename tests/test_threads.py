@@ -12,8 +12,8 @@ from threadpoolctl import ThreadpoolController, threadpool_limits
 
 import cbnet
 from cbnet.errors import CbnetWarning, ParameterError
-from cbnet.theory import _plane
-from cbnet.threads import one_thread
+from cbnet.support.threads import one_thread
+from cbnet.theory.neuron.colored import plane
 
 LIBRARIES = ThreadpoolController().select(user_api="blas").lib_controllers
 
@@ -91,13 +91,13 @@ def test_a_number_that_is_set_meanwhile_is_kept():
 
 @pytest.mark.filterwarnings("ignore:density. the shares of bins")
 def test_answers_are_computed_on_one_thread(monkeypatch):
-    seen, stationary = [], _plane.stationary
+    seen, stationary = [], plane.stationary
 
     def spied(*arguments, **options):
         seen.append(counts())
         return stationary(*arguments, **options)
 
-    monkeypatch.setattr(_plane, "stationary", spied)
+    monkeypatch.setattr(plane, "stationary", spied)
     params = cbnet.load("conductance").replace(a=0.003, g=12, tau_S=1 * ms)
     response = cbnet.respond(params, r_E=20 * Hz, r_I=16 * Hz)
     response.density([-60] * mV)
@@ -126,7 +126,7 @@ def test_a_child_of_a_process_that_is_computing_has_its_threads_back():
         import os, sys
         import scipy.linalg
         from threadpoolctl import ThreadpoolController, threadpool_limits
-        from cbnet.threads import one_thread
+        from cbnet.support.threads import one_thread
         libraries = ThreadpoolController().select(user_api="blas").lib_controllers
         threadpool_limits(limits=3, user_api="blas")
         def fork():

@@ -7,12 +7,13 @@ from brian2 import Hz, ms, mV, second
 
 import cbnet
 from benchmarks.timestep import FILTERED, FRACTIONS, filtered_case, parameters, simulated
-from cbnet.reduced import of_model
-from cbnet.simulation import network, timestep
-from cbnet.simulation.chain import Chain
+from cbnet.model.reduced import of_model
+from cbnet.simulation.brian import network
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.job import prepare
-from cbnet.simulation.stepping import KernelStepped, UpdatedStepped
+from cbnet.simulation.step import timestep
+from cbnet.simulation.step.chain import Chain
+from cbnet.simulation.step.stepping import KernelStepped, UpdatedStepped
 
 GRID = 2e-3  # relative error of the chain at its default spacing, from halving that twice
 

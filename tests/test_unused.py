@@ -7,8 +7,8 @@ import pytest
 from brian2 import Hz, ms, mV, nS, pF, second
 
 import cbnet
-from cbnet import unused
 from cbnet.errors import CbnetWarning
+from cbnet.model import unused
 from cbnet.simulation.run import build
 from cbnet.simulation.script import script
 from cbnet.theory import asymptotics, batch, scaling

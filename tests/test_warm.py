@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 import cbnet
-from cbnet import reduced
-from cbnet.simulation import timestep
+from cbnet.model import reduced
+from cbnet.simulation.step import timestep
 
 ROOT = Path(__file__).resolve().parent.parent
 SLOW = ("brian2", "sympy")

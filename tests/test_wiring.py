@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from brian2 import ms
+from cbnet.simulation.wiring.drawing.layout import projections
 from scipy import stats
 
 import cbnet
-from cbnet.simulation import network, wiring
+from cbnet.simulation.brian import network
 from cbnet.simulation.job import prepare
-from cbnet.simulation.layout import projections
+from cbnet.simulation.wiring.drawing import drawing
 
 DENSE = {"sources": 400, "K": 100}
 SPARSE = {"sources": 3200, "K": 40}
@@ -21,7 +22,7 @@ def draw(sources, K, where="first", law="fixed", cv=0.0, delay=(1, 100), seed=1)
     """A projection to a quarter more neurons than there are sources, and each one's own index."""
     targets = sources * 5 // 4
     offset = {"first": 0, "last": sources - targets, "apart": None}[where]
-    drawn = wiring.draw(sources, targets, offset, law, K, cv, delay, seed)
+    drawn = drawing.draw(sources, targets, offset, law, K, cv, delay, seed)
     own = np.arange(targets) + offset if offset is not None else np.full(targets, -1)
     return drawn, own
 
@@ -80,10 +81,10 @@ def test_partners_are_chosen_uniformly(size, where):
 
 def test_pairs_of_partners_are_independent():
     # Of three possible partners two are chosen: all three pairs equally often.
-    few = wiring.draw(3, 30_000, None, "fixed", 2, 0.0, (1, 1), 2)
+    few = drawing.draw(3, 30_000, None, "fixed", 2, 0.0, (1, 1), 2)
     left_out = 3 - np.bincount(few.targets, few.sources).astype(int)
     assert stats.chisquare(np.bincount(left_out, minlength=3)).pvalue > 1e-3
-    many = wiring.draw(100, 20_000, None, "fixed", 2, 0.0, (1, 1), 3)
+    many = drawing.draw(100, 20_000, None, "fixed", 2, 0.0, (1, 1), 3)
     order = np.lexsort((many.sources, many.targets))
     rows = many.sources[order].reshape(-1, 2)
     pairs = np.bincount(rows[:, 0] * 100 + rows[:, 1], minlength=10_000)

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from ..pooling import of_few_graphs
+from ..results.pooling import of_few_graphs
 from . import verdicts as v
 from .claims import Outcome, number
 from .verdicts import Number

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..library import load
+from ..model.library import load
 from . import currents, growing_input, in_degrees
 from . import verdicts as v
 from .claims import NETWORK, Claim, Outcome, difference, largest, number, numbers, smallest

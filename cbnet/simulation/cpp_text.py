@@ -3,7 +3,7 @@
 import sympy as sp
 from brian2.devices.device import get_device
 
-from ..diffusion import V
+from ..model.reduction import V
 
 _PREFIX = "p_"
 

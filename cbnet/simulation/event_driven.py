@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, SEED, to_quantity
-from ..reduced import of_model
-from .flow import leak_flow
+from ..model import unused
+from ..model.parameters import POPULATIONS, SEED, to_quantity
+from ..model.reduced import of_model
+from .step.flow import leak_flow
 
 _FEWEST, _MOST = 100, 1000  # copies of the neuron
 _SPIKES_EACH = 20  # so that few intervals are cut by the ends of the stretch a copy lives

@@ -6,15 +6,17 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .. import reduced
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, SEED, Entry, Parameters, require
-from . import recording as recordings
-from . import storage as storages
-from . import times, timestep, wiring
-from .building import compiler_missing
-from .layout import Layout, Wires, inputs, layout, projections
-from .online import Observation
+from ..model import reduced
+from ..model.parameters import POPULATIONS, SEED, Entry, Parameters, require
+from . import times
+from .backends.standalone import compiler_missing
+from .measure import recording as recordings
+from .measure.online import Observation
+from .step import timestep
+from .wiring import drawing
+from .wiring import storage as storages
+from .wiring.layout import Layout, Wires, inputs, layout, projections
 
 TARGET_BIAS = 0.01
 ARRIVALS = ("random", "brian2")
@@ -34,8 +36,8 @@ class Job:
     layout : Layout
     dt, duration, transient : float
     seed, graph_seed : int
-        Of the noise and the initial voltage; of the wiring.
-    recording : cbnet.simulation.recording.Recording
+        Of the noise and the initial voltage; of the drawing.
+    recording : cbnet.simulation.measure.recording.Recording
         Neurons whose spikes and voltage are handed out.
     initial : str or float
         Initial voltage.
@@ -156,7 +158,7 @@ class Job:
             values = self.params.resolve(population)
             unlimited = [None] * self.layout.size(population)
             mean = given.mean_number(values)
-            drawn.append(wiring.in_degrees(values["law"], mean, values["CV_K"], unlimited, rng))
+            drawn.append(drawing.in_degrees(values["law"], mean, values["CV_K"], unlimited, rng))
         return np.concatenate(drawn)
 
     @property

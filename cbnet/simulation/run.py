@@ -6,12 +6,12 @@ import math
 
 import numpy as np
 
-from .. import unused
 from ..errors import ParameterError
-from ..parameters import nearest
+from ..model import unused
+from ..model.parameters import nearest
 from ..results import plain
+from .backends.workshop import run_jobs
 from .job import prepare
-from .workshop import run_jobs
 
 _PLACED = ("params", "N", "duration")
 
@@ -52,7 +52,7 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
         Share of excitatory neurons (default 0.8).
     storage : {"auto", "stored", "bitmap", "procedural"}
         How synapses are kept: by default what fits in memory and is fastest. It does not change
-        the law of the graph (:func:`cbnet.simulation.storage.choose`).
+        the law of the graph (:func:`cbnet.simulation.wiring.storage.choose`).
     arrivals : {"random", "brian2"}
         Order of the arrivals of a step: random with the threshold tested after each, or as Brian2's
         ``Synapses`` have it where the excitatory ones come first.
@@ -236,7 +236,7 @@ def build(
     """
     import brian2
 
-    from . import kernel, network
+    from .brian import kernel, network
 
     kernel.ask_for_cpp17()
     one = prepare(

@@ -11,12 +11,15 @@ from brian2 import Equations
 from brian2.units.fundamentalunits import get_or_create_dimension, get_unit
 from brian2.utils.stringtools import get_identifiers
 
-from .. import __version__, citations, diffusion, reduced, unused
+from .. import __version__
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, unit
-from . import brian2_text, timestep
+from ..model import reduced, reduction, unused
+from ..model.parameters import POPULATIONS, unit
+from ..support import citations
+from .brian import brian2_text
 from .job import prepare
-from .plain_step import PlainChain
+from .step import timestep
+from .step.plain_step import PlainChain
 
 _BRIAN2_UNITS = {
     "V": "volt",
@@ -95,7 +98,7 @@ class _Script:
         self.params, self.job, self.model = params, job, params.model
         self.values = {p: params.resolve(p) for p in POPULATIONS}
         self.coupling = self.model.coupling(self.values["E"])
-        self.reduced = diffusion.of_model(self.model, self.values["E"])
+        self.reduced = reduction.of_model(self.model, self.values["E"])
         self.equations = Equations(self.coupling.equations)
         for name in {"law", "CV_K"} & set(params.differing()):
             raise ParameterError(

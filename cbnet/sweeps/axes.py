@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError
-from ..parameters import SEED, Entry, nearest, to_quantity, unit
+from ..model.parameters import SEED, Entry, nearest, to_quantity, unit
 from . import rules
 
 # What may be an axis beside the parameters of the model.

@@ -4,8 +4,8 @@ import time
 
 import numpy as np
 
-from .. import unused
 from ..errors import CbnetError
+from ..model import unused
 from . import plan, tasks
 from .local import cores
 from .worker import Worker
@@ -160,14 +160,14 @@ def _theory(grid, units, processes, trial):
 
 def _simulations(units, trial):
     """Seconds of every simulation, of compiling, programs to compile, and what was measured."""
-    from .. import cache
-    from ..simulation import building, structure
+    from ..simulation.backends import standalone, structure
+    from ..support import cache
 
     points = {unit.point.index: unit for unit in units}
     rates, steps = _rates(points), _steps(points)
     jobs = {index: _job(unit, steps[index]) for index, unit in points.items()}
     programs = {structure.of_job(job).key for job in jobs.values()}
-    if building.compiler_missing() == "":
+    if standalone.compiler_missing() == "":
         programs = {key for key in programs if not _is_cached(cache, key)}
     else:
         programs = set()
@@ -242,11 +242,12 @@ def _rates(points):
 
 def _steps(points):
     """Time steps (s) by place in the grid: chosen for a few networks, taken for those near them."""
-    from ..simulation import building, timestep
+    from ..simulation.backends import standalone
+    from ..simulation.step import timestep
 
     found = {i: unit.options["dt"] for i, unit in points.items() if unit.options["dt"]}
     free = [index for index in points if index not in found]
-    compiled = building.compiler_missing() == ""
+    compiled = standalone.compiler_missing() == ""
     chosen = {}
     for index in _some(free, _CHOSEN):
         chosen[index], _ = timestep.choose(points[index].point.params, compiled=compiled)

@@ -5,8 +5,8 @@ import threading
 import time
 
 from ..errors import ParameterError
-from ..simulation import processes
-from ..simulation.storage import available_memory
+from ..simulation.backends import processes
+from ..simulation.wiring.storage import available_memory
 from .store import SweepError
 from .worker import Worker
 

@@ -6,10 +6,10 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
-from .. import plotting
 from ..errors import ParameterError
-from ..parameters import unit
-from ..pooling import over_graphs
+from ..model.parameters import unit
+from ..results import plotting
+from ..results.pooling import over_graphs
 
 _SWEPT = (
     (("rate_E", "rate"), "firing rate (Hz)"),
@@ -32,7 +32,7 @@ def draw(found):
     -------
     matplotlib.figure.Figure
         Lines or, of many values of both axes, maps; theory is lines, simulation is markers with two
-        standard errors over seeds (:func:`cbnet.pooling.over_graphs`).
+        standard errors over seeds (:func:`cbnet.results.pooling.over_graphs`).
 
     Raises
     ------

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import dataclass, field
 
 from ..errors import CbnetError, ModelError, ParameterError
-from ..parameters import Parameters
+from ..model.parameters import Parameters
 from . import rules
 from .axes import SETTINGS, Axis
 

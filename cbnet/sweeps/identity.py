@@ -8,7 +8,8 @@ import sys
 
 import numpy as np
 
-from .. import __version__, code
+from .. import __version__
+from ..support import code
 
 
 def digest(*content):

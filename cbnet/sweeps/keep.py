@@ -3,8 +3,8 @@
 import functools
 
 from ..errors import ParameterError
-from ..parameters import nearest
-from ..simulation import recording
+from ..model.parameters import nearest
+from ..simulation.measure import recording
 
 # Seconds and memory differ from run to run; they are in the record of a point, not in the data.
 TIMINGS = ("wall_s", "build_s", "wire_s", "simulate_s", "peak_rss_MB")
@@ -18,7 +18,7 @@ _NOT_KEPT = (*("N", "law", "arrivals", "storage", "initial", "seed", "graph_seed
 def variables(kind):
     """Declarations by name of what can be kept of a network, a neuron or a simulation."""
     if kind == "simulation":
-        from ..simulation.measured import Simulation as of
+        from ..simulation.measure.measured import Simulation as of
 
         left_out = TIMINGS
     elif kind == "network":

@@ -4,8 +4,8 @@ import os
 import time
 from multiprocessing.connection import wait
 
-from ..simulation import processes
-from ..simulation.storage import available_memory
+from ..simulation.backends import processes
+from ..simulation.wiring.storage import available_memory
 from .worker import Worker
 
 _ATTEMPTS = 3  # of a task whose process vanished

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import unused
 from ..errors import CbnetWarning, ModelError, ParameterError
+from ..model import unused
 from . import identity, keep, tasks
 
 _PROCESS_BYTES = 150_000_000  # of a process of Python that computes
@@ -145,15 +145,16 @@ def _replaced(unit, **changes):
 
 def _add_theory(grid, point, units):
     """Why a point has no theory, or nothing."""
-    from ..theory import _methods, colored_noise
     from ..theory.batch import batched
+    from ..theory.neuron import treatments
+    from ..theory.neuron.colored import colored_noise
 
     noise = point.setting.get("noise", grid.noise)
     try:
-        filtered = _methods.has_filters(point.params)
+        filtered = treatments.has_filters(point.params)
     except (ParameterError, ModelError) as error:
         return str(error)
-    method = _methods.choose(noise, point.params)
+    method = treatments.choose(noise, point.params)
     if method.filtered and not filtered:
         return colored_noise.without_filters(method.name)
     left_out = _NOT_OF_THEORY[grid.subject]
@@ -171,7 +172,7 @@ def _add_theory(grid, point, units):
 
 def _add_simulations(grid, point, memory, units):
     """Why a point cannot be simulated, or nothing."""
-    from ..simulation import storage
+    from ..simulation.wiring import storage
 
     options = {**grid.options, "fraction_excitatory": grid.fraction_excitatory}
     for name in ("dt", "initial", "graph_seed"):
@@ -218,7 +219,7 @@ def left_out(planned):
     Returns
     -------
     dict of str to Parameters
-        As of :func:`cbnet.unused.of_both`.
+        As of :func:`cbnet.model.unused.of_both`.
     """
     kinds, known = {}, {}
     for unit in planned.units:

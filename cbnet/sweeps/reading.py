@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ModelError, ParameterError
-from ..library import load
-from ..model import Model
-from ..parameters import SEED, Entry, nearest
-from ..simulation import recording
+from ..model.library import load
+from ..model.model import Model
+from ..model.parameters import SEED, Entry, nearest
+from ..simulation.measure import recording
 from . import keep, rules
 from .axes import LAWS, SETTINGS, few_enough, initial, make_axes
 from .grid import Grid
@@ -236,7 +236,7 @@ def _check_words(grid, where):
         raise ParameterError(f"{where}rtol: got {grid.rtol!r}; expected a number from 1e-12 to 1")
     if not grid.theory:
         return
-    from ..theory import _methods
+    from ..theory.neuron import treatments
 
     params = next(iter(grid.bases.values()))
     words = {f"{where}noise": [grid.noise]}
@@ -247,11 +247,11 @@ def _check_words(grid, where):
     for label, names in words.items():
         for name in names:
             try:
-                method = _methods.choose(name, params)
+                method = treatments.choose(name, params)
             except ParameterError as error:
                 raise ParameterError(f"{label}: {str(error).partition(': ')[2]}") from error
             if grid.subject == "network" and not method.network:
                 raise ParameterError(
                     f"{label}: got {name!r}, which has no rate above threshold; expected "
-                    f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)}"
+                    f"{', '.join(m.name for m in treatments.METHODS.values() if m.network)}"
                 )

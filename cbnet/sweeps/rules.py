@@ -4,7 +4,7 @@ import math
 import re
 
 from ..errors import ParameterError
-from ..expressions import parse
+from ..support.expressions import parse
 
 _FUNCTIONS = (("max", max), ("min", min))
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import files
 from ..errors import ParameterError
+from ..support import files
 from . import plan
 
 _INSTALL = "python -m pip install 'cbnet[neo]'"

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .. import checksum, files
 from ..errors import CbnetError, ParameterError, SavingError
-from ..locks import FileLock
+from ..support import checksum, files
+from ..support.locks import FileLock
 from . import identity, records
 from .grid import Grid
 

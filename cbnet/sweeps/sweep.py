@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from .. import unused
 from ..errors import ParameterError
+from ..model import unused
 from . import calibration, plan, reading, table
 from .run import Interrupted, run
 from .store import Store

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from .. import checksum, files, results, scratch
 from ..errors import DamagedError, ParameterError, warn
-from ..parameters import base_units, unit
+from ..model.parameters import base_units, unit
+from ..results.result import KINDS, plain
+from ..support import checksum, files, scratch
 from . import identity, keep, plan
 from .grid import Grid
 from .store import Store
@@ -131,7 +132,7 @@ class Results:
         """Rows of :meth:`to_dataframe` as plain numbers, None where undefined; failures."""
         rows = self.to_dataframe().to_dict("records")
         return {
-            "rows": [{k: results.plain(v) for k, v in row.items()} for row in rows],
+            "rows": [{k: plain(v) for k, v in row.items()} for row in rows],
             "failures": self.failures,
         }
 
@@ -140,7 +141,7 @@ class Results:
         return f"<Results of a sweep: {sizes}; {len(self.failures)} failed>"
 
 
-results._KINDS["Sweep"] = Results
+KINDS["Sweep"] = Results
 
 
 def collect(folder, planned=None):

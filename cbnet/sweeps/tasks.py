@@ -5,9 +5,9 @@ import warnings
 
 import numpy as np
 
-from .. import unused
 from ..errors import CbnetError, CbnetWarning
-from ..parameters import Parameters, to_quantity
+from ..model import unused
+from ..model.parameters import Parameters, to_quantity
 from . import identity, keep
 
 
@@ -105,7 +105,7 @@ _steps = {}  # chosen by this process, by network; a choice takes a tenth of a s
 
 
 def _simulate(task):
-    from ..simulation.workshop import run_jobs
+    from ..simulation.backends.workshop import run_jobs
 
     params, options = Parameters.from_dict(task["params"]), dict(task["options"])
     who = identity.digest(task["params"])
@@ -122,7 +122,7 @@ def _simulate(task):
 
 
 def _networks(task):
-    from ..model import Model
+    from ..model.model import Model
 
     model = Model.from_dict(task["model"])
     return [Parameters.checked(model, changes) for changes in task["changes"]]

@@ -15,8 +15,8 @@ import traceback
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from .. import scratch
 from ..errors import CbnetError
+from ..support import scratch
 
 # Cores are shared by workers: what computes in one takes one.
 ONE_THREAD = {
@@ -103,7 +103,7 @@ def answer(task):
 def _watch(lifeline):
     with contextlib.suppress(OSError):
         lifeline.recv(1)  # nothing ever comes: it returns when the other end is gone
-    from ..simulation import processes
+    from ..simulation.backends import processes
 
     processes.kill_all()
     shutil.rmtree(os.environ["TMPDIR"], ignore_errors=True)

@@ -4,12 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from .. import reduced, results, unused
+from .. import results
 from ..errors import ParameterError, warn
-from ..parameters import POPULATIONS, to_quantity
-from ..threads import one_thread
-from . import _jump_process, scaling, self_consistency, shot_noise
-from ._neuron import Neuron
+from ..model import reduced, unused
+from ..model.parameters import POPULATIONS, to_quantity
+from ..support.threads import one_thread
+from . import scaling, self_consistency
+from .neuron.jumps import jump_process, shot_noise
+from .neuron.neuron import Neuron
 from .response import _volts, rates_in_hertz
 
 _STEP = 0.05  # of ln K, for local slopes
@@ -285,7 +287,7 @@ def escape_rate(params, r_E=None, r_I=None, *, population="E", noise="shot"):
     ]
     if noise == "diffusion":
         return to_quantity(float(neuron.passage(*inputs).rate[0]), "Hz")
-    (process,) = _jump_process.of_neuron(neuron, *inputs)
+    (process,) = jump_process.of_neuron(neuron, *inputs)
     if shot_noise.exponent_and_prefactor(process)[0] > 0:  # infinite without noise
         return to_quantity(shot_noise.large_deviation(process), "Hz")
     warn(

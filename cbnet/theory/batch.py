@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .. import unused
 from ..errors import ConvergenceError
-from ..threads import one_thread
-from . import _methods, _white
-from ._collocation import statistics
-from ._line import HIGHEST, IRRELEVANT, SILENT
-from ._neuron import Neuron
-from ._panels import place
-from .first_passage import MERGING, inaccurate
+from ..model import unused
+from ..support.threads import one_thread
+from .network.line import HIGHEST, IRRELEVANT, SILENT
+from .neuron import treatments
+from .neuron.neuron import Neuron
+from .neuron.white import white_noise
+from .neuron.white.collocation import statistics
+from .neuron.white.first_passage import MERGING, inaccurate
+from .neuron.white.panels import place
 from .response import respond
 from .self_consistency import solve
 
@@ -62,7 +63,7 @@ NAMES = ("rate_E", "rate_I", "cv_E", "cv_I", "stable", "V_mean", "V_sd", "tau_ef
 
 def batched(params, noise):
     """Whether a network is solved together with others: white noise, populations alike."""
-    name = _methods.choose(noise, params).name
+    name = treatments.choose(noise, params).name
     if name not in _BATCHED:
         return False
     return not any("." in key for key in params.changes) or set(params.differing()) <= IRRELEVANT
@@ -112,12 +113,12 @@ def solve_many(networks, noise=None, rtol=None):
         for first in range(0, len(members), _ROWS):
             part = members[first : first + _ROWS]
             owners = [k for k, _ in part]
-            method = _methods.choose(noise, networks[owners[0]])
+            method = treatments.choose(noise, networks[owners[0]])
             found = _Batch(networks[owners[0]], [v for _, v in part], method, rtol or RTOL).run()
             for row, worst, state in found:
                 rows[owners[row]].append(state)
                 error[owners[row]] = max(error[owners[row]], worst)
-            note = _methods.describe(method, networks[owners[0]])
+            note = treatments.describe(method, networks[owners[0]])
             for k in owners:
                 notes[k] = note
                 if error[k] > (rtol or RTOL):
@@ -193,7 +194,7 @@ def respond_many(neurons, noise=None, rtol=None):
     notes, failed, groups = [""] * len(neurons), {}, {}
     unused.tell_of_many(neurons, "respond_many", unused.of_neuron, "E", "r_E", "r_I")
     for k, params in enumerate(neurons):
-        method = _methods.choose(noise, params)
+        method = treatments.choose(noise, params)
         if method.name in _BATCHED:
             values = params.resolve("E")
             groups.setdefault(_kind(params, values), []).append((k, values))
@@ -210,11 +211,11 @@ def respond_many(neurons, noise=None, rtol=None):
             part = members[first : first + _ROWS]
             owners = [k for k, _ in part]
             params, values = neurons[owners[0]], [v for _, v in part]
-            method = _methods.choose(noise, params)
+            method = treatments.choose(noise, params)
             batch = _Batch(params, values, method, rtol or RTOL)
             inputs = (np.array([v[name] for v in values]) for name in ("r_E", "r_I"))
             found[:, owners], wrong = batch.respond(*inputs)
-            note = _methods.describe(method, params)
+            note = treatments.describe(method, params)
             for row, k in enumerate(owners):
                 notes[k] = note
                 if row in wrong:
@@ -257,7 +258,7 @@ class _Batch:
         panels_per_unit, order, reach = _ROUGH
         for part in np.array_split(np.arange(nu.size), -(-nu.size // _TOGETHER)):
             mine = self.of(rows[part])
-            select = _white.select(mine, self.nu_X[rows[part]] + nu[part], nu[part])
+            select = white_noise.select(mine, self.nu_X[rows[part]] + nu[part], nu[part])
             ends = (np.full(part.size, x) for x in (neuron.threshold, neuron.reset))
             groups, _ = place(select, np.arange(part.size), *ends, reach, panels_per_unit)
             for panels in groups:

@@ -4,13 +4,14 @@ import dataclasses
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import ConvergenceError, ParameterError
-from ..parameters import POPULATIONS, Parameters, nearest, to_quantity, unit
-from ..threads import one_thread
-from . import _methods
-from ._folds import FoldFinder
-from ._line import SILENT, Line
+from ..model import unused
+from ..model.parameters import POPULATIONS, Parameters, nearest, to_quantity, unit
+from ..support.threads import one_thread
+from .network.folds import FoldFinder
+from .network.line import SILENT, Line
+from .neuron import treatments
 from .self_consistency import solve
 
 _POINTS = 25
@@ -175,8 +176,8 @@ def continuation(params, name, values, *, noise=None, rtol=None, points=_POINTS)
     >>> [round(float(p), 4) for p in found.fold_value]
     [8.3753, 12.7952]
     """
-    method = _methods.choose(noise, params)
-    rtol = _methods.accuracy(method, rtol)
+    method = treatments.choose(noise, params)
+    rtol = treatments.accuracy(method, rtol)
     path = _Path(params, name, method, rtol)
     grid = path.grid(values, points)
     left_out = unused.tell(path.with_value(grid[0]), "cbnet.continuation", unused.of_network)

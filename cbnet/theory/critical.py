@@ -4,14 +4,15 @@ import dataclasses
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import ConvergenceError, ParameterError
-from ..parameters import POPULATIONS, to_quantity
-from ..threads import one_thread
-from . import _methods
-from ._line import SILENT, Line
-from ._neuron import Neuron
-from ._surrogate import Search
+from ..model import unused
+from ..model.parameters import POPULATIONS, to_quantity
+from ..support.threads import one_thread
+from .network.line import SILENT, Line
+from .network.surrogate import Search
+from .neuron import treatments
+from .neuron.neuron import Neuron
 from .response import rates_in_hertz
 from .self_consistency import solve
 
@@ -113,7 +114,7 @@ def critical_input(
     """
     if population not in POPULATIONS:
         raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
-    method = _methods.choose(noise, params)
+    method = treatments.choose(noise, params)
     values = params.resolve(population)
     ends = []
     for name, value in (("low", low), ("high", high)):
@@ -154,7 +155,7 @@ def critical_input(
         ratio=float(ratio),
         low=to_quantity(ends[0], "Hz"),
         high=to_quantity(ends[1], "Hz"),
-        noise=_methods.describe(method, params),
+        noise=treatments.describe(method, params),
         unused=left_out,
     )
 

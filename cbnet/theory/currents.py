@@ -4,15 +4,16 @@ import dataclasses
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import ParameterError
-from ..parameters import POPULATIONS, to_quantity, unit
-from ..threads import one_thread
-from . import _white, first_passage
-from ._bins import moments
-from ._neuron import Neuron
-from ._panels import place
-from .first_passage import _narrowed, _with_layers, known
+from ..model import unused
+from ..model.parameters import POPULATIONS, to_quantity, unit
+from ..support.threads import one_thread
+from .network.bins import moments
+from .neuron.neuron import Neuron
+from .neuron.white import first_passage, white_noise
+from .neuron.white.first_passage import _narrowed, _with_layers, known
+from .neuron.white.panels import place
 from .response import rates_in_hertz
 
 _BIN = 1e-3  # s
@@ -128,7 +129,7 @@ def currents(params, r_E=None, r_I=None, *, population="E", noise=None):
     density of v is that of vanishing time constants, and `current_sd` that of the filtered arrivals
     with v as it is on average: correlations of v with them are left out. Otherwise v moves within a
     bin, is correlated with the input, and bins with a spike are left out, as in a simulation
-    (:mod:`cbnet.theory._bins`).
+    (:mod:`cbnet.theory.network.bins`).
 
     The drift is Itô's: jumps at the potential before the arrival. The parts of the rate are those
     of the flux in the stationary Fokker-Planck equation (H. Risken, *The Fokker-Planck Equation*,
@@ -209,7 +210,7 @@ def _bound(neuron, rates):
 
 def _neuron(params, population, r_E, r_I):
     neuron = Neuron(params, population, "diffusion")
-    return neuron, _white.select(neuron, np.array([r_E]), np.array([r_I]))(slice(None))
+    return neuron, white_noise.select(neuron, np.array([r_E]), np.array([r_I]))(slice(None))
 
 
 def _edges(fields, neuron):

@@ -5,14 +5,15 @@ import warnings
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
-from ..parameters import POPULATIONS, to_quantity, unit
-from ..threads import one_thread
-from . import _methods
-from ._rate_statistics import SILENT
-from ._spread import Network
-from .renewal import NOISES
+from ..model import unused
+from ..model.parameters import POPULATIONS, to_quantity, unit
+from ..support.threads import one_thread
+from .network.rate_statistics import SILENT
+from .network.spread import Network
+from .neuron import treatments
+from .neuron.renewal import NOISES
 from .self_consistency import TRAINS, solve
 from .stability import check_in_degrees
 
@@ -258,13 +259,13 @@ def heterogeneity(
     """
     laws = _laws(params, CV_K)
     _check(params, correlation, fraction_excitatory, N, state)
-    method = _methods.choose(noise, params)
+    method = treatments.choose(noise, params)
     if not method.network:
         raise ParameterError(
             f"noise: got {method.name!r}, which has no rate above threshold; expected "
-            f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
+            f"{', '.join(m.name for m in treatments.METHODS.values() if m.network)} for a network"
         )
-    rtol = max(RTOL, method.rtol) if rtol is None else _methods.accuracy(method, rtol)
+    rtol = max(RTOL, method.rtol) if rtol is None else treatments.accuracy(method, rtol)
     if trains not in TRAINS:
         raise ParameterError(f"trains: got {trains!r}; expected one of {', '.join(TRAINS)}")
     if trains == "renewal" and method.name not in NOISES:
@@ -306,7 +307,7 @@ def heterogeneity(
         parameters=params,
         rate_equal=to_quantity(np.array(start), "Hz"),
         correlation=float(correlation),
-        noise=_methods.describe(method, params, note),
+        noise=treatments.describe(method, params, note),
         unused=left_out,
         **summary,
     )

@@ -4,12 +4,13 @@ import dataclasses
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import ConvergenceError, ParameterError
-from ..parameters import POPULATIONS, to_quantity, unit
-from ..threads import one_thread
-from . import _methods
-from ._neuron import Neuron
+from ..model import unused
+from ..model.parameters import POPULATIONS, to_quantity, unit
+from ..support.threads import one_thread
+from .neuron import treatments
+from .neuron.neuron import Neuron
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -166,8 +167,9 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
         frozen at one potential; ``"kramers"``: rare escapes (rate only; NaN, with a CbnetWarning,
         where no barrier holds v below the threshold). With synaptic time constants also ``"fast"``,
         ``"rescaled"``, ``"adiabatic"`` and ``"rice"`` (rates only), which warn outside of the range
-        that their functions in :mod:`cbnet.theory.colored_noise_limits` state. Left out, it is the
-        right one for the synapses: ``"shot"`` if they are instantaneous, ``"colored"`` otherwise.
+        that their functions in :mod:`cbnet.theory.neuron.colored.colored_noise_limits` state. Left
+        out, it is the right one for the synapses: ``"shot"`` if they are instantaneous,
+        ``"colored"`` otherwise.
     rtol : float, optional
         Relative accuracy. If not given, that of the noise is aimed at (1e-4 for finite jumps, 1e-2
         with synaptic time constants, 1e-8 for white noise), and ten times (with time constants
@@ -206,9 +208,9 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     """
     if population not in POPULATIONS:
         raise ParameterError(f"population: got {population!r}; expected 'E' or 'I'")
-    method = _methods.choose(noise, params)
-    _methods.warn_without_filters(method, params)
-    kind, (rtol, tolerated) = method.name, _methods.tolerances(method, rtol)
+    method = treatments.choose(noise, params)
+    treatments.warn_without_filters(method, params)
+    kind, (rtol, tolerated) = method.name, treatments.tolerances(method, rtol)
     if frozen_at is not None and kind != "effective":
         raise ParameterError(f"frozen_at: got {frozen_at} with noise={kind!r}; use 'effective'")
     left_out = unused.tell(params, "cbnet.respond", unused.of_neuron, population, "r_E", "r_I")
@@ -243,7 +245,7 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
         V_sd=shaped(passage.v_sd),
         tau_eff=shaped(tau),
         mu=shaped(mu),
-        noise=_methods.describe(method, params, passage.note),
+        noise=treatments.describe(method, params, passage.note),
         error=shaped(passage.error),
         r_E=shaped(flat[0]),
         r_I=shaped(flat[1]),

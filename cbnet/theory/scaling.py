@@ -7,14 +7,15 @@ import numpy as np
 from scipy.integrate import quad
 from scipy.optimize import brentq
 
-from .. import results, unused
+from .. import results
 from ..errors import ParameterError
-from ..model import identifiers
-from ..parameters import POPULATIONS, nearest
-from ..threads import one_thread
-from . import _methods, _preserving
-from ._jump_process import momentum
-from ._neuron import Neuron
+from ..model import unused
+from ..model.model import identifiers
+from ..model.parameters import POPULATIONS, nearest
+from ..support.threads import one_thread
+from .neuron import preserving, treatments
+from .neuron.jumps.jump_process import momentum
+from .neuron.neuron import Neuron
 
 LAWS = ("sqrt", "inverse", "log", "preserving")
 _LARGEST_K = 1e15
@@ -79,7 +80,7 @@ def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     if law == "preserving":
         _check_value(values)
         unused.tell(params, "the efficacy that keeps the response", _kept, r_E is not None)
-        kept = _preserving.kept(params, _methods.choose(noise, params), explicit)
+        kept = preserving.kept(params, treatments.choose(noise, params), explicit)
         factor = kept.efficacies(np.array([K]))[0][0] / values["a"]
     else:
         factor = _factor(law, K_0, K)
@@ -229,8 +230,8 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     left_out = unused.tell(params, "scaling.curve", _enters, law, kept_there)
     C, error, shown = float("nan"), np.zeros(K.size), "none"
     if law == "preserving":
-        method = _methods.choose(noise, params)
-        kept = _preserving.kept(params, method, explicit)
+        method = treatments.choose(noise, params)
+        kept = preserving.kept(params, method, explicit)
         a, error, extrapolated = kept.efficacies(K)
         if kept.r_E > 0:
             treatment = "shot" if method.name in ("shot", "colored") else "diffusion"
@@ -238,7 +239,7 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
                 C = exponent(params, kept.r_I / kept.r_E, treatment)
         over = "large deviations" if C > 0 else "corrected white noise"
         note = f"{over} for K > {extrapolated:.3g}" if extrapolated else ""
-        shown = _methods.describe(method, params, note)
+        shown = treatments.describe(method, params, note)
     else:
         a = values["a"] * _factor(law, values["K"], K)
     slope = np.full(K.size, np.nan)

@@ -4,15 +4,16 @@ import dataclasses
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import ConvergenceError, ParameterError, warn
-from ..parameters import POPULATIONS, to_quantity
-from ..threads import one_thread
-from . import _methods
-from ._line import SILENT, Line, unknown
-from ._roots import Root, all_roots, all_roots_in_the_plane
-from ._surrogate import Search
-from .first_passage import MERGING, Passage, inaccurate, known
+from ..model import unused
+from ..model.parameters import POPULATIONS, to_quantity
+from ..support.threads import one_thread
+from .network.line import SILENT, Line, unknown
+from .network.roots import Root, all_roots, all_roots_in_the_plane
+from .network.surrogate import Search
+from .neuron import treatments
+from .neuron.white.first_passage import MERGING, Passage, inaccurate, known
 
 TRAINS = ("poisson", "renewal")
 _MODES = ("growth_rate", "frequency", "fano_E", "fano_I")
@@ -157,8 +158,8 @@ def solve(
         :func:`cbnet.respond` accepts is accepted.
     trains : {"poisson", "renewal"}
         What recurrent spike trains are like: Poisson, or renewal processes with the CV that the
-        neurons are found to have (:mod:`cbnet.theory.renewal`), for populations that are alike and
-        noise ``"shot"`` or ``"diffusion"``.
+        neurons are found to have (:mod:`cbnet.theory.neuron.renewal`), for populations that are
+        alike and noise ``"shot"`` or ``"diffusion"``.
     oscillations : bool
         Also find the leading mode of every state: `stable` then means that none grows, and
         `growth_rate` and `frequency` are known. It takes 0.1 to 1 s for each state, where all of
@@ -199,14 +200,14 @@ def solve(
     >>> [round(float(rate), 3) for rate in solution.rate_E]
     [44.031]
     """
-    method = _methods.choose(noise, params)
-    rtol, tolerated = _methods.tolerances(method, rtol)
+    method = treatments.choose(noise, params)
+    rtol, tolerated = treatments.tolerances(method, rtol)
     if not method.network:
         raise ParameterError(
             f"noise: got {method.name!r}, which has no rate above threshold; expected "
-            f"{', '.join(m.name for m in _methods.METHODS.values() if m.network)} for a network"
+            f"{', '.join(m.name for m in treatments.METHODS.values() if m.network)} for a network"
         )
-    _methods.warn_without_filters(method, params)
+    treatments.warn_without_filters(method, params)
     if N is not None:
         from .stability import check_in_degrees, check_sizes
 
@@ -413,7 +414,7 @@ def _finish(params, method, tolerances, line, found, note, left_out):
         fano_I=unknown,
         balance_line=to_quantity(float(lines[0]), "Hz"),
         balance_line_I=to_quantity(float(lines[1]), "Hz"),
-        noise=_methods.describe(method, params, note),
+        noise=treatments.describe(method, params, note),
         error=float(error.max()) if found else np.inf,
         unused=left_out,
     )

@@ -6,18 +6,19 @@ import warnings
 
 import numpy as np
 
-from .. import results, unused
+from .. import results
 from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
-from ..parameters import POPULATIONS, require, to_quantity
-from ..threads import one_thread
-from . import _methods
-from ._characteristic import leading
-from ._feedback import Feedback
-from ._fluctuations import fano_factor, rough_fano_factor, spectrum
-from ._jump_response import JumpResponse
-from ._line import SILENT
-from ._neuron import Neuron
-from .first_passage import known
+from ..model import unused
+from ..model.parameters import POPULATIONS, require, to_quantity
+from ..support.threads import one_thread
+from .network.characteristic import leading
+from .network.feedback import Feedback
+from .network.fluctuations import fano_factor, rough_fano_factor, spectrum
+from .network.line import SILENT
+from .neuron import treatments
+from .neuron.jumps.jump_response import JumpResponse
+from .neuron.neuron import Neuron
+from .neuron.white.first_passage import known
 from .response import rates_in_hertz
 from .self_consistency import solve
 
@@ -167,7 +168,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     -----
     A modulation of the arrival rates of a neuron modulates both its drift and its noise, and its
     rate follows with the gains H_E(λ), H_I(λ) of the linearised Fokker-Planck equation
-    (:mod:`cbnet.theory._linear_response`). With the delays and synaptic filters of the network,
+    (:mod:`cbnet.theory.neuron.white.linear_response`). With the delays and synaptic filters of the
+    network,
 
         M_pq(λ) = K_pq H_pq(λ) ⟨e^(−λD)⟩ / (1 + λ τ_q),      det[1 − M(λ)] = 0
 
@@ -228,7 +230,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         N=float(N),
         fraction_excitatory=float(fraction_excitatory),
         highest=to_quantity(found.highest, "Hz"),
-        noise=_methods.describe(_methods.METHODS["diffusion"], params),
+        noise=treatments.describe(treatments.METHODS["diffusion"], params),
         error=max(float(solution.error), found.error),
         numerical_error=max(float(solution.error), found.numerical_error),
         unused=left_out,
@@ -289,7 +291,7 @@ def modes(params, rates, N, fraction_excitatory, white=False):
             numerical = max(numerical, inaccuracy)
             if np.any(fano < 0):  # the feedback explains more than there is
                 fano, of_jumps = np.full(2, np.nan), np.inf
-        if not _methods.has_filters(params):
+        if not treatments.has_filters(params):
             wanted = (N, _shares(fraction_excitatory), _BIN) if stable and np.isfinite(N) else None
             distance, other = _from_white_noise_to_jumps(
                 params, rates, rough, mode, wanted, 2 * np.pi * highest

@@ -1,0 +1,1 @@
+"""Who runs a prepared simulation: a compiled program, or Brian2 with numpy."""

@@ -1,0 +1,1 @@
+"""The Brian2 objects of a network: neurons, projections, external input, and who observes them."""

@@ -1,0 +1,1 @@
+"""What is accumulated while a network runs, and the statistics that follow from it."""

@@ -1,0 +1,1 @@
+"""Which time step a simulation needs, and the error that a step makes."""

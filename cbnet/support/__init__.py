@@ -1,0 +1,1 @@
+"""What has nothing to do with neurons: files, caches, locks, processes, threads, the machine."""

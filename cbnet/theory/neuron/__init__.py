@@ -1,0 +1,1 @@
+"""One neuron under Poisson arrivals, by treatment of the noise."""

@@ -1,0 +1,1 @@
+"""Synapses with time constants: a membrane driven by colored noise."""

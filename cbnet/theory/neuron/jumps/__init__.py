@@ -1,0 +1,1 @@
+"""Finite jumps (shot noise): the backward equation of a membrane that jumps."""

@@ -1,0 +1,1 @@
+"""White noise: first passage, density and intervals of a membrane in one dimension."""
