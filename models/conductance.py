@@ -14,6 +14,7 @@ model = Model(
     excitatory="v_post += a*(E_E - v_post)",
     inhibitory="v_post += g*a*(E_I - v_post)",
     requires=("a < 1", "g*a < 1"),
+    efficacies={"E": "a", "I": "g*a"},
     variants={
         # What a conductance of vanishing duration does: the membrane relaxes for an "area" a.
         "exponential": Coupling(

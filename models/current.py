@@ -12,6 +12,7 @@ model = Model(
     equations="dv/dt = -(v - E_L)/tau_L : volt (unless refractory)",
     excitatory="v_post += J_E",
     inhibitory="v_post -= J_I",
+    efficacies={"E": "J_E", "I": "J_I"},
     variants={
         # s_E and s_I are currents over the membrane capacitance.
         "filtered": Coupling(

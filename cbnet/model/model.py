@@ -118,6 +118,8 @@ class Model:
         Inequalities that the instantaneous coupling needs.
     assumptions : str
         What is left out, in words.
+    efficacies : dict of str to str
+        What a projection's efficacy is in the statements of each kind, such as ``"g*a"`` for I.
 
     Examples
     --------
@@ -145,6 +147,7 @@ class Model:
     derived: tuple = ()
     requires: tuple = ()
     assumptions: str = ""
+    efficacies: dict = field(default_factory=dict)
 
     def __post_init__(self):
         self._check_names()
