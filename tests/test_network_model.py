@@ -38,3 +38,14 @@ def test_laplace_transform_of_uniform_delays():
     y = np.exp(-lam[1] * x)
     direct = (y.sum() - (y[0] + y[-1]) / 2) / (len(x) - 1)
     assert np.allclose(law.laplace(lam), [1, direct], rtol=1e-9)
+
+
+def test_populations_are_one_only_where_their_rates_must_be_equal():
+    params = cbnet.load("conductance")
+    net = Network.ei(params)
+    assert net.distinct == (("E",), (0, 0))
+    unequal = Network.ei(params.replace(**{"I.tau_L": "10 ms"}))
+    assert unequal.distinct == (("E", "I"), (0, 1))
+    # two pools that know themselves alone may be in two states
+    same = [Projection(n, n, "E", 10, 0.001, 1e-3) for n in net.names]
+    assert Network(net.populations, same).distinct == (("E", "I"), (0, 1))

@@ -128,6 +128,36 @@ class Network:
                 found[key] = found.get(key, 0.0) + row.total
         return found
 
+    @property
+    def distinct(self):
+        """(names of representatives, index of the representative of each population).
+
+        Populations share one if their rates must be equal in every state: the same neuron and
+        values, and the same arrivals of the same origins, or of origins of which that is known.
+        """
+        group = {name: name for name in self.names}
+        while True:
+            first, found = {}, {}
+            for p in self.populations:
+                key = (repr(p.neuron), tuple(p.values.items()), self._signature(p.name, group))
+                found[p.name] = first.setdefault(key, p.name)
+            if found == group:
+                representatives = tuple(first.values())
+                return representatives, tuple(representatives.index(group[n]) for n in self.names)
+            group = found
+
+    def _signature(self, name, group):
+        numbers = {}
+        for p in self.projections:
+            if p.target == name:
+                key = (group[p.source], p.kind, p.w, p.delay, p.wiring, self._spread(p))
+                numbers[key] = numbers.get(key, 0.0) + p.number
+        for p in self.inputs:
+            if p.target == name:
+                key = (None, p.kind, p.w, p.rate, p.wiring, 0.0)
+                numbers[key] = numbers.get(key, 0.0) + p.number
+        return frozenset(numbers.items())
+
     @classmethod
     def ei(cls, params, N=None, fraction_excitatory=0.8):
         """The network of E and I that `params` say."""
