@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from brian2 import Hz, ms, second
-from cbnet.simulation.wiring.drawing.storage import available_memory
 from scipy.optimize import brentq
 
 import cbnet
@@ -19,6 +18,7 @@ from cbnet.model.reduced import of_model
 from cbnet.simulation.event_driven import arrival_rates
 from cbnet.simulation.step.plain_step import PlainChain
 from cbnet.simulation.step.timestep import LADDER, bias
+from cbnet.simulation.wiring.storage import available_memory
 
 from .measuring import Row, in_turn, ratios
 from .plain import Plain, Program

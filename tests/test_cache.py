@@ -149,7 +149,7 @@ def test_threads_at_once_build_once():
 
 BUILDER = """
 import os, sys, time
-from cbnet import cache
+from cbnet.support import cache
 
 def build(draft):
     (draft / "half").write_text("half")

@@ -70,15 +70,15 @@ def test_a_warning_is_one_line(monkeypatch):
     assert run("cite")[2] == "cbnet: warning: dt: got 1 ms\n"
     program = """if True:
         import warnings
-        from cbnet import cli
-        from cbnet.commands import cite
+        from cbnet.cli import app
+        from cbnet.cli import cite
         from cbnet.errors import CbnetWarning
         def references():
             import brian2
             warnings.warn("dt: got 1 ms", CbnetWarning)
             return ()
         cite.references = references
-        cli.main(["cite"])
+        app.main(["cite"])
     """
     done = in_process_of_its_own("-c", program)
     assert done.stderr == "cbnet: warning: dt: got 1 ms\n"
@@ -88,8 +88,8 @@ def test_a_warning_is_one_line(monkeypatch):
 def test_start_up_does_not_import_what_is_slow(line):
     program = """if True:
         import sys
-        from cbnet import cli
-        code = cli.main(sys.argv[1:])
+        from cbnet.cli import app
+        code = app.main(sys.argv[1:])
         slow = {"brian2", "matplotlib", "scipy", "numpy", "sympy", "xarray"} & set(sys.modules)
         sys.exit(f"imported {slow}" if slow else code)
     """
@@ -175,7 +175,7 @@ def test_an_interrupt_that_a_shell_keeps_from_its_background_jobs_does_nothing()
     script = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from cbnet.cli import main
+from cbnet.cli.app import main
 sys.argv = ["cbnet", "cite"]
 assert main() == 0
 import brian2

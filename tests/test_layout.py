@@ -5,10 +5,10 @@ import time
 import tracemalloc
 
 import pytest
-from cbnet.simulation.wiring.drawing.layout import Layout, inputs, layout, projections
 
 import cbnet
 from cbnet.errors import ParameterError
+from cbnet.simulation.wiring.layout import Layout, inputs, layout, projections
 
 
 @pytest.fixture(scope="module")

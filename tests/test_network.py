@@ -4,12 +4,12 @@ import brian2 as b2
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV, second
-from cbnet.simulation.wiring.drawing.layout import Layout, Wires, inputs
 
 import cbnet
 from cbnet.errors import ParameterError
 from cbnet.simulation.brian import network
 from cbnet.simulation.job import prepare
+from cbnet.simulation.wiring.layout import Layout, Wires, inputs
 
 DT = 1e-4
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cbnet.simulation.wiring.drawing import drawing
+from cbnet.simulation.wiring import drawing
 from tests import cpp
 
 PERMUTATION = r"""

@@ -277,7 +277,7 @@ def test_drafts_of_the_dead_are_removed(tmp_path):
 
 def test_folders_of_the_dead_are_removed(tmp_path):
     code = (
-        "import os; from cbnet import scratch; from pathlib import Path\n"
+        "import os; from cbnet.support import scratch; from pathlib import Path\n"
         f"one = scratch.Folder('x-', {str(tmp_path)!r}); (one.path / 'a').touch()\n"
         "print(one.path, flush=True); os.kill(os.getpid(), 9)"
     )

@@ -12,7 +12,7 @@ from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
 from cbnet.simulation.measure.measured import Simulation
 from cbnet.simulation.measure.stationarity import Drift
-from cbnet.simulation.wiring.drawing import drawing
+from cbnet.simulation.wiring import drawing
 from cbnet.support import cache
 
 KEYS = [
@@ -175,7 +175,7 @@ def test_units(compiled):
         if meta["unit"] is None:
             assert not hasattr(value, "dim"), name
             continue
-        one = results.to_quantity(1.0, meta["unit"])
+        one = to_quantity(1.0, meta["unit"])
         assert value.dim is one.dim, name
     assert 5 * Hz < compiled[0].rate_E < 200 * Hz
     assert -75 * mV < compiled[0].V_mean < -55 * mV

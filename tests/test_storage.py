@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 from brian2 import Hz, ms
-from cbnet.simulation.wiring.drawing.layout import Layout, layout
 
 import cbnet
 from cbnet.errors import ParameterError
 from cbnet.simulation.backends import structure
-from cbnet.simulation.wiring.drawing import storage
+from cbnet.simulation.wiring import storage
+from cbnet.simulation.wiring.layout import Layout, layout
 
 DT = 1e-4
 GB = 10**9

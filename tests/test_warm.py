@@ -45,7 +45,7 @@ def imported(code, folder):
 
 
 def test_what_is_not_in_the_cache_is_derived(tmp_path):
-    code = "import cbnet\nfrom cbnet.simulation import timestep\n"
+    code = "import cbnet\nfrom cbnet.simulation.step import timestep\n"
     code += "timestep.bias(cbnet.load('conductance'), 1e-4, 71, 41)"
     assert imported(code, tmp_path) == list(SLOW)
     assert imported(code, tmp_path) == []
@@ -72,13 +72,13 @@ two.save("two.nc", overwrite=True)
     "code",
     [
         "import cbnet; cbnet.load('conductance').replace(K='400', nu_X='20Hz')",
-        "import cbnet\nfrom cbnet.simulation import timestep\n"
+        "import cbnet\nfrom cbnet.simulation.step import timestep\n"
         "assert timestep.choose(cbnet.load('conductance').replace(nu_X='20Hz'))[0] > 0",
         RESULT,
-        "from cbnet import cli; cli.main(['params', 'conductance'])",
-        "from cbnet import cli; assert cli.main(['show', 'response.nc']) == 0",
-        "from cbnet import cli; assert cli.main(['show', 'solution.nc', '--json']) == 0",
-        "from cbnet import cli; assert cli.main(['cache']) == 0",
+        "from cbnet.cli import app; app.main(['params', 'conductance'])",
+        "from cbnet.cli import app; assert app.main(['show', 'response.nc']) == 0",
+        "from cbnet.cli import app; assert app.main(['show', 'solution.nc', '--json']) == 0",
+        "from cbnet.cli import app; assert app.main(['cache']) == 0",
     ],
     ids=["load", "choose", "result", "params", "show", "show network", "cache"],
 )

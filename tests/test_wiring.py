@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 from brian2 import ms
-from cbnet.simulation.wiring.drawing.layout import projections
 from scipy import stats
 
 import cbnet
 from cbnet.simulation.brian import network
 from cbnet.simulation.job import prepare
-from cbnet.simulation.wiring.drawing import drawing
+from cbnet.simulation.wiring import drawing
+from cbnet.simulation.wiring.layout import projections
 
 DENSE = {"sources": 400, "K": 100}
 SPARSE = {"sources": 3200, "K": 40}

@@ -1,5 +1,5 @@
 """Results: numbers with names and units, kept with everything that made them."""
 
-from .result import Result, load, plain, variable
+from .result import Result, load, plain, variable, versions
 
-__all__ = ["Result", "load", "plain", "variable"]
+__all__ = ["Result", "load", "plain", "variable", "versions"]

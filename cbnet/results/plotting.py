@@ -9,7 +9,7 @@ import seaborn as sns
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from .. import results
+from ..errors import ParameterError
 
 CENTIMETRE = 1 / 2.54
 NARROW, WIDE = 8.6 * CENTIMETRE, 17.8 * CENTIMETRE
@@ -195,7 +195,7 @@ def quick(result):
     kind = type(result).__name__
     draw = {"Simulation": _simulation, "Solution": _fixed_points}.get(kind)
     if draw is None:
-        raise results.ParameterError(
+        raise ParameterError(
             f"result: got a {kind}, a few numbers that a table shows better; expected a "
             "Simulation, Solution or Comparison"
         )

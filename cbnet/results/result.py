@@ -30,7 +30,7 @@ DEFINED_IN = {
     "Continuation": "theory.continuation",
     "NeuronSimulation": "simulation.event_driven",
     "Response": "theory.response",
-    "Simulation": "simulation.measured",
+    "Simulation": "simulation.measure.measured",
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
     "Sweep": "sweeps.table",

@@ -170,7 +170,7 @@ def entry(key, build, description="", waiting=None):
 
     Examples
     --------
-    >>> from cbnet import cache
+    >>> from cbnet.support import cache
     >>> def compile_it(folder):
     ...     (folder / "main").write_text("...")
     >>> with cache.entry("0a1b", compile_it, "an example") as made:
