@@ -1,0 +1,174 @@
+"""Every state of a network of any number of populations that can be found, each verified."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.stats import qmc
+
+from .coupling import along_the_coupling
+from .rate_equation import RateEquation, to_rate, to_y
+
+_SAME = 1e-5  # of y: what is nearer is one root
+_STARTS = 24  # and as many again for each population
+_ROUNDS = 3  # of starts, of which each has twice as many as the one before
+_PATIENCE = 30.0  # of relaxation
+_PER_DECADE = {1: 24, 2: 5}  # points of a grid for one and for two populations
+_ROUGH = 1e-6
+
+
+@dataclass(frozen=True)
+class States:
+    """Roots of ν = Φ(ν), in the order of the sum of their rates.
+
+    Attributes
+    ----------
+    rates : ndarray, shape (F, P)
+        In Hz; Φ of themselves, also where a population is silent.
+    gains : ndarray, shape (F, P, P)
+        G = ∂Φ_p/∂ν_q.
+    determinant : ndarray, shape (F,)
+        det(1 − G): a state with a negative one is unstable for certain.
+    error : ndarray, shape (F,)
+        Largest estimated relative error of a rate: that of Φ, amplified by the feedback, and that of
+        the last step of the search; of a silent population that of Φ.
+    complete : bool
+        Whether the signs of the determinants add up to one, as they do over all roots. A set that
+        fulfils it may still lack some, an even number of them.
+    """
+
+    rates: np.ndarray
+    gains: np.ndarray
+    determinant: np.ndarray
+    error: np.ndarray
+    complete: bool
+
+    @property
+    def y(self):
+        """The states in the coordinates of the search."""
+        return to_y(self.rates)
+
+
+def all_states(phi, highest, rtol, *, sensitivity=None, starts=(), seed=0):
+    """States of a network: what the path from zero coupling, deflation and many starts find.
+
+    Parameters
+    ----------
+    phi, highest, sensitivity
+        As of :class:`RateEquation`.
+    rtol : float
+        Relative accuracy of the rates.
+    starts : array_like, shape (n, P)
+        Rates in Hz, near which a state may be.
+    seed : int
+        Of the starts that are drawn.
+
+    Returns
+    -------
+    States
+
+    Notes
+    -----
+    Three searches add up. (1) The path ν = Φ(c ν) from c = 0, which crosses c = 1 at least once.
+    (2) Newton's method from starts all over the box of rates (Sobol' points in y), half of them
+    after a time of the relaxation dy/dt = F, and from the corners where one population or all of
+    them saturate; for one and two populations from every cell of a grid in which all residuals
+    change sign. (3) The same with the known roots divided out (P. E. Farrell, Á. Birkisson and
+    S. W. Funke, SIAM J. Sci. Comput. 37, A2026 (2015)). While the signs of det(1 − G) do not add
+    up to one, starts are doubled, three times at most.
+    """
+    equation = RateEquation(phi, highest, sensitivity)
+    roots = _distinct([], along_the_coupling(equation, rtol))
+    given = to_y(np.asarray(starts, float).reshape(-1, equation.size))
+    roots = _search(equation, np.concatenate([given, _cells(equation)]), rtol, roots)
+    signs = 0
+    for turn in range(_ROUNDS + 1):
+        points = _drawn(equation, turn, seed)
+        found = _search(equation, points[::2], rtol, roots)
+        found = _search(equation, points[1::2], rtol, found, patience=_PATIENCE)
+        if found:
+            found = _search(equation, points, rtol, found, deflate=True)
+        new, roots = len(found) - len(roots), found
+        signs = _signs(equation, roots, rtol).sum() if roots else 0
+        if signs == 1 and not (new and turn == 0):
+            break
+    return verified(equation, np.array(roots).reshape(-1, equation.size), rtol)
+
+
+def verified(equation, y, rtol, last=None):
+    """States of their coordinates, with determinants and errors."""
+    if not len(y):
+        P = equation.size
+        nothing = np.zeros(0)
+        return States(np.zeros((0, P)), np.zeros((0, P, P)), nothing, nothing, False)
+    y = y[np.argsort(to_rate(y).sum(1))]
+    point = equation.at(y, min(rtol * 1e-2, 1e-7))
+    eye = np.eye(equation.size)
+    determinant = np.linalg.det(eye - point.slope)
+    # errors of Φ pass through the loop as often as a signal does
+    with np.errstate(all="ignore"):
+        amplified = np.abs(np.linalg.inv(eye - point.slope))
+    of_rates = np.einsum("npq,nq->np", amplified, point.error + np.abs(point.residual)).max(1)
+    return States(
+        point.rate,
+        point.gain,
+        determinant,
+        np.where(np.isfinite(of_rates), of_rates, np.inf),
+        bool(np.sign(determinant).sum() == 1),
+    )
+
+
+def _signs(equation, roots, rtol):
+    point = equation.at(np.array(roots), min(rtol, 1e-7))
+    return np.sign(np.linalg.det(np.eye(equation.size) - point.slope))
+
+
+def _search(equation, points, rtol, roots, *, patience=0.0, deflate=False):
+    """The roots and those that Newton's method leads to from the points."""
+    if not len(points):
+        return roots
+    known = roots if deflate else ()
+    y, length = equation.newton(points, max(rtol, _ROUGH), known=known, patience=patience)
+    rough = _distinct(list(roots), y[np.isfinite(length)], 1e-3)[len(roots) :]
+    if not rough:
+        return roots
+    y, length = equation.newton(np.array(rough), rtol, steps=12)
+    return _distinct(list(roots), y[np.isfinite(length)])
+
+
+def _distinct(roots, points, apart=_SAME):
+    """The list of roots with those of the points that are not among them."""
+    for y in points:
+        if all(np.abs(y - root).max() > apart for root in roots):
+            roots = [*roots, y]
+    return roots
+
+
+def _drawn(equation, turn, seed):
+    P, top = equation.size, equation.top
+    count = _STARTS * (P + 1) * 2**turn
+    sobol = qmc.Sobol(P, scramble=True, seed=np.random.default_rng([seed, turn]))
+    points = sobol.random(2 ** int(np.ceil(np.log2(count))))[:count] * top
+    if turn:
+        return points
+    corners = np.concatenate([np.zeros((1, P)), np.eye(P), np.ones((1, P))]) * top
+    return np.concatenate([corners, points])
+
+
+def _cells(equation):
+    """Centres of the cells of a grid in which all residuals change sign, for one or two rates."""
+    P, top = equation.size, equation.top
+    if P not in _PER_DECADE:
+        return np.zeros((0, P))
+    sides = [np.linspace(0, t, int(np.ceil(_PER_DECADE[P] * t / np.log(10))) + 1) for t in top]
+    grid = np.stack(np.meshgrid(*sides, indexing="ij"), -1)
+    residual = equation.residual(grid.reshape(-1, P), _ROUGH).reshape(grid.shape)
+    positive = residual > 0
+    corners = [positive]
+    for axis in range(P):
+        corners = [
+            np.take(c, np.arange(c.shape[axis] - 1) + d, axis) for c in corners for d in (0, 1)
+        ]
+    corners = np.array(corners)
+    both = (corners.any(0) & ~corners.all(0)).all(-1)
+    middle = np.stack(np.meshgrid(*((s[1:] + s[:-1]) / 2 for s in sides), indexing="ij"), -1)
+    return middle[both]
