@@ -12,9 +12,9 @@ from ..model import unused
 from ..model.parameters import POPULATIONS, require, to_quantity
 from ..support.threads import one_thread
 from .network.characteristic import leading
-from .network.feedback import Feedback
 from .network.fluctuations import fano_factor, rough_fano_factor, spectrum
 from .network.line import SILENT
+from .network.linearised import linearised
 from .neuron import treatments
 from .neuron.jumps.jump_response import JumpResponse
 from .neuron.neuron import Neuron
@@ -352,7 +352,7 @@ def _tell(white, jumps):
 
 def _linearised(params, rates, **grid):
     neurons = {p: Neuron(params, p, "diffusion") for p in POPULATIONS}
-    return Feedback(params, neurons, rates, **grid)
+    return linearised(params, neurons, rates, **grid)
 
 
 def _choose(solution, fixed_point):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .rate_equation import RateEquation, _solve
+from .rate_equation import RateEquation, solve_rows, to_y
 
 _TOLERANCE = 1e-6  # of y, along the path
 _SHORTEST, _LONGEST = 1e-5, 1.0  # steps
@@ -31,7 +31,7 @@ def along_the_coupling(equation: RateEquation, rtol):
     """
     P = equation.size
     start, _ = equation.phi(np.zeros((1, P)), _TOLERANCE)
-    z = np.append(np.log1p(start[0] / 1e-6), 0.0)
+    z = np.append(to_y(start[0]), 0.0)
     direction, length, found = np.append(np.zeros(P), 1.0), 0.02, []
     for _ in range(_STEPS):
         tangent = _tangent(equation, z, direction)
@@ -66,7 +66,7 @@ def _system(equation, z):
 def _tangent(equation, z, direction):
     _, slope = _system(equation, z)
     matrix = np.concatenate([slope, direction[None]])[None]
-    found = _solve(matrix, np.append(np.zeros(z.size - 1), 1.0)[None])[0]
+    found = solve_rows(matrix, np.append(np.zeros(z.size - 1), 1.0)[None])[0]
     return found / np.linalg.norm(found) if np.isfinite(found).all() else None
 
 
@@ -77,7 +77,7 @@ def _corrected(equation, guess, tangent):
         z[-1] = max(z[-1], 0.0)
         residual, slope = _system(equation, z)
         matrix = np.concatenate([slope, tangent[None]])[None]
-        step = _solve(matrix, np.append(-residual, (guess - z) @ tangent)[None])[0]
+        step = solve_rows(matrix, np.append(-residual, (guess - z) @ tangent)[None])[0]
         if not np.isfinite(step).all():
             return None
         z = z + step

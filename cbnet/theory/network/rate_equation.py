@@ -1,4 +1,4 @@
-"""ν = Φ(ν) for any number of populations, in coordinates in which a silent population is no exception.
+"""ν = Φ(ν) for any number of populations, in coordinates that take silent ones as any other.
 
 With y = ln(1 + ν/ε), ε = 1e-6 Hz, the residual F(y) = ln(1 + Φ/ε) − y is that of ln ν where a
 population fires and that of ν where it is silent. It maps the box 0 ≤ y ≤ ln(1 + ν_max/ε) so that
@@ -129,7 +129,7 @@ class RateEquation:
             relax = elapsed < patience
             point = self.at(y[going], 1e-7 if relax else min(rtol * 1e-2, 1e-7))
             matrix = eye * (1 + (1 / pseudo if relax else 0.0)) - point.slope
-            step = _solve(matrix, point.residual)
+            step = solve_rows(matrix, point.residual)
             if relax:
                 elapsed, pseudo = elapsed + pseudo, 2 * pseudo
             elif len(known):
@@ -159,15 +159,14 @@ def to_rate(y):
     return SILENT * np.expm1(y)
 
 
-def _solve(matrix, right):
+def solve_rows(matrix, right):
     """Solutions of linear systems, NaN where there is none."""
-    with np.errstate(all="ignore"):
-        bad = ~np.isfinite(matrix).all((1, 2)) | ~np.isfinite(right).all(1)
-        bad |= (
-            np.where(bad, 0.0, np.abs(np.linalg.det(np.where(bad[:, None, None], 0, matrix)))) == 0
-        )
-        matrix = np.where(bad[:, None, None], np.eye(right.shape[1]), matrix)
-        found = np.linalg.solve(matrix, np.where(bad[:, None], 0.0, right)[..., None])[..., 0]
+    bad = ~np.isfinite(matrix).all((1, 2)) | ~np.isfinite(right).all(1)
+    matrix = np.where(bad[:, None, None], np.eye(right.shape[1]), matrix)
+    singular = np.linalg.det(matrix) == 0
+    matrix = np.where(singular[:, None, None], np.eye(right.shape[1]), matrix)
+    bad |= singular
+    found = np.linalg.solve(matrix, np.where(bad[:, None], 0.0, right)[..., None])[..., 0]
     found[bad] = np.nan
     return found
 

@@ -29,8 +29,8 @@ class States:
     determinant : ndarray, shape (F,)
         det(1 − G): a state with a negative one is unstable for certain.
     error : ndarray, shape (F,)
-        Largest estimated relative error of a rate: that of Φ, amplified by the feedback, and that of
-        the last step of the search; of a silent population that of Φ.
+        Largest estimated relative error of a rate: that of Φ and what the search left, amplified
+        by the feedback.
     complete : bool
         Whether the signs of the determinants add up to one, as they do over all roots. A set that
         fulfils it may still lack some, an even number of them.
