@@ -11,8 +11,8 @@ _RTOL = 1e-4
 _ROUNDS = 14
 
 
-def spectrum(feedback, f, N, shares):
-    """Power spectra of the populations' spike trains, per neuron.
+def cross_spectra(feedback, f, N, shares):
+    """Spectra and cross-spectra of the populations' activity, spikes per time and neuron.
 
     Parameters
     ----------
@@ -26,8 +26,13 @@ def spectrum(feedback, f, N, shares):
 
     Returns
     -------
-    ndarray, shape (n, P)
-        In Hz; two-sided.
+    ndarray of complex, shape (n, P, P)
+        N times C = (1 − M)⁻¹ D (1 − M)⁻†, in Hz; two-sided.
+
+    Notes
+    -----
+    D_p N_p is the spectrum of a renewal process less Σ abs(g φ)² K²/N_q ν_q over the links: what
+    neurons that share inputs have in common is in the feedback already.
     """
     # a renewal process has a finite spectrum at zero frequency, but 0/0 in its formula
     gain, interval, *_ = feedback.gains(2j * np.pi * np.maximum(f, 1e-3))
@@ -39,7 +44,15 @@ def spectrum(feedback, f, N, shares):
         own[:, link.target] -= power * shared * rates[link.source]
     spread = np.linalg.inv(np.eye(rates.size) - feedback.assemble(gain))
     # however many neurons there are, the spectrum per neuron stays
-    return np.einsum("fpq,fq->fp", np.abs(spread) ** 2, own / shares) * shares
+    return np.einsum("fpq,fq,frq->fpr", spread, own / shares, spread.conj())
+
+
+def spectrum(feedback, f, N, shares):
+    """Power spectra of the populations' spike trains, per neuron, shape (n, P), in Hz; two-sided.
+
+    Parameters as of :func:`cross_spectra`.
+    """
+    return np.einsum("fpp->fp", cross_spectra(feedback, f, N, shares)).real * shares
 
 
 def rough_fano_factor(feedback, N, shares, width):
@@ -58,7 +71,7 @@ def fano_factor(rough, fine, N, shares, width):
     rough, fine : Feedback
         The same network on two grids, to estimate the error.
     N, shares
-        As for :func:`spectrum`.
+        As for :func:`cross_spectra`.
     width : float
         Of a bin, s.
 

@@ -58,7 +58,7 @@ class RateEquation:
     def __init__(self, phi, highest, sensitivity=None):
         self.phi, self.highest = phi, np.asarray(highest, float)
         self.top = to_y(self.highest)
-        self._sensitivity = sensitivity or self._differences
+        self.sensitivity = sensitivity or self._differences
 
     @property
     def size(self):
@@ -81,7 +81,7 @@ class RateEquation:
         """
         c = np.reshape(coupling, (-1, 1))
         nu = to_rate(y)
-        rate, error, gain = self._sensitivity(c * nu, rtol)
+        rate, error, gain = self.sensitivity(c * nu, rtol)
         unit = 1 / (SILENT + rate)
         slope = c[..., None] * unit[..., None] * gain * (SILENT + nu)[:, None, :]
         toward = unit * np.einsum("npq,nq->np", gain, nu)

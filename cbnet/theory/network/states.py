@@ -8,7 +8,7 @@ from scipy.stats import qmc
 from .coupling import along_the_coupling
 from .rate_equation import RateEquation, to_rate, to_y
 
-_SAME = 1e-5  # of y: what is nearer is one root
+SAME = 1e-5  # of y: what is nearer is one root
 _STARTS = 24  # and as many again for each population
 _ROUNDS = 3  # of starts, of which each has twice as many as the one before
 _PATIENCE = 30.0  # of relaxation
@@ -77,7 +77,7 @@ def all_states(phi, highest, rtol, *, sensitivity=None, starts=(), seed=0):
     up to one, starts are doubled, three times at most.
     """
     equation = RateEquation(phi, highest, sensitivity)
-    roots = _distinct([], along_the_coupling(equation, rtol))
+    roots = distinct([], along_the_coupling(equation, rtol))
     given = to_y(np.asarray(starts, float).reshape(-1, equation.size))
     roots = _search(equation, np.concatenate([given, _cells(equation)]), rtol, roots)
     signs = 0
@@ -91,17 +91,18 @@ def all_states(phi, highest, rtol, *, sensitivity=None, starts=(), seed=0):
         signs = _signs(equation, roots, rtol).sum() if roots else 0
         if signs == 1 and not (new and turn == 0):
             break
-    return verified(equation, np.array(roots).reshape(-1, equation.size), rtol)
+    y = np.array(roots).reshape(-1, equation.size)
+    return verified(equation, y, min(rtol * 1e-2, 1e-7))
 
 
-def verified(equation, y, rtol, last=None):
-    """States of their coordinates, with determinants and errors."""
+def verified(equation, y, rtol):
+    """States of their coordinates, with determinants and errors, at rates of some accuracy."""
     if not len(y):
         P = equation.size
         nothing = np.zeros(0)
         return States(np.zeros((0, P)), np.zeros((0, P, P)), nothing, nothing, False)
     y = y[np.argsort(to_rate(y).sum(1))]
-    point = equation.at(y, min(rtol * 1e-2, 1e-7))
+    point = equation.at(y, rtol)
     eye = np.eye(equation.size)
     determinant = np.linalg.det(eye - point.slope)
     # errors of Φ pass through the loop as often as a signal does
@@ -128,14 +129,14 @@ def _search(equation, points, rtol, roots, *, patience=0.0, deflate=False):
         return roots
     known = roots if deflate else ()
     y, length = equation.newton(points, max(rtol, _ROUGH), known=known, patience=patience)
-    rough = _distinct(list(roots), y[np.isfinite(length)], 1e-3)[len(roots) :]
+    rough = distinct(list(roots), y[np.isfinite(length)], 1e-3)[len(roots) :]
     if not rough:
         return roots
     y, length = equation.newton(np.array(rough), rtol, steps=12)
-    return _distinct(list(roots), y[np.isfinite(length)])
+    return distinct(list(roots), y[np.isfinite(length)])
 
 
-def _distinct(roots, points, apart=_SAME):
+def distinct(roots, points, apart=SAME):
     """The list of roots with those of the points that are not among them."""
     for y in points:
         if all(np.abs(y - root).max() > apart for root in roots):
