@@ -55,7 +55,7 @@ def microcircuit(shifted):
 
 
 def test_rates_of_the_microcircuit():
-    """Shifted thresholds, as NNMT has them: M. Layer et al., Front. Neuroinform. 16, 835657 (2022)."""
+    """Shifted thresholds: values of NNMT (M. Layer et al., Front. Neuroinform. 16, 835657)."""
     phi = microcircuit(shifted=True)
     states = all_states(phi, np.full(8, 500.0), 1e-8, sensitivity=phi.sensitivity)
     known = [0.754, 2.794, 4.440, 5.823, 7.154, 8.470, 1.160, 7.756]
