@@ -11,8 +11,8 @@ import numpy as np
 
 from .line import SILENT
 
-_STEP = 1e-4  # of y, of a difference quotient
-_EXACT = 1e-11  # accuracy of the rates of a difference quotient
+_STEP = 1e-4  # of y, of a difference quotient, where rates are accurate
+_EXACT = 1e-4  # of that step: accuracy of the rates
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,12 @@ class RateEquation:
     def _differences(self, nu, rtol):
         n, P = nu.shape
         y = to_y(nu)
-        shifts = _STEP * np.concatenate([np.zeros((1, P)), np.eye(P), -np.eye(P)])
+        step = max(_STEP, rtol**0.5)
+        shifts = step * np.concatenate([np.zeros((1, P)), np.eye(P), -np.eye(P)])
         # nobody fires at a negative rate
         shifted = np.maximum(y[:, None] + shifts, 0.0)
         at = to_rate(shifted)
-        rate, error = self.phi(at.reshape(-1, P), min(rtol, _EXACT))
+        rate, error = self.phi(at.reshape(-1, P), min(rtol, _EXACT * step))
         rate, error = rate.reshape(n, -1, P), error.reshape(n, -1, P)
         rise = rate[:, 1 : P + 1] - rate[:, P + 1 :]
         run = np.einsum("nqq->nq", at[:, 1 : P + 1] - at[:, P + 1 :])

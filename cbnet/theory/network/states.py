@@ -13,7 +13,9 @@ _STARTS = 24  # and as many again for each population
 _ROUNDS = 3  # of starts, of which each has twice as many as the one before
 _PATIENCE = 30.0  # of relaxation
 _PER_DECADE = {1: 24, 2: 5}  # points of a grid for one and for two populations
+_PARTS, _TURNS = 4, 2  # into which a cell with a change of sign is divided, and how often
 _ROUGH = 1e-6
+_STEPS, _TRIALS = 30, 15  # of a search, and of one with known roots divided out
 
 
 @dataclass(frozen=True)
@@ -71,26 +73,30 @@ def all_states(phi, highest, rtol, *, sensitivity=None, starts=(), seed=0):
     Three searches add up. (1) The path ν = Φ(c ν) from c = 0, which crosses c = 1 at least once.
     (2) Newton's method from starts all over the box of rates (Sobol' points in y), half of them
     after a time of the relaxation dy/dt = F, and from the corners where one population or all of
-    them saturate; for one and two populations from every cell of a grid in which all residuals
-    change sign. (3) The same with the known roots divided out (P. E. Farrell, Á. Birkisson and
+    them saturate. (3) The same with the known roots divided out (P. E. Farrell, Á. Birkisson and
     S. W. Funke, SIAM J. Sci. Comput. 37, A2026 (2015)). While the signs of det(1 − G) do not add
-    up to one, starts are doubled, three times at most.
+    up to one, starts are doubled, three times at most. For one and two populations Newton's method
+    starts from every small cell in which all residuals change sign, which comes first and is enough
+    where the signs add up to one.
     """
     equation = RateEquation(phi, highest, sensitivity)
-    roots = distinct([], along_the_coupling(equation, rtol))
     given = to_y(np.asarray(starts, float).reshape(-1, equation.size))
-    roots = _search(equation, np.concatenate([given, _cells(equation)]), rtol, roots)
-    signs = 0
+    roots = _search(equation, np.concatenate([given, _cells(equation)]), rtol, [])
+    signs, unsure = _signs(equation, roots, rtol), equation.size not in _PER_DECADE
+    if unsure or signs != 1:
+        roots = distinct(roots, along_the_coupling(equation, rtol))
+        signs = _signs(equation, roots, rtol)
     for turn in range(_ROUNDS + 1):
+        if signs == 1 and not unsure:
+            break
         points = _drawn(equation, turn, seed)
         found = _search(equation, points[::2], rtol, roots)
         found = _search(equation, points[1::2], rtol, found, patience=_PATIENCE)
         if found:
             found = _search(equation, points, rtol, found, deflate=True)
-        new, roots = len(found) - len(roots), found
-        signs = _signs(equation, roots, rtol).sum() if roots else 0
-        if signs == 1 and not (new and turn == 0):
-            break
+        # what the first starts add may not be all that they could
+        unsure, roots = turn == 0 and len(found) > len(roots), found
+        signs = _signs(equation, roots, rtol)
     y = np.array(roots).reshape(-1, equation.size)
     return verified(equation, y, min(rtol * 1e-2, 1e-7))
 
@@ -119,8 +125,11 @@ def verified(equation, y, rtol):
 
 
 def _signs(equation, roots, rtol):
+    """Sum of the signs of det(1 − G)."""
+    if not roots:
+        return 0
     point = equation.at(np.array(roots), min(rtol, 1e-7))
-    return np.sign(np.linalg.det(np.eye(equation.size) - point.slope))
+    return np.sign(np.linalg.det(np.eye(equation.size) - point.slope)).sum()
 
 
 def _search(equation, points, rtol, roots, *, patience=0.0, deflate=False):
@@ -128,7 +137,13 @@ def _search(equation, points, rtol, roots, *, patience=0.0, deflate=False):
     if not len(points):
         return roots
     known = roots if deflate else ()
-    y, length = equation.newton(points, max(rtol, _ROUGH), known=known, patience=patience)
+    y, length = equation.newton(
+        points,
+        max(rtol, _ROUGH),
+        known=known,
+        patience=patience,
+        steps=_TRIALS if deflate else _STEPS,
+    )
     rough = distinct(list(roots), y[np.isfinite(length)], 1e-3)[len(roots) :]
     if not rough:
         return roots
@@ -156,20 +171,31 @@ def _drawn(equation, turn, seed):
 
 
 def _cells(equation):
-    """Centres of the cells of a grid in which all residuals change sign, for one or two rates."""
+    """Where all residuals change sign within a small cell, for one or two rates: centres."""
     P, top = equation.size, equation.top
     if P not in _PER_DECADE:
         return np.zeros((0, P))
-    sides = [np.linspace(0, t, int(np.ceil(_PER_DECADE[P] * t / np.log(10))) + 1) for t in top]
-    grid = np.stack(np.meshgrid(*sides, indexing="ij"), -1)
-    residual = equation.residual(grid.reshape(-1, P), _ROUGH).reshape(grid.shape)
-    positive = residual > 0
-    corners = [positive]
-    for axis in range(P):
-        corners = [
-            np.take(c, np.arange(c.shape[axis] - 1) + d, axis) for c in corners for d in (0, 1)
-        ]
-    corners = np.array(corners)
-    both = (corners.any(0) & ~corners.all(0)).all(-1)
-    middle = np.stack(np.meshgrid(*((s[1:] + s[:-1]) / 2 for s in sides), indexing="ij"), -1)
-    return middle[both]
+    counts = [int(np.ceil(_PER_DECADE[P] * t / np.log(10))) for t in top]
+    sides, cells = top / counts, np.zeros((1, P))
+    for parts in (counts, *[[_PARTS] * P] * _TURNS):
+        if parts is not counts:
+            sides = sides / parts
+        offsets = np.stack(np.meshgrid(*map(np.arange, parts), indexing="ij"), -1)
+        cells = (cells[:, None] + offsets.reshape(-1, P) * sides).reshape(-1, P)
+        cells = cells[_crossed(equation, cells, sides)]
+    return cells + sides / 2
+
+
+def _crossed(equation, cells, sides):
+    """Whether every residual has both signs among the corners of a cell."""
+    corners = np.stack(np.meshgrid(*[[0, 1]] * equation.size, indexing="ij"), -1)
+    points = (cells[:, None] + corners.reshape(-1, equation.size) * sides).reshape(
+        -1, cells.shape[1]
+    )
+    # neighbours share corners
+    _, first, index = np.unique(
+        np.round(points / sides * 4), axis=0, return_index=True, return_inverse=True
+    )
+    positive = (equation.residual(points[first], _ROUGH) > 0)[index.ravel()]
+    positive = positive.reshape(len(cells), -1, cells.shape[1])
+    return (positive.any(1) & ~positive.all(1)).all(1)
