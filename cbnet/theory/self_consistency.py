@@ -10,7 +10,8 @@ from ..model import unused
 from ..model.parameters import POPULATIONS, to_quantity
 from ..support.threads import one_thread
 from .network.line import SILENT, Line, unknown
-from .network.roots import Root, all_roots, all_roots_in_the_plane
+from .network.roots import Root, all_roots
+from .network.states import all_states
 from .network.surrogate import Search
 from .neuron import treatments
 from .neuron.white.first_passage import MERGING, Passage, inaccurate, known
@@ -297,23 +298,21 @@ def _one(phi, rtol):
 
 def _two(E, I, rtol):  # noqa: E741  (the populations' names)
     """Fixed points of two populations with different parameters."""
-    found = all_roots_in_the_plane(
-        lambda x, y, tol: (E(x, y, tol), I(x, y, tol)), SILENT, (E.highest, I.highest), rtol
-    )
-    zero = np.zeros(1)
-    # one population silent, the other without its feedback
-    for root in all_roots(lambda nu, tol: E(nu, 0 * nu, tol), SILENT, E.highest, rtol):
-        silent = float(I(np.array(root.rates), zero, rtol)[0])
-        if silent < SILENT:
-            found.append(Root((root.rates[0], silent), root.gain, root.residual))
-    for root in all_roots(lambda nu, tol: I(0 * nu, nu, tol), SILENT, I.highest, rtol):
-        silent = float(E(zero, np.array(root.rates), rtol)[0])
-        if silent < SILENT:
-            found.append(Root((silent, root.rates[0]), root.gain, root.residual))
-    both = [float(f(zero, zero, rtol)[0]) for f in (E, I)]
-    if max(both) < SILENT:
-        found.append(Root(tuple(both), 0.0, 0.0))
-    return found
+
+    def phi(nu, tol):
+        found = [population.estimate(*nu.T, tol) for population in (E, I)]
+        rate, error = (np.stack(each, 1) for each in zip(*found, strict=True))
+        if np.isnan(rate).any():
+            raise unknown(E.neuron.noise, nu[np.isnan(rate).any(1)][0, 0])
+        return rate, error
+
+    found = all_states(phi, (E.highest, I.highest), rtol)
+    # along the nullcline of I: 1 - gain = det(1 - G)/(1 - G_II)
+    along = found.determinant / np.abs(1 - found.gains[:, 1, 1])
+    return [
+        Root(tuple(rates), float(1 - x), float(residual))
+        for rates, x, residual in zip(found.rates.tolist(), along, found.residual, strict=True)
+    ]
 
 
 def _balance(neurons):

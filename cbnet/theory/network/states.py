@@ -33,6 +33,8 @@ class States:
     error : ndarray, shape (F,)
         Largest estimated relative error of a rate: that of Φ and what the search left, amplified
         by the feedback.
+    residual : ndarray, shape (F,)
+        Largest of what the search left, the same way.
     complete : bool
         Whether the signs of the determinants add up to one, as they do over all roots. A set that
         fulfils it may still lack some, an even number of them.
@@ -42,6 +44,7 @@ class States:
     gains: np.ndarray
     determinant: np.ndarray
     error: np.ndarray
+    residual: np.ndarray
     complete: bool
 
     @property
@@ -106,7 +109,7 @@ def verified(equation, y, rtol):
     if not len(y):
         P = equation.size
         nothing = np.zeros(0)
-        return States(np.zeros((0, P)), np.zeros((0, P, P)), nothing, nothing, False)
+        return States(np.zeros((0, P)), np.zeros((0, P, P)), nothing, nothing, nothing, False)
     y = y[np.argsort(to_rate(y).sum(1))]
     point = equation.at(y, rtol)
     eye = np.eye(equation.size)
@@ -114,12 +117,18 @@ def verified(equation, y, rtol):
     # errors of Φ pass through the loop as often as a signal does
     with np.errstate(all="ignore"):
         amplified = np.abs(np.linalg.inv(eye - point.slope))
-    of_rates = np.einsum("npq,nq->np", amplified, point.error + np.abs(point.residual)).max(1)
+
+    def passed(errors):
+        largest = np.einsum("npq,nq->np", amplified, errors).max(1)
+        return np.where(np.isfinite(largest), largest, np.inf)
+
+    left = passed(np.abs(point.residual))
     return States(
         point.rate,
         point.gain,
         determinant,
-        np.where(np.isfinite(of_rates), of_rates, np.inf),
+        passed(point.error) + left,
+        left,
         bool(np.sign(determinant).sum() == 1),
     )
 
