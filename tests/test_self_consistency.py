@@ -284,7 +284,8 @@ def test_populations_that_differ_have_a_state_whatever_their_rates(current):
     assert state.stable
     for population, nu_X in (("E", 24 * Hz), ("I", 9 * Hz)):
         rates = {"r_E": nu_X + state.rate_E, "r_I": state.rate_I}
-        own = cbnet.respond(params, population=population, noise="diffusion", **rates)
+        with pytest.warns(CbnetWarning, match="does not use"):
+            own = cbnet.respond(params, population=population, noise="diffusion", **rates)
         assert float(own.rate) == pytest.approx(
             float(getattr(state, f"rate_{population}")), rel=1e-7
         )
