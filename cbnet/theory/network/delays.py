@@ -17,6 +17,11 @@ class Uniform:
         """The longest delay, s."""
         return self.high
 
+    @property
+    def mean(self):
+        """The mean delay, s."""
+        return (self.low + self.high) / 2
+
     def laplace(self, lam):
         """Mean of e^(−λD) for complex λ in 1/s."""
         x = lam * (self.high - self.low)

@@ -1,0 +1,88 @@
+"""A network of any populations as the theory takes it: neurons, Φ, links."""
+
+import numpy as np
+
+from ...errors import ConvergenceError
+from ..neuron.neuron import Neuron
+from .arrivals import Transfer
+from .delays import Uniform
+from .feedback import Link
+from .line import HIGHEST
+
+_STEP, _COSTLY_STEP = 1e-4, 0.03  # of ln R, for slopes of rates by their accuracy
+
+
+def neurons_of(net, noise):
+    """One neuron of every population; identical populations share it.
+
+    Parameters
+    ----------
+    net : Network
+    noise : str
+        A treatment of noise.
+
+    Returns
+    -------
+    list of Neuron
+    """
+    names, index = net.distinct
+    own = [Neuron.of_population(net, name, noise) for name in names]
+    return [own[k] for k in index]
+
+
+def transfer_of(net, neurons):
+    """Φ of all populations as a function of all rates: a Transfer.
+
+    Parameters
+    ----------
+    net : Network
+    neurons : list of Neuron
+    """
+    silent = np.zeros(len(net.names))
+    column = {name: q for q, name in enumerate(net.names)}
+    in_degrees = [np.zeros((len(n.classes), len(column))) for n in neurons]
+    for row in net.arrivals(silent):
+        if row.origin in column:
+            p = column[row.target]
+            k = neurons[p].classes.index((row.kind, row.w))
+            in_degrees[p][k, column[row.origin]] += row.number
+    external = []
+    for name, neuron in zip(net.names, neurons, strict=True):
+        total = net.total(name, silent)
+        external.append(np.array([total.get(each, 0.0) for each in neuron.classes]))
+    first = [neurons.index(neuron) for neuron in neurons]
+    step = _COSTLY_STEP if neurons[0].method.costly else _STEP
+    return Transfer(in_degrees, external, [_rate(n) for n in neurons], first, step)
+
+
+def highest_of(neurons):
+    """Rates that no population exceeds, Hz."""
+    return np.array([1 / n.tau_rp if n.tau_rp > 0 else HIGHEST for n in neurons])
+
+
+def _rate(neuron):
+    def rate(R, rtol):
+        try:
+            found = neuron.passage(R, rtol, cv=False)
+        except ConvergenceError as failure:
+            found = failure.best  # its error counts in the answer, if a state is near
+        # what a formula approximates is not asked here: its own rates are exact
+        error = np.zeros(found.rate.shape) if neuron.method.formula else found.error
+        return found.rate, error
+
+    return rate
+
+
+def links_of(net, neurons):
+    """Links of a network between its populations, a list of Link."""
+    column = {name: q for q, name in enumerate(net.names)}
+    found = []
+    for row in net.arrivals(np.zeros(len(column))):
+        if row.origin not in column:
+            continue
+        p = column[row.target]
+        k = neurons[p].classes.index((row.kind, row.w))
+        delay = row.delay if hasattr(row.delay, "laplace") else Uniform(row.delay, row.delay)
+        tau = neurons[p].taus[k]
+        found.append(Link(p, column[row.origin], k, row.number, delay, tau))
+    return found
