@@ -4,10 +4,11 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ..neuron.neuron import Neuron
+from ..neuron.white.linear_response import LinearResponse
 from .arrivals import Transfer
 from .delays import Uniform
-from .feedback import Link
-from .line import HIGHEST
+from .feedback import Feedback, Link
+from .line import HIGHEST, SILENT
 
 _STEP, _COSTLY_STEP = 1e-4, 0.03  # of ln R, for slopes of rates by their accuracy
 
@@ -86,3 +87,59 @@ def links_of(net, neurons):
         tau = neurons[p].taus[k]
         found.append(Link(p, column[row.origin], k, row.number, delay, tau))
     return found
+
+
+def feedback_of(net, neurons, rates, order=10, finer=1.0):
+    """A network linearised about a state, with the response of its neurons to white noise.
+
+    Parameters
+    ----------
+    net : Network
+    neurons : list of Neuron
+        Populations with the same one respond alike.
+    rates : ndarray, shape (P,)
+        In Hz.
+    order, finer
+        As for LinearResponse.
+
+    Returns
+    -------
+    Feedback
+    """
+    phi, responses = transfer_of(net, neurons), []
+    for p, (neuron, nu) in enumerate(zip(neurons, rates, strict=True)):
+        first = phi.representative[p]
+        if nu <= SILENT:
+            responses.append(None)
+        elif first < p:
+            responses.append(responses[first])
+        else:
+            R = phi.arrivals(p, rates[None])[0]
+            responses.append(response_to_arrivals(neuron, R, order, finer))
+    return Feedback(rates, responses, links_of(net, neurons))
+
+
+def response_to_arrivals(neuron, R, order, finer):
+    """The response of one neuron to each class of its arrivals, at arrival rates R (1/s)."""
+    leak, effects = neuron.membrane.leak, [each.h for each in neuron.membrane.classes]
+
+    def drift(v):
+        return leak(v) + sum(r * h(v) for r, h in zip(R, effects, strict=True))
+
+    def noise(v):
+        return sum(r * h(v) ** 2 for r, h in zip(R, effects, strict=True))
+
+    return LinearResponse(
+        drift,
+        noise,
+        [(h, _squared(h)) for h in effects],
+        neuron.threshold,
+        neuron.reset,
+        neuron.tau_rp,
+        order=order,
+        finer=finer,
+    )
+
+
+def _squared(h):
+    return lambda v: h(v) ** 2
