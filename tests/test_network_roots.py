@@ -158,3 +158,20 @@ def test_a_part_that_is_split_changes_nothing():
     np.testing.assert_allclose(split.rates, whole.rates[:, of], rtol=1e-8)
     np.testing.assert_allclose(split.determinant, whole.determinant, rtol=1e-5)
     assert split.complete
+
+
+def test_states_that_few_starts_lead_to_are_on_curves_through_others():
+    """Three bistable populations, weakly coupled: an odd number of states, each verified."""
+    for seed in range(3):
+        W = np.random.default_rng(seed).normal(size=(3, 3)) * 0.02
+        np.fill_diagonal(W, 1)
+
+        def phi(nu, rtol, W=W):
+            drive = np.maximum(nu @ W.T, 0)
+            rate = np.stack([bistable(drive[:, k], x) for k, x in enumerate((5.0, 4.5, 5.2))], 1)
+            return rate, np.full(rate.shape, 1e-12)
+
+        states = all_states(phi, np.full(3, 500.0), 1e-9)
+        assert states.complete
+        assert len(states.rates) % 2 == 1
+        np.testing.assert_allclose(phi(states.rates, 0)[0], states.rates, rtol=1e-6)

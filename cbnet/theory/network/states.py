@@ -5,16 +5,17 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.stats import qmc
 
-from .coupling import along_the_coupling
+from .curves import along_the_coupling, along_the_nullclines
 from .rate_equation import RateEquation, to_rate, to_y
 
 SAME = 1e-5  # of y: what is nearer is one root
-_STARTS = 24  # and as many again for each population
-_ROUNDS = 3  # of starts, of which each has twice as many as the one before
+_STARTS, _MORE = 16, 4  # and so many more for each population
+_ROUNDS = 4  # of starts, of which each has twice as many as the one before
 _PATIENCE = 30.0  # of relaxation
 _PER_DECADE = {1: 24, 2: 5}  # points of a grid for one and for two populations
 _PARTS, _TURNS = 4, 2  # into which a cell with a change of sign is divided, and how often
 _ROUGH = 1e-6
+_FOLLOWED = 3  # states whose nullclines are followed where nothing is known to be missing
 _STEPS, _TRIALS = 30, 15  # of a search, and of one with known roots divided out
 
 
@@ -77,10 +78,11 @@ def all_states(phi, highest, rtol, *, sensitivity=None, starts=(), seed=0):
     (2) Newton's method from starts all over the box of rates (Sobol' points in y), half of them
     after a time of the relaxation dy/dt = F, and from the corners where one population or all of
     them saturate. (3) The same with the known roots divided out (P. E. Farrell, Á. Birkisson and
-    S. W. Funke, SIAM J. Sci. Comput. 37, A2026 (2015)). While the signs of det(1 − G) do not add
-    up to one, starts are doubled, three times at most. For one and two populations Newton's method
-    starts from every small cell in which all residuals change sign, which comes first and is enough
-    where the signs add up to one.
+    S. W. Funke, SIAM J. Sci. Comput. 37, A2026 (2015)). Where there are several, curves through
+    some of them on which all rates but one reproduce themselves are followed to others. While new
+    ones are found, or the signs of det(1 − G) do not add up to one, starts are doubled, four times
+    at most. For one and two populations Newton's method starts from every small cell in which all
+    residuals change sign, which comes first and is enough where the signs add up to one.
     """
     equation = RateEquation(phi, highest, sensitivity)
     given = to_y(np.asarray(starts, float).reshape(-1, equation.size))
@@ -89,6 +91,7 @@ def all_states(phi, highest, rtol, *, sensitivity=None, starts=(), seed=0):
     if unsure or signs != 1:
         roots = distinct(roots, along_the_coupling(equation, rtol))
         signs = _signs(equation, roots, rtol)
+    followed = 0
     for turn in range(_ROUNDS + 1):
         if signs == 1 and not unsure:
             break
@@ -97,11 +100,26 @@ def all_states(phi, highest, rtol, *, sensitivity=None, starts=(), seed=0):
         found = _search(equation, points[1::2], rtol, found, patience=_PATIENCE)
         if found:
             found = _search(equation, points, rtol, found, deflate=True)
-        # what the first starts add may not be all that they could
-        unsure, roots = turn == 0 and len(found) > len(roots), found
+        if len(found) > 1:
+            found, followed = _connected(equation, found, followed, rtol)
+        # where starts found some there may be more
+        unsure, roots = len(found) > len(roots), found
         signs = _signs(equation, roots, rtol)
     y = np.array(roots).reshape(-1, equation.size)
     return verified(equation, y, min(rtol * 1e-2, 1e-7))
+
+
+def _connected(equation, roots, followed, rtol):
+    """The roots with those on the nullclines through them, those followed already left out.
+
+    Through a few of them; through all while the signs of det(1 − G) do not add up to one.
+    """
+    while followed < len(roots):
+        if followed >= _FOLLOWED and _signs(equation, roots, rtol) == 1:
+            break
+        roots = distinct(roots, along_the_nullclines(equation, roots[followed], rtol))
+        followed += 1
+    return roots, followed
 
 
 def verified(equation, y, rtol):
@@ -170,7 +188,7 @@ def distinct(roots, points, apart=SAME):
 
 def _drawn(equation, turn, seed):
     P, top = equation.size, equation.top
-    count = _STARTS * (P + 1) * 2**turn
+    count = (_STARTS + _MORE * P) * 2**turn
     sobol = qmc.Sobol(P, scramble=True, seed=np.random.default_rng([seed, turn]))
     points = sobol.random(2 ** int(np.ceil(np.log2(count))))[:count] * top
     if turn:
