@@ -10,11 +10,8 @@ import cbnet
 from cbnet.errors import ParameterError
 from cbnet.theory.network import of_network
 from cbnet.theory.network.delays import Uniform
-from cbnet.theory.network_stability import stability_of_network
-from cbnet.theory.network_states import solve_network
 from cbnet.theory.neuron import treatments
 from cbnet.theory.neuron.white import first_passage
-from cbnet.theory.tune import tune
 
 TAU, TAU_RP = 0.02, 0.002
 
@@ -121,7 +118,7 @@ def disinhibition():
 
 def test_two_populations_are_those_of_their_parameters():
     params = cbnet.load("current").replace(K=400, nu_X=50 * Hz)
-    old, new = cbnet.solve(params, noise="diffusion"), solve_network(two(), noise="diffusion")
+    old, new = (cbnet.solve(x, noise="diffusion") for x in (params, two()))
     assert new.rate.shape == (1, 2)
     (state,) = new.fixed_points
     assert float(state["E"].rate) == pytest.approx(float(old.rate_E[0]), rel=1e-8)
@@ -134,7 +131,7 @@ def test_two_populations_are_those_of_their_parameters():
         state["SOM"]
     delays = params.replace(D_min="1ms", D_max="3ms")
     before = cbnet.stability(delays, N=5000, noise="diffusion")
-    found = stability_of_network(two())
+    found = cbnet.stability(two())
     assert float(found.growth_rate) == pytest.approx(float(before.growth_rate), rel=1e-5)
     assert float(found.frequency) == pytest.approx(float(before.frequency), rel=1e-6)
     np.testing.assert_allclose(found.fano, [before.fano_E, before.fano_I], rtol=1e-5)
@@ -144,8 +141,14 @@ def test_two_populations_are_those_of_their_parameters():
         np.testing.assert_allclose(found.spectrum(at, "I"), power, rtol=1e-5)
 
 
+def test_what_only_parameters_take_is_refused():
+    for given in ({"N": 1000, "oscillations": True}, {"trains": "renewal"}):
+        with pytest.raises(ParameterError, match="for a Network; expected neither"):
+            cbnet.solve(two(), **given)
+
+
 def test_three_populations_in_json():
-    solution = solve_network(disinhibition(), noise="diffusion", oscillations=True)
+    solution = cbnet.solve(disinhibition(), noise="diffusion", oscillations=True)
     data = solution.to_dict()
     assert data["populations"] == ["E", "PV", "SOM"]
     (state,) = data["fixed_points"]
@@ -163,16 +166,16 @@ def test_inputs_that_give_these_rates():
     net = disinhibition()
     wanted = {"E": 6 * Hz, "PV": 14 * Hz, "SOM": 9 * Hz}
     what = ["in_E.rate", "in_PV.rate", "in_SOM.rate"]
-    found = tune(net, wanted, what, noise="diffusion")
+    found = cbnet.tune(net, wanted, what, noise="diffusion")
     np.testing.assert_allclose(found.in_si("rate"), [6, 14, 9], rtol=1e-7)
     assert found.error < 1e-7
-    states = solve_network(found.network, noise="diffusion").fixed_points
+    states = cbnet.solve(found.network, noise="diffusion").fixed_points
     nearest = min(states, key=lambda s: abs(float(s["E"].rate) - 6))
     np.testing.assert_allclose(np.asarray(nearest.rate), [6, 14, 9], rtol=1e-6)
     # what no input gives is told, with what they do give
     with pytest.raises(ParameterError, match="which no in_SOM.rate gives: .* it fires at .* Hz"):
-        tune(net, wanted | {"SOM": 600 * Hz}, what, noise="diffusion")
+        cbnet.tune(net, wanted | {"SOM": 600 * Hz}, what, noise="diffusion")
     with pytest.raises(ParameterError, match="none of which population SOM feels"):
-        tune(net, wanted, ["in_E.rate", "in_PV.rate", "in_PV.rate"], noise="diffusion")
+        cbnet.tune(net, wanted, ["in_E.rate", "in_PV.rate", "in_PV.rate"], noise="diffusion")
     with pytest.raises(ParameterError, match="expected one of each of E, PV, SOM"):
-        tune(net, {"E": 6 * Hz}, what)
+        cbnet.tune(net, {"E": 6 * Hz}, what)

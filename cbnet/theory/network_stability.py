@@ -113,7 +113,7 @@ def stability_of_network(net, *, noise=None, fixed_point=None):
         # the answer's noise says that it is a limit, and there is no other
         warnings.filterwarnings("ignore", "noise: got 'diffusion'", CbnetWarning)
         solution = solve_network(net, noise="diffusion")
-    from .stability import choose
+    from .stability import choose  # which also is about networks of E and I
 
     index = choose(solution, fixed_point)
     rates = np.array(solution.in_si("rate")[index])

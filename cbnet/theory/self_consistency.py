@@ -10,9 +10,11 @@ from ..model import unused
 from ..model.parameters import POPULATIONS, to_quantity
 from ..support.threads import one_thread
 from .network.line import SILENT, Line, unknown
+from .network.of_network import is_network
 from .network.roots import Root, all_roots
 from .network.states import all_states
 from .network.surrogate import Search
+from .network_states import solve_network
 from .neuron import treatments
 from .neuron.white.first_passage import MERGING, Passage, inaccurate, known
 
@@ -145,12 +147,13 @@ def solve(
     N=None,
     fraction_excitatory=0.8,
 ):
-    """Every self-consistent pair of population rates.
+    """Every self-consistent set of population rates.
 
     Parameters
     ----------
-    params : Parameters
-        Of the network; the populations may differ in any parameter.
+    params : Parameters or Network
+        Of the network; the populations may differ in any parameter. A Network may have any number
+        of populations.
     noise : str, optional
         How fluctuations are treated, as for :func:`cbnet.respond`: one that has a rate on both
         sides of the threshold (not ``"kramers"`` or ``"rice"``).
@@ -172,7 +175,8 @@ def solve(
 
     Returns
     -------
-    Solution
+    Solution, or for a Network a NetworkSolution
+        (:class:`cbnet.theory.network_states.NetworkSolution`), with a population dimension.
 
     Raises
     ------
@@ -194,6 +198,12 @@ def solve(
     sign of Φ − ν is certain; with different populations it runs along the nullcline of I, whose
     rate must fall with its own.
 
+    For more than two populations nobody can promise every state. What is promised is each that a
+    path in a coupling factor from 0 to 1, deflation, many starts and the curves on which all rates
+    but one reproduce themselves lead to, verified; over all states the signs of det(1 − ∂Φ/∂ν) add
+    up to one, and a CbnetWarning tells of a set that violates it (`complete` is False). One that
+    fulfils it may lack an even number of states.
+
     Examples
     --------
     >>> import cbnet
@@ -201,6 +211,14 @@ def solve(
     >>> [round(float(rate), 3) for rate in solution.rate_E]
     [44.031]
     """
+    if is_network(params):
+        if N is not None or trains != "poisson":
+            what = f"N: got {N}" if N is not None else f"trains: got {trains!r}"
+            raise ParameterError(
+                f"{what} for a Network; expected neither: it has its sizes, and its trains are "
+                "Poisson; call cbnet.stability for its fluctuations"
+            )
+        return solve_network(params, noise=noise, rtol=rtol, oscillations=oscillations)
     method = treatments.choose(noise, params)
     rtol, tolerated = treatments.tolerances(method, rtol)
     if not method.network:

@@ -15,6 +15,8 @@ from .network.fluctuations import fano_factor, rough_fano_factor, spectrum
 from .network.leading_mode import highest_of_interest, leading_mode
 from .network.line import SILENT
 from .network.linearised import linearised
+from .network.of_network import is_network
+from .network_stability import stability_of_network
 from .neuron import treatments
 from .neuron.jumps.jump_response import JumpResponse
 from .neuron.neuron import Neuron
@@ -137,8 +139,9 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
 
     Parameters
     ----------
-    params : Parameters
-        Of the network; the populations may differ in any parameter.
+    params : Parameters or Network
+        Of the network; the populations may differ in any parameter. A Network may have any number
+        of populations; its own sizes take the place of `N` and `fraction_excitatory`.
     noise : {"diffusion"}, optional
         How fluctuations of the input are treated: as white noise. If not given, finite jumps decide
         on `stable` where they disagree.
@@ -153,7 +156,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
 
     Returns
     -------
-    Stability
+    Stability, or for a Network a NetworkStability
+        (:class:`cbnet.theory.network_stability.NetworkStability`), of white noise alone.
 
     Raises
     ------
@@ -202,6 +206,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     >>> state.stable, round(float(state.growth_rate), 2), round(float(state.frequency), 2)
     (True, -83.25, 69.05)
     """
+    if is_network(params):
+        return stability_of_network(params, noise=noise, fixed_point=fixed_point)
     if noise not in (None, "diffusion"):
         raise ParameterError(
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"

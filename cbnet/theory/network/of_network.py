@@ -13,6 +13,11 @@ from .line import HIGHEST, SILENT
 _STEP, _COSTLY_STEP = 1e-4, 0.03  # of ln R, for slopes of rates by their accuracy
 
 
+def is_network(asked):
+    """Whether it is a network of named populations, rather than Parameters of E and I."""
+    return hasattr(asked, "arrivals")
+
+
 def neurons_of(net, noise):
     """One neuron of every population; identical populations share it.
 
