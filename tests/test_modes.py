@@ -9,7 +9,7 @@ from scipy.special import lambertw
 
 import cbnet
 from cbnet.theory.network.characteristic import leading
-from cbnet.theory.network.delays import Uniform
+from cbnet.theory.network.delays import TruncatedNormal, Uniform
 from cbnet.theory.network.feedback import Feedback, Link, determinant
 from cbnet.theory.network.fluctuations import cross_spectra
 from cbnet.theory.network.pole_orders import pole_orders
@@ -142,3 +142,31 @@ def test_a_silent_population_takes_no_part(strong):
     np.testing.assert_allclose(
         determinant(more.matrix(lam)), determinant(whole.matrix(lam)), rtol=1e-12
     )
+
+
+def test_delays_that_are_normal_and_cut():
+    lam = np.array([2j * np.pi * 100])
+    known = [
+        ((1.5e-3, 0.75e-3), 0.5156223018 - 0.7448500730j),
+        ((1.5e-3, 0.75e-3, 0.1e-3), 0.5115174222 - 0.7508935157j),
+        ((0.75e-3, 0.375e-3), 0.8636716681 - 0.4538763159j),
+    ]
+    for law, expected in known:
+        assert TruncatedNormal(*law).laplace(lam)[0] == pytest.approx(expected, abs=2e-10)
+    assert TruncatedNormal(1.5e-3, 0.75e-3).mean == pytest.approx(1.5414e-3, abs=1e-7)
+    # bounds on both sides, far bounds, and growing or decaying disturbances, by quadrature
+    lam = np.array([0, 300 + 2000j, -400 + 100j, 5e3j])
+    for law in ((2e-3, 1e-3, 0.5e-3, 2.2e-3), (1.5e-3, 1e-5, 0.0, 1.0), (-2e-3, 1e-3, 0.0, 9e-3)):
+        delay = TruncatedNormal(*law)
+        ends = max(law[2], law[0] - 12 * law[1]), min(law[3], law[0] + 12 * law[1])
+        x, w = np.polynomial.legendre.leggauss(400)
+        at = (ends[0] + ends[1]) / 2 + (ends[1] - ends[0]) / 2 * x
+        weight = w * np.exp(-(((at - law[0]) / law[1]) ** 2) / 2)
+        weight /= weight.sum()
+        np.testing.assert_allclose(
+            delay.laplace(lam), np.exp(-lam[:, None] * at) @ weight, rtol=1e-9
+        )
+        assert delay.mean == pytest.approx(weight @ at, rel=1e-9)
+        assert delay.laplace(np.array([1e5 + 1j, 1e5j])) == pytest.approx(
+            np.exp(-np.array([1e5 + 1j, 1e5j])[:, None] * at) @ weight, rel=1e-6, abs=1e-12
+        )
