@@ -10,7 +10,7 @@ from cbnet.theory.network.corrected import corrected_states
 from cbnet.theory.network.rate_equation import RateEquation
 from cbnet.theory.network.roots import all_roots
 from cbnet.theory.network.states import all_states
-from cbnet.theory.neuron.white import siegert
+from cbnet.theory.neuron.white import first_passage, siegert
 
 MICROCIRCUIT = np.array([
     [2199.86486, 1079.32007, 979.241261, 467.578108, 159.240826, 0, 109.819852, 0],
@@ -39,18 +39,20 @@ def lif(w, shifted=False):
     return rate
 
 
+EFFICACIES = np.tile([1.0, -4.0] * 4, (8, 1)) * 0.1756e-3
+EFFICACIES[0, 2] *= 2
+CLASSES = [np.unique(row) for row in EFFICACIES]
+
+
 def microcircuit(shifted):
     """In-degrees and efficacies of T. C. Potjans and M. Diesmann, Cereb. Cortex 24, 785 (2014)."""
-    J = np.tile([1.0, -4.0] * 4, (8, 1)) * 0.1756e-3
-    J[0, 2] *= 2
-    classes = [np.unique(row) for row in J]
     return Transfer(
         [
-            np.array([np.where(J[p] == w, MICROCIRCUIT[p], 0) for w in each])
-            for p, each in enumerate(classes)
+            np.array([np.where(EFFICACIES[p] == w, MICROCIRCUIT[p], 0) for w in each])
+            for p, each in enumerate(CLASSES)
         ],
-        [np.where(each == 0.1756e-3, BACKGROUND[p], 0) for p, each in enumerate(classes)],
-        [lif(each, shifted) for each in classes],
+        [np.where(each == 0.1756e-3, BACKGROUND[p], 0) for p, each in enumerate(CLASSES)],
+        [lif(each, shifted) for each in CLASSES],
     )
 
 
@@ -63,6 +65,21 @@ def test_rates_of_the_microcircuit():
     np.testing.assert_allclose(states.rates[0], known, atol=6e-4)
     assert states.complete
     assert states.error[0] < 1e-8
+    R = [phi.arrivals(p, states.rates)[0] for p in range(8)]
+    mean = [1e3 * 0.01 * r @ w for r, w in zip(R, CLASSES, strict=True)]
+    sd = [1e3 * np.sqrt(0.01 * r @ w**2) for r, w in zip(R, CLASSES, strict=True)]
+    np.testing.assert_allclose(mean, [2.58, 6.70, 7.00, 6.94, 7.57, 9.05, 2.84, 9.04], atol=6e-3)
+    np.testing.assert_allclose(sd, [6.21, 5.14, 5.51, 5.98, 5.90, 5.09, 6.45, 4.92], atol=6e-3)
+    cv = []
+    for m, s in zip(np.array(mean) / 1e3, np.array(sd) / 1e3, strict=True):
+        up = ALPHA / 2 * s * np.sqrt(0.05)
+        white = first_passage.solve(
+            lambda v, m=m: -(v - m) / 0.01, lambda v, s=s: s**2 / 0.01 + 0 * v,
+            0.015 + up, up, 0.002, 1e-8,
+        )  # fmt: skip
+        cv.append(white.cv[0])
+    known = [0.990, 0.946, 0.922, 0.908, 0.887, 0.847, 0.985, 0.854]
+    np.testing.assert_allclose(cv, known, atol=6e-4)
     # classes and populations give the same slopes
     slopes = RateEquation(phi, np.full(8, 500.0)).at(states.y, 1e-8).gain
     np.testing.assert_allclose(states.gains, slopes, atol=1e-5 * np.abs(slopes).max())
