@@ -14,8 +14,8 @@ from scipy.signal import welch
 
 import cbnet
 from cbnet.theory.network.characteristic import leading
-from cbnet.theory.network.feedback import Feedback
 from cbnet.theory.network.fluctuations import fano_factor
+from cbnet.theory.network.linearised import linearised
 from cbnet.theory.neuron.neuron import Neuron
 from cbnet.theory.neuron.renewal import noise_factor
 
@@ -62,7 +62,7 @@ def renewal(params, N):
     rate, neuron = float(state.rate_E), Neuron(params, "E", "diffusion")
     tau = float(state.tau_eff)
     neuron.reduced = _Quieter(neuron, float(noise_factor(rate, state.cv_E, neuron.tau_rp, tau)))
-    feedback = Feedback(params, {"E": neuron, "I": neuron}, (rate, rate))
+    feedback = linearised(params, {"E": neuron, "I": neuron}, (rate, rate))
     mode, fano = leading(feedback.characteristic(HIGHEST)), np.nan
     if mode.real < 0:
         fano = fano_factor(feedback, feedback, N, np.array([0.8, 0.2]), 1e-3)[0][0]

@@ -26,7 +26,8 @@ def draw(rng, name):
     theta = rng.uniform(-58, -45)
     model = cbnet.load("conductance" if rng.random() < 0.5 else "current")
     tau_L = 10 ** rng.uniform(0.7, 1.6)
-    ratio = {"fast": (-2.0, -0.5), "rescaled": (-1.5, 1.5), "adiabatic": (-0.8, 2.0)}
+    ratio = {"rescaled": (-1.5, 1.5), "adiabatic": (-0.8, 2.0)}
+    ratio |= dict.fromkeys(("fast", "shift"), (-2.0, -0.5))
     tau_E = tau_L * 10 ** rng.uniform(*ratio.get(name, (-0.3, 1.3)))
     tau_I = tau_E * (10 ** rng.uniform(-0.4, 0.4) if rng.random() < 0.5 else 1)
     params = model.replace(

@@ -30,6 +30,7 @@ _PUBLIC = {
     "solve": "theory.self_consistency",
     "heterogeneity": "theory.heterogeneity",
     "stability": "theory.stability",
+    "tune": "theory.tune",
     "tuned_input": "theory.asymptotics",
     "voltage_scaling": "theory.asymptotics",
 }

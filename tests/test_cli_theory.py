@@ -23,6 +23,7 @@ SETTINGS = {
     "kramers": "--set r_I=16Hz",
     "colored": "--set tau_S=1ms",
     "fast": "--set tau_S=0.5ms --set a=0.0016",
+    "shift": "--set tau_S=0.5ms --set a=0.0016",
     "rescaled": "--set tau_S=1ms --set r_E=60Hz --set r_I=5Hz --set a=0.0012",
     "adiabatic": "--set tau_S=100ms --set r_E=60Hz",
     "rice": "--set tau_S=5ms --set a=0.003 --set g=12 --set r_E=20Hz --set r_I=16Hz",

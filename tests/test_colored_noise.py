@@ -19,7 +19,7 @@ from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory.neuron.colored import colored_noise, colored_noise_limits
 from cbnet.theory.neuron.colored.filtered_membrane import Membrane
 from cbnet.theory.neuron.neuron import Neuron
-from cbnet.theory.neuron.white import siegert
+from cbnet.theory.neuron.white import first_passage, siegert
 
 STRONG, MIDDLE, WEAK = colored_reference.STRONG, colored_reference.MIDDLE, colored_reference.WEAK
 # r_E, r_I and tau_S in ms; simulated rate in Hz and its standard error
@@ -228,6 +228,7 @@ def test_currents_that_go_on_while_v_is_held():
     ("noise", "inside", "outside", "off"),
     [
         ("fast", (WEAK, 20, 16, 0.5), (STRONG, 10, 18, 0.5), 0.08),
+        ("shift", (WEAK, 20, 16, 0.5), (STRONG, 10, 18, 0.5), 0.1),
         ("rice", (WEAK, 20, 16, 5), (WEAK, 20, 16, 0.5), 0.15),
         ("rescaled", (WEAK, 100, 60, 10), (MIDDLE, 20, 16, 1), 0.05),
         ("adiabatic", (WEAK, 100, 80, 10), (WEAK, 20, 16, 1), 0.05),
@@ -552,3 +553,21 @@ def test_rare_inhibition_does_not_hide_that_the_leak_makes_a_neuron_fire():
     found = cbnet.respond(params, 0 * Hz, 0.4 * Hz, rtol=0.1)
     assert float(found.mu) < float(params.theta)
     assert float(found.rate) > 1
+
+
+def test_threshold_and_reset_shifted_alike():
+    """Of a current neuron, in closed form; the CV is that of white noise between the two."""
+    params = cbnet.load("current").replace(
+        tau_L=10 * ms, E_L=-65 * mV, theta=-50 * mV, V_r=-65 * mV, tau_S=0.5 * ms, K=1000,
+        J_E=0.15 * mV, J_I=0.225 * mV, r_E=12.5 * Hz, r_I=8.4 * Hz,
+    )  # fmt: skip
+    tau, J, R = 0.01, np.array([0.15e-3, 0.225e-3]), np.array([12_500.0, 2100.0])
+    mu, B2 = -0.065 + tau * (R[0] * J[0] - R[1] * J[1]), R @ J**2
+    up = colored_noise_limits.ALPHA / 2 * np.sqrt(B2 * 0.5e-3)
+    ends = -0.05 + up, -0.065 + up
+    white = first_passage.solve(lambda v: -(v - mu) / tau, lambda v: B2 + 0 * v, *ends, 2e-3, 1e-9)
+    found = cbnet.respond(params, noise="shift")
+    assert float(found.rate) == pytest.approx(white.rate[0], rel=1e-6)
+    assert float(found.cv) == pytest.approx(white.cv[0], rel=1e-6)
+    # the reset of "fast" has nearly forgotten its shift
+    assert float(cbnet.respond(params, noise="fast").rate) < 0.995 * float(found.rate)

@@ -10,10 +10,14 @@ from scipy.integrate import trapezoid
 import cbnet
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.model import unused
+from cbnet.theory.network.arrivals import Transfer
 from cbnet.theory.network.in_degrees import Sample
 from cbnet.theory.network.rate_statistics import by_rank
 from cbnet.theory.network.rate_table import Table
+from cbnet.theory.network.states import all_states
+from cbnet.theory.network.unequal_in_degrees import Spread, UnequalNetwork
 from cbnet.theory.neuron.neuron import Neuron
+from cbnet.theory.neuron.white import siegert
 
 
 @pytest.fixture(scope="module")
@@ -435,3 +439,32 @@ def test_neurons_that_fire_without_input():
     assert at(found, "rate_sd") > 0.5 and at(found, "rate_mean") == pytest.approx(
         at(found, "rate_equal"), rel=0.3
     )
+
+
+def test_populations_of_any_number_have_the_spread_of_two():
+    """Arrivals that are Gaussian over neurons, of E split at random into two and of I."""
+    params = cbnet.load("current").replace(K=1000, nu_X=50 * Hz)
+    known = cbnet.heterogeneity(params, CV_K=0.1, noise="diffusion")
+    values = params.resolve("E")
+    J, K, nu_X = np.array([values["J_E"], -values["J_I"]]), 1000, 50.0
+    tau = values["tau_L"]
+
+    def rate(R, rtol):
+        mu = values["E_L"] + tau * R @ J
+        found = siegert.rate(mu, tau, R @ J**2, values["theta"], values["V_r"], values["tau_rp"])
+        return found, np.full(found.shape, 1e-12)
+
+    in_degrees = np.array([[0.3 * K, 0.7 * K, 0], [0, 0, 0.25 * K]])
+    transfer = Transfer([in_degrees] * 3, [np.array([K * nu_X, 0])] * 3, [rate] * 3, [0, 0, 0])
+    # the in-degree from both parts together has the CV of the whole
+    variance = in_degrees * np.array([[K], [0.25 * K]]) * 0.1**2
+    external = [np.array([(0.1 * K * nu_X) ** 2, 0])] * 3
+    network = UnequalNetwork(transfer, Spread([variance] * 3, external, np.full(3, np.inf)), 1e-3)
+    equal = all_states(transfer, np.full(3, 500.0), 1e-8).rates[-1]
+    found = network.find(equal)
+    errors = network.errors(found)
+    mean, sd = (float(x[0]) for x in (known.rate_mean, known.rate_sd))
+    # products of Gaussian factors are Gaussian to about CV_K² of the spread
+    np.testing.assert_allclose(found[:3], mean, atol=3 * errors[0] + 0.1**2 * sd)
+    np.testing.assert_allclose(found[3:], sd, atol=3 * errors[3] + 0.1**2 * sd)
+    assert np.all(errors < 1e-3 * mean)

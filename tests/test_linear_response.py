@@ -8,7 +8,7 @@ from scipy.sparse import csc_matrix, diags_array
 from scipy.sparse.linalg import spsolve
 
 import cbnet
-from cbnet.theory.network.feedback import _response
+from cbnet.theory.network.linearised import response_to_white_noise
 from cbnet.theory.neuron.white import linear_response, siegert
 from cbnet.theory.neuron.white.linear_response import LinearResponse
 from cbnet.theory.response import Neuron
@@ -83,7 +83,7 @@ def neuron():
 def test_slow_modulation_follows_the_static_rate(neuron, rates):
     K, gamma, nu_X = (neuron.values[name] for name in ("K", "gamma", "nu_X"))
     r_E, r_I = rates[0] + nu_X, rates[1]
-    response = _response(neuron, rates, 10, 1.0)
+    response = response_to_white_noise(neuron, rates, 10, 1.0)
     gain = response(0.0).gain[:, 0]
     assert np.all(gain.imag == 0)
     h = 1e-3
@@ -99,7 +99,7 @@ def test_slow_modulation_follows_the_static_rate(neuron, rates):
 
 
 def test_intervals_have_the_moments_of_first_passage(neuron):
-    response = _response(neuron, (44.0, 44.0), 10, 1.0)
+    response = response_to_white_noise(neuron, (44.0, 44.0), 10, 1.0)
     passage = neuron.passage(np.array([74.0]), np.array([44.0]), 1e-10)
     assert response.rate == pytest.approx(passage.rate[0], rel=1e-9)
     h = 0.05  # relative to the rate: the cumulants beyond the fourth are of order h⁴
@@ -112,7 +112,7 @@ def test_intervals_have_the_moments_of_first_passage(neuron):
 
 def test_fast_modulation_sees_the_threshold_only(neuron):
     """Noise is followed at once, drift with the square root of frequency."""
-    response = _response(neuron, (44.0, 44.0), 10, 1.0)
+    response = response_to_white_noise(neuron, (44.0, 44.0), 10, 1.0)
     bound = neuron.bound(np.array([74.0]), np.array([44.0]))
     theta = np.array([[neuron.threshold]])
     B2 = neuron.reduced.function("B2", bound)(theta)[0, 0]
@@ -213,7 +213,7 @@ def test_rare_spikes_and_weak_noise_give_numbers():
 def test_the_stationary_rate_is_that_of_first_passage():
     params = cbnet.load("current")
     found = cbnet.respond(params, r_E=60 * Hz, r_I=30 * Hz, noise="diffusion")
-    response = _response(Neuron(params, "E"), (30.0, 30.0), 10, 1.0)
+    response = response_to_white_noise(Neuron(params, "E"), (30.0, 30.0), 10, 1.0)
     assert response.rate == pytest.approx(float(found.rate), rel=1e-9)
 
 

@@ -273,3 +273,19 @@ def test_where_two_branches_meet_the_error_says_so(conductance):
         low, high = (middle, high) if count == 3 else (low, middle)
     else:
         pytest.fail(f"no loss of accuracy between {low} and {high} Hz")
+
+
+def test_populations_that_differ_have_a_state_whatever_their_rates(current):
+    """Rates of both stay below 1/τ_rp: over all states the signs of det(1 − G) add up to one."""
+    params = current.replace(a=0.003, gamma=0.5, nu_X=24 * Hz).replace(
+        **{"E.tau_L": 15 * ms, "I.tau_L": 12.4 * ms, "I.nu_X": 9 * Hz, "I.g": 26}
+    )
+    (state,) = cbnet.solve(params, noise="diffusion").fixed_points
+    assert state.stable
+    for population, nu_X in (("E", 24 * Hz), ("I", 9 * Hz)):
+        rates = {"r_E": nu_X + state.rate_E, "r_I": state.rate_I}
+        with pytest.warns(CbnetWarning, match="does not use"):
+            own = cbnet.respond(params, population=population, noise="diffusion", **rates)
+        assert float(own.rate) == pytest.approx(
+            float(getattr(state, f"rate_{population}")), rel=1e-7
+        )

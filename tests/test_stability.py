@@ -8,7 +8,7 @@ from brian2 import Hz, ms, mV
 import cbnet
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory.network.characteristic import Characteristic, leading
-from cbnet.theory.network.feedback import Feedback
+from cbnet.theory.network.linearised import linearised
 from cbnet.theory.neuron.jumps.jump_response import JumpResponse
 from cbnet.theory.neuron.white import siegert
 from cbnet.theory.response import Neuron
@@ -195,7 +195,7 @@ def test_filters_slow_the_feedback(conductance):
         state = cbnet.stability(params)
         assert "limit" in state.noise
         neurons = {p: Neuron(params, p) for p in "EI"}
-        feedback = Feedback(params, neurons, (float(state.rate_E), float(state.rate_I)))
+        feedback = linearised(params, neurons, (float(state.rate_E), float(state.rate_I)))
         lam = float(state.growth_rate) + 2j * np.pi * float(state.frequency)
         M = feedback.matrix(np.array([lam]))[0]
         assert abs(np.linalg.det(np.eye(2) - M)) < 1e-6
@@ -218,7 +218,7 @@ def test_slow_fluctuations_follow_from_the_static_response(conductance):
     cv = cbnet.solve(conductance, noise="diffusion").cv_E[0]
     nu = float(state.rate_E)
     neurons = {p: Neuron(conductance, p) for p in "EI"}
-    M = Feedback(conductance, neurons, (nu, nu)).matrix(np.zeros(1))[0].real
+    M = linearised(conductance, neurons, (nu, nu)).matrix(np.zeros(1))[0].real
     spread = np.linalg.inv(np.eye(2) - M)
     expected = cv**2 * nu * (spread[0, 0] ** 2 + spread[0, 1] ** 2 * 4)
     found = np.asarray(state.spectrum([0] * Hz))[0]
@@ -392,7 +392,7 @@ def test_modes_of_finite_jumps(strong, delays, growth, frequency):
     rates = 43.85345, 45.0
     white = modes(params, rates, np.inf, 0.8, white=True)
     start = complex(white.growth_rate, 2 * np.pi * white.frequency)
-    jumps = Feedback(params, neurons, rates, respond=JumpResponse)
+    jumps = linearised(params, neurons, rates, respond=JumpResponse)
     found = jumps.mode_near(complex(growth + 10, 2 * np.pi * frequency))
     assert found.real == pytest.approx(growth, rel=3e-3)
     assert found.imag / (2 * np.pi) == pytest.approx(frequency, rel=3e-3)

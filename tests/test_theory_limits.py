@@ -116,7 +116,7 @@ def test_time_units_scale_out():
 
 @pytest.mark.filterwarnings("ignore::cbnet.errors.CbnetWarning")  # outside of some ranges
 @pytest.mark.parametrize(
-    "noise", ["shot", "diffusion", "colored", "fast", "adiabatic", "rescaled", "rice"]
+    "noise", ["shot", "diffusion", "colored", "fast", "shift", "adiabatic", "rescaled", "rice"]
 )
 @pytest.mark.parametrize("model", ["conductance", "current"])
 def test_what_comes_to_rest_at_the_threshold_is_silent(model, noise):

@@ -102,6 +102,7 @@ NOISES = {
     "effective": "white noise frozen at one potential; rough below threshold",
     "kramers": "rare escapes, one neuron; 5 % of white noise below 0.1 Hz",
     "fast": "tau_S at most 0.2 tau, mu at most 1.75 sd below theta; 20 %",
+    "shift": "as fast, with the reset raised in full, as published elsewhere; 20 %",
     "rescaled": "tau_S > 0, mu at least 3 sd above theta; 15 %",
     "adiabatic": "tau_S at least 10 tau, mu above theta; 12 %",
     "rice": "one neuron, tau_S 1 to 10 tau, mu 2 to 3 sd below theta; 50 %",

@@ -21,6 +21,7 @@ _NOISES = {
     "kramers": "theory: Kramers' rate of rare escapes (white noise)",
     "colored": "theory: synaptic time constants and finite jumps (colored noise)",
     "fast": "theory: short synaptic time constants (white noise, shifted threshold)",
+    "shift": "theory: short synaptic time constants (white noise, threshold and reset shifted)",
     "rescaled": "theory: white noise with the variance that filters leave",
     "adiabatic": "theory: currents that stand still (long synaptic time constants)",
     "rice": "theory: upcrossings of the free membrane (Rice)",

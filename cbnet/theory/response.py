@@ -31,9 +31,9 @@ class Response(results.Result):
         Estimated relative error of rate, CV and V_sd, as the solution for the noise that is named:
         by how much another treatment would differ is not in it. With finite jumps it covers V_mean
         in units of V_sd too, and that of a CV below 0.2 is relative to 0.2. Of the formulas
-        ``"fast"``, ``"rescaled"``, ``"adiabatic"`` and ``"rice"`` the largest error found within
-        their range, and infinite outside of it, where none is known; of ``"kramers"`` the distance
-        to the rate of white noise.
+        ``"fast"``, ``"shift"``, ``"rescaled"``, ``"adiabatic"`` and ``"rice"`` the largest error
+        found within their range, and infinite outside of it, where none is known; of ``"kramers"``
+        the distance to the rate of white noise.
     r_E, r_I : Quantity
         Rates of each of the K and γK inputs.
     population : str
@@ -166,7 +166,8 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
         time constants; ``"diffusion"``: white noise that depends on v; ``"effective"``: white noise
         frozen at one potential; ``"kramers"``: rare escapes (rate only; NaN, with a CbnetWarning,
         where no barrier holds v below the threshold). With synaptic time constants also ``"fast"``,
-        ``"rescaled"``, ``"adiabatic"`` and ``"rice"`` (rates only), which warn outside of the range
+        ``"shift"`` (with a CV), ``"rescaled"``, ``"adiabatic"`` and ``"rice"`` (rates only), which
+        warn outside of the range
         that their functions in :mod:`cbnet.theory.neuron.colored.colored_noise_limits` state. Left
         out, it is the right one for the synapses: ``"shot"`` if they are instantaneous,
         ``"colored"`` otherwise.

@@ -10,8 +10,11 @@ from ..model import unused
 from ..model.parameters import POPULATIONS, to_quantity
 from ..support.threads import one_thread
 from .network.line import SILENT, Line, unknown
-from .network.roots import Root, all_roots, all_roots_in_the_plane
+from .network.of_network import is_network
+from .network.roots import Root, all_roots
+from .network.states import all_states
 from .network.surrogate import Search
+from .network_states import solve_network
 from .neuron import treatments
 from .neuron.white.first_passage import MERGING, Passage, inaccurate, known
 
@@ -144,12 +147,13 @@ def solve(
     N=None,
     fraction_excitatory=0.8,
 ):
-    """Every self-consistent pair of population rates.
+    """Every self-consistent set of population rates.
 
     Parameters
     ----------
-    params : Parameters
-        Of the network; the populations may differ in any parameter.
+    params : Parameters or Network
+        Of the network; the populations may differ in any parameter. A Network may have any number
+        of populations.
     noise : str, optional
         How fluctuations are treated, as for :func:`cbnet.respond`: one that has a rate on both
         sides of the threshold (not ``"kramers"`` or ``"rice"``).
@@ -171,7 +175,8 @@ def solve(
 
     Returns
     -------
-    Solution
+    Solution, or for a Network a NetworkSolution
+        (:class:`cbnet.theory.network_states.NetworkSolution`), with a population dimension.
 
     Raises
     ------
@@ -193,6 +198,12 @@ def solve(
     sign of Φ − ν is certain; with different populations it runs along the nullcline of I, whose
     rate must fall with its own.
 
+    For more than two populations nobody can promise every state. What is promised is each that a
+    path in a coupling factor from 0 to 1, deflation, many starts and the curves on which all rates
+    but one reproduce themselves lead to, verified; over all states the signs of det(1 − ∂Φ/∂ν) add
+    up to one, and a CbnetWarning tells of a set that violates it (`complete` is False). One that
+    fulfils it may lack an even number of states.
+
     Examples
     --------
     >>> import cbnet
@@ -200,6 +211,14 @@ def solve(
     >>> [round(float(rate), 3) for rate in solution.rate_E]
     [44.031]
     """
+    if is_network(params):
+        if N is not None or trains != "poisson":
+            what = f"N: got {N}" if N is not None else f"trains: got {trains!r}"
+            raise ParameterError(
+                f"{what} for a Network; expected neither: it has its sizes, and its trains are "
+                "Poisson; call cbnet.stability for its fluctuations"
+            )
+        return solve_network(params, noise=noise, rtol=rtol, oscillations=oscillations)
     method = treatments.choose(noise, params)
     rtol, tolerated = treatments.tolerances(method, rtol)
     if not method.network:
@@ -297,23 +316,21 @@ def _one(phi, rtol):
 
 def _two(E, I, rtol):  # noqa: E741  (the populations' names)
     """Fixed points of two populations with different parameters."""
-    found = all_roots_in_the_plane(
-        lambda x, y, tol: (E(x, y, tol), I(x, y, tol)), SILENT, (E.highest, I.highest), rtol
-    )
-    zero = np.zeros(1)
-    # one population silent, the other without its feedback
-    for root in all_roots(lambda nu, tol: E(nu, 0 * nu, tol), SILENT, E.highest, rtol):
-        silent = float(I(np.array(root.rates), zero, rtol)[0])
-        if silent < SILENT:
-            found.append(Root((root.rates[0], silent), root.gain, root.residual))
-    for root in all_roots(lambda nu, tol: I(0 * nu, nu, tol), SILENT, I.highest, rtol):
-        silent = float(E(zero, np.array(root.rates), rtol)[0])
-        if silent < SILENT:
-            found.append(Root((silent, root.rates[0]), root.gain, root.residual))
-    both = [float(f(zero, zero, rtol)[0]) for f in (E, I)]
-    if max(both) < SILENT:
-        found.append(Root(tuple(both), 0.0, 0.0))
-    return found
+
+    def phi(nu, tol):
+        found = [population.estimate(*nu.T, tol) for population in (E, I)]
+        rate, error = (np.stack(each, 1) for each in zip(*found, strict=True))
+        if np.isnan(rate).any():
+            raise unknown(E.neuron.noise, nu[np.isnan(rate).any(1)][0, 0])
+        return rate, error
+
+    found = all_states(phi, (E.highest, I.highest), rtol)
+    # along the nullcline of I: 1 - gain = det(1 - G)/(1 - G_II)
+    along = found.determinant / np.abs(1 - found.gains[:, 1, 1])
+    return [
+        Root(tuple(rates), float(1 - x), float(residual))
+        for rates, x, residual in zip(found.rates.tolist(), along, found.residual, strict=True)
+    ]
 
 
 def _balance(neurons):

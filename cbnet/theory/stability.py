@@ -11,10 +11,12 @@ from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
 from ..model import unused
 from ..model.parameters import POPULATIONS, require, to_quantity
 from ..support.threads import one_thread
-from .network.characteristic import leading
-from .network.feedback import Feedback
 from .network.fluctuations import fano_factor, rough_fano_factor, spectrum
+from .network.leading_mode import highest_of_interest, leading_mode
 from .network.line import SILENT
+from .network.linearised import linearised
+from .network.of_network import is_network
+from .network_stability import stability_of_network
 from .neuron import treatments
 from .neuron.jumps.jump_response import JumpResponse
 from .neuron.neuron import Neuron
@@ -23,7 +25,6 @@ from .response import rates_in_hertz
 from .self_consistency import solve
 
 _BIN = 1e-3  # s, of the spike count
-_HIGHEST = 5e3  # Hz: white noise is no picture of the input at shorter times
 _ALONG = 40  # frequencies at which the response to finite jumps is asked whether something grows
 _SURELY = 0.8  # feedback below which it does not, though a coarse grid said so
 _FINER = {"order": 12, "finer": 1.5}  # what the first answer is compared with
@@ -138,8 +139,9 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
 
     Parameters
     ----------
-    params : Parameters
-        Of the network; the populations may differ in any parameter.
+    params : Parameters or Network
+        Of the network; the populations may differ in any parameter. A Network may have any number
+        of populations; its own sizes take the place of `N` and `fraction_excitatory`.
     noise : {"diffusion"}, optional
         How fluctuations of the input are treated: as white noise. If not given, finite jumps decide
         on `stable` where they disagree.
@@ -154,7 +156,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
 
     Returns
     -------
-    Stability
+    Stability, or for a Network a NetworkStability
+        (:class:`cbnet.theory.network_stability.NetworkStability`), of white noise alone.
 
     Raises
     ------
@@ -203,6 +206,8 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
     >>> state.stable, round(float(state.growth_rate), 2), round(float(state.frequency), 2)
     (True, -83.25, 69.05)
     """
+    if is_network(params):
+        return stability_of_network(params, noise=noise, fixed_point=fixed_point)
     if noise not in (None, "diffusion"):
         raise ParameterError(
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
@@ -214,7 +219,7 @@ def stability(params, *, noise=None, fixed_point=None, N=10_000, fraction_excita
         # the answer's noise says that it is a limit, and there is no other
         warnings.filterwarnings("ignore", "noise: got 'diffusion'", CbnetWarning)
         solution = solve(params, noise="diffusion")
-    index = _choose(solution, fixed_point)
+    index = choose(solution, fixed_point)
     rates = float(solution.rate_E[index]), float(solution.rate_I[index])
     found = modes(params, rates, N, fraction_excitatory, white=noise is not None)
     return Stability(
@@ -279,12 +284,7 @@ def modes(params, rates, N, fraction_excitatory, white=False):
     fano, numerical, of_jumps, stable = np.full(2, np.nan), 0.0, 0.0, True
     if max(rates) > SILENT:
         rough, fine = _linearised(params, rates), _linearised(params, rates, **_FINER)
-        mode = leading(rough.characteristic(2 * np.pi * highest))
-        wide = rough.characteristic(2 * np.pi * _HIGHEST)
-        grows = mode.real < 0 and not wide.quiet_above(2 * np.pi * highest)
-        if grows and wide.count(0.0, wide.right_edge()):
-            mode, highest = leading(wide), _HIGHEST
-        numerical = fine.distance(mode) / (abs(mode) + 1.0)
+        mode, highest, numerical = leading_mode(rough, fine, highest)
         growth, frequency, stable = mode.real, mode.imag / (2 * np.pi), mode.real < 0
         if stable:
             fano, inaccuracy = fano_factor(rough, fine, N, _shares(fraction_excitatory), _BIN)
@@ -352,11 +352,12 @@ def _tell(white, jumps):
 
 def _linearised(params, rates, **grid):
     neurons = {p: Neuron(params, p, "diffusion") for p in POPULATIONS}
-    return Feedback(params, neurons, rates, **grid)
+    return linearised(params, neurons, rates, **grid)
 
 
-def _choose(solution, fixed_point):
-    count = len(solution.rate_E)
+def choose(solution, fixed_point):
+    """Which state is meant, of a solution with several."""
+    count = len(solution.stable)
     if not count:
         raise ConvergenceError("stability: got no self-consistent state; cbnet.solve says why")
     if fixed_point is None:
@@ -412,5 +413,4 @@ def _shares(fraction_excitatory):
 def _highest(params):
     """Frequency in Hz up to which modes are looked for."""
     resolved = [params.resolve(p) for p in POPULATIONS]
-    delay = min((v["D_min"] + v["D_max"]) / 2 for v in resolved)
-    return float(np.clip(1 / max(delay, 1e-6), 200.0, _HIGHEST))
+    return highest_of_interest([(v["D_min"] + v["D_max"]) / 2 for v in resolved])

@@ -11,8 +11,8 @@ _RTOL = 1e-4
 _ROUNDS = 14
 
 
-def spectrum(feedback, f, N, shares):
-    """Power spectra of both populations' spike trains, per neuron.
+def cross_spectra(feedback, f, N, shares):
+    """Spectra and cross-spectra of the populations' activity, spikes per time and neuron.
 
     Parameters
     ----------
@@ -21,23 +21,38 @@ def spectrum(feedback, f, N, shares):
         In Hz.
     N : float
         Neurons; infinity for those that share no input.
-    shares : ndarray, shape (2,)
-        Of E and I among them.
+    shares : ndarray, shape (P,)
+        Of the populations among them.
 
     Returns
     -------
-    ndarray, shape (n, 2)
-        In Hz; two-sided.
+    ndarray of complex, shape (n, P, P)
+        N times C = (1 − M)⁻¹ D (1 − M)⁻†, in Hz; two-sided.
+
+    Notes
+    -----
+    D_p N_p is the spectrum of a renewal process less Σ abs(g φ)² K²/N_q ν_q over the links: what
+    neurons that share inputs have in common is in the feedback already.
     """
     # a renewal process has a finite spectrum at zero frequency, but 0/0 in its formula
     gain, interval, *_ = feedback.gains(2j * np.pi * np.maximum(f, 1e-3))
-    in_degrees, rates = feedback.in_degrees, feedback.rates
+    rates = feedback.rates
     own = rates * (1 - np.abs(interval) ** 2) / np.abs(1 - interval) ** 2
-    shared = in_degrees / (N * shares)
-    own = own - np.einsum("fpq,pq,q->fp", np.abs(gain) ** 2, in_degrees * shared, rates)
-    spread = np.linalg.inv(np.eye(2) - gain * in_degrees)
+    for k, link in enumerate(feedback.links):
+        shared = link.number / (N * shares[link.source])
+        power = np.abs(gain[:, k]) ** 2 * link.number
+        own[:, link.target] -= power * shared * rates[link.source]
+    spread = np.linalg.inv(np.eye(rates.size) - feedback.assemble(gain))
     # however many neurons there are, the spectrum per neuron stays
-    return np.einsum("fpq,fq->fp", np.abs(spread) ** 2, own / shares) * shares
+    return np.einsum("fpq,fq,frq->fpr", spread, own / shares, spread.conj())
+
+
+def spectrum(feedback, f, N, shares):
+    """Power spectra of the populations' spike trains, per neuron, shape (n, P), in Hz; two-sided.
+
+    Parameters as of :func:`cross_spectra`.
+    """
+    return np.einsum("fpp->fp", cross_spectra(feedback, f, N, shares)).real * shares
 
 
 def rough_fano_factor(feedback, N, shares, width):
@@ -56,13 +71,13 @@ def fano_factor(rough, fine, N, shares, width):
     rough, fine : Feedback
         The same network on two grids, to estimate the error.
     N, shares
-        As for :func:`spectrum`.
+        As for :func:`cross_spectra`.
     width : float
         Of a bin, s.
 
     Returns
     -------
-    fano : ndarray, shape (2,)
+    fano : ndarray, shape (P,)
         NaN for a silent population.
     error : float
         Estimated, relative.
@@ -76,11 +91,11 @@ def fano_factor(rough, fine, N, shares, width):
         f = (low + high)[:, None] / 2 + (high - low)[:, None] / 2 * _NODES
         excess = spectrum(feedback, f.ravel(), N, shares) / scale - 1
         excess *= np.sinc(f.ravel() * width)[:, None] ** 2
-        parts = excess.reshape(len(low), len(_NODES), 2) * _WEIGHTS[:, None]
+        parts = excess.reshape(len(low), len(_NODES), shares.size) * _WEIGHTS[:, None]
         return width * parts.sum(1) * (high - low)[:, None]
 
     value = integrals(rough, low, high)
-    total, uncertain = np.ones(2), np.zeros(2)
+    total, uncertain = np.ones(shares.size), np.zeros(shares.size)
     for _ in range(_ROUNDS):
         middle = (low + high) / 2
         ends = np.concatenate([low, middle]), np.concatenate([middle, high])

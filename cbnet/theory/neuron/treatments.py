@@ -99,6 +99,7 @@ METHODS = {
             filtered=True,
         ),
         Method("fast", limits.passage_of(limits.fast), filtered=True, formula=True),
+        Method("shift", limits.passage_of(limits.shift), filtered=True, formula=True),
         Method(
             "adiabatic",
             limits.passage_of(limits.adiabatic),

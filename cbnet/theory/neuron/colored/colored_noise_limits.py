@@ -15,7 +15,7 @@ ALPHA = 2.0653  # √2 |ζ(1/2)|, of a threshold that a filtered walk approaches
 _ORDERS = 16  # of Hermite polynomials of two currents
 _STILL = 0.7  # of its pull around the mean that the drift has at the threshold
 # Largest relative error of the rate within the range.
-WITHIN = {"fast": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.5}
+WITHIN = {"fast": 0.2, "shift": 0.2, "rescaled": 0.15, "adiabatic": 0.12, "rice": 0.5}
 
 
 def _warn(name, range_):
@@ -41,6 +41,32 @@ def fast(membrane, outside=_warn):
     N. Brunel and S. Sergi, J. Theor. Biol. 195, 87 (1998); N. Fourcaud and N. Brunel, Neural
     Comput. 14, 2057 (2002), Eq. 4.12.
     """
+    tau_S = _one_filter(membrane, membrane.threshold)
+    kept = np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0
+    ends = _shifted("fast", membrane, kept, outside)
+    return 0.0 if ends is None else float(_diffusion(membrane, [1.0, 1.0], *ends).rate[0])
+
+
+def shift(membrane, outside=_warn):
+    """Rate for τ_S ≪ τ as it is most often published: threshold and reset moved up alike.
+
+    As :func:`fast`, but the reset is raised in full, as for τ_rp ≪ τ_S. It is here to be compared
+    with what others computed (J. Schuecker, M. Diesmann and M. Helias, Phys. Rev. E 92, 052119
+    (2015); NNMT's method "shift"); CVs are those of white noise between the two.
+    """
+    return _passage_of_shift(membrane, outside, False).rate[0]
+
+
+def _passage_of_shift(membrane, outside, cv):
+    ends = _shifted("shift", membrane, 1.0, outside)
+    if ends is None:
+        nothing = np.full(1, np.nan)
+        return first_passage.Passage(np.zeros(1), nothing, np.zeros(1), nothing, nothing)
+    return _diffusion(membrane, [1.0, 1.0], *ends, cv=cv)
+
+
+def _shifted(name, membrane, kept, outside):
+    """Threshold and reset raised, the latter by a part of its shift; None where v cannot get up."""
     mu, tau = membrane.rest()
     ends = np.array([membrane.threshold, membrane.reset])
     B2 = _white(membrane, ends)
@@ -51,21 +77,20 @@ def fast(membrane, outside=_warn):
     far = membrane.threshold - mu > 1.75 * sd or ends[0] - ends[1] < sd
     if long > 0.2 * tau or long > 2 * short or few or far:
         outside(
-            "fast",
+            name,
             "tau_E and tau_I of a size, at most 0.2 of the membrane's, with an arrival or more in "
             "each, mu at most 1.75 sd below the threshold and V_r at least one",
         )
-    kept = np.array([1.0, np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0])
-    theta, V_r = ends + ALPHA / 2 * np.sqrt(B2 * tau_S) * kept
+    theta, V_r = ends + ALPHA / 2 * np.sqrt(B2 * tau_S) * np.array([1.0, kept])
     if V_r >= theta:
-        outside("fast", "a shift that leaves the reset below the threshold")
+        outside(name, "a shift that leaves the reset below the threshold")
         V_r = theta - 1e-3 * (ends[0] - ends[1])
     white = _white(membrane, np.linspace(V_r, theta, 50))
     if np.any(white == 0) and np.any(white > 0):
         # no noise carries v past its own reversal potential
-        outside("fast", "a shifted threshold below the reversal potential of excitation")
-        return 0.0
-    return _diffusion(membrane, [1.0, 1.0], theta, V_r)
+        outside(name, "a shifted threshold below the reversal potential of excitation")
+        return None
+    return theta, V_r
 
 
 def rescaled(membrane, outside=_warn):
@@ -80,7 +105,8 @@ def rescaled(membrane, outside=_warn):
     if mu < membrane.threshold + 3 * sd or membrane.threshold - membrane.reset < sd:
         outside("rescaled", "mu at least three sd above the threshold, and V_r at least one below")
     weights = [tau / (tau + tau_i) if np.isfinite(tau) else 1.0 for tau_i in membrane.taus]
-    return _diffusion(membrane, weights, membrane.threshold, membrane.reset)
+    found = _diffusion(membrane, weights, membrane.threshold, membrane.reset)
+    return float(found.rate[0])
 
 
 def adiabatic(membrane, outside=_warn):
@@ -188,10 +214,13 @@ def passage_of(rate_of):
 
     def passage(neuron, r_E, r_I, rtol=None, cv=False, moments=False):
         left, rates, error = [], np.empty(len(r_E)), np.full(len(r_E), WITHIN[rate_of.__name__])
+        cvs = np.full(len(r_E), np.nan)
         for row in range(len(r_E)):
             count = len(left)
             membrane = of_neuron(neuron, r_E, r_I, row)
             rates[row] = rate_of(membrane, lambda *words: left.append(words))
+            if cv and rate_of is shift:
+                cvs[row] = _passage_of_shift(membrane, lambda *words: None, True).cv[0]
             if len(left) > count:
                 error[row] = np.inf
         # whoever looks for a fixed point asks for rates alone: most are not its own
@@ -202,7 +231,7 @@ def passage_of(rate_of):
             some = "" if len(r_E) == 1 else f" at {len(left)} of {len(r_E)} inputs"
             note = f"outside of its range{some}: error not known"
         nothing = np.full(len(rates), np.nan)
-        return first_passage.Passage(rates, nothing, error, nothing, nothing, note)
+        return first_passage.Passage(rates, cvs, error, nothing, nothing, note)
 
     passage.__doc__ = rate_of.__doc__
     return passage
@@ -226,8 +255,8 @@ def _free_sd(membrane, mu):
     return membrane.free_sd((min(mu, membrane.threshold) + membrane.threshold) / 2)
 
 
-def _diffusion(membrane, weights, threshold, reset):
-    """Rate under white noise of weighted strength, with the drift of Stratonovich."""
+def _diffusion(membrane, weights, threshold, reset, cv=False):
+    """Passage under white noise of weighted strength, with the drift of Stratonovich."""
     step = 1e-4 * (membrane.threshold - membrane.reset)
 
     def noise(v):
@@ -236,5 +265,4 @@ def _diffusion(membrane, weights, threshold, reset):
     def drift(v):
         return membrane.drift(v) + (noise(v + step) - noise(v - step)) / (8 * step)
 
-    found = first_passage.solve(drift, noise, threshold, reset, membrane.tau_rp, 1e-6, cv=False)
-    return float(found.rate[0])
+    return first_passage.solve(drift, noise, threshold, reset, membrane.tau_rp, 1e-6, cv=cv)
