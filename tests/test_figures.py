@@ -462,7 +462,9 @@ def test_full_settings_can_be_computed(name, monkeypatch):
     def each(function, items, progress, name):
         if function.__name__.startswith(("_efficacy", "_kept_by")):
             return [1e-3 + 1e-6 * place for place in range(len(items))]
-        return [collections.defaultdict(lambda: np.ones(1)) for _ in items]
+        # a network has as many values as fixed points, all else has one
+        one = np.ones(1) if function is shared.solve else np.float64(1)
+        return [collections.defaultdict(lambda: one) for _ in items]
 
     def simulate_all(points, progress, **common):
         for params, options in points:

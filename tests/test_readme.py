@@ -4,12 +4,14 @@ import doctest
 import importlib
 import re
 import shlex
+import warnings
 from pathlib import Path
 
 import pytest
 
 import cbnet
 from cbnet.cli.app import main
+from cbnet.errors import CbnetWarning
 
 README = Path(__file__).parent.parent / "README.md"
 BLOCKS = re.findall(r"^```(\w*)\n(.*?)^```$", README.read_text("utf-8"), re.DOTALL | re.MULTILINE)
@@ -76,8 +78,10 @@ def test_commands_that_compile_run_as_printed(line, folder, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize("block", PYTHON, ids=range(len(PYTHON)))
 def test_python_runs_as_printed(block, folder):
-    """Slow: one of them compiles a network."""
-    exec(compile(block, str(README), "exec"), {"__name__": "readme"})
+    """Slow: one of them compiles a network. An example must not be one that is warned of."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", CbnetWarning)
+        exec(compile(block, str(README), "exec"), {"__name__": "readme"})
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -155,6 +155,8 @@ class Entry:
             why = f" ({reason})" if reason else ""
             return ParameterError(f"{label}: got {text}{why}; expected {self.expected}")
 
+        if getattr(given, "ndim", 0):
+            raise refuse("not one word" if self.choices else "not one number")
         if self.choices:
             if given not in self.choices:
                 hint = nearest(str(given), self.choices)
