@@ -8,7 +8,7 @@ import cbnet
 from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.model import unused
 from cbnet.theory import asymptotics
-from cbnet.theory.critical import _maximum
+from cbnet.theory.critical import maximum
 from cbnet.theory.neuron import renewal
 
 
@@ -149,13 +149,13 @@ class Bump:
 @pytest.mark.parametrize("top", [3.0, 31.0, 400.0])
 def test_the_error_of_a_maximum_covers_it(top):
     for wrong in (0.0, 1e-3):
-        where, error, rate, outcome = _maximum(Bump(top, wrong), 1.0, 1000.0, Method)
+        where, error, rate, outcome = maximum(Bump(top, wrong), 1.0, 1000.0, Method)
         assert outcome == "turns over"
         assert abs(where - top) <= error
         assert error < 0.02 * top
         assert rate == pytest.approx(1, abs=3e-3)
-    assert _maximum(Bump(1e4), 1.0, 1000.0, Method)[3].startswith("none: the rate still grows")
-    assert _maximum(Bump(0.1), 1.0, 1000.0, Method)[3].startswith("none: the rate falls from 1 Hz")
+    assert maximum(Bump(1e4), 1.0, 1000.0, Method)[3].startswith("none: the rate still grows")
+    assert maximum(Bump(0.1), 1.0, 1000.0, Method)[3].startswith("none: the rate falls from 1 Hz")
 
 
 @pytest.mark.slow

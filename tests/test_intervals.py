@@ -9,7 +9,7 @@ import cbnet
 from benchmarks import accuracy
 from cbnet.errors import ParameterError
 from cbnet.model.reduction import of_model
-from cbnet.simulation.event_driven import _Copies, arrival_rates
+from cbnet.simulation.event_driven import Copies, arrival_rates
 
 EXPONENTIAL = cbnet.Model(
     name="exponential",
@@ -109,7 +109,7 @@ def test_simulated_intervals_have_this_density(neuron):
     below = np.append(0, np.cumsum(np.diff(x) * (f[1:] + f[:-1]) / 2))
     edges = np.interp(np.linspace(0, below[-1], 41)[1:-1], below, x)
     values = arrival_rates(found.parameters, r_E * Hz, r_I * Hz, "E")
-    run = _Copies(of_model(found.parameters.model, values), values, np.random.default_rng(3))
+    run = Copies(of_model(found.parameters.model, values), values, np.random.default_rng(3))
     run._restart(np.full(copies, run.reset))
     intervals = [[] for _ in range(copies)]
     # all copies until the last has fired: taking what came by a time would prefer short intervals

@@ -86,8 +86,8 @@ def neurons(monkeypatch):
             found.append(Lif(classes, net.rest[name]))
         return found
 
-    for module in ("of_network", "network_states", "network_stability", "tune"):
-        place = "cbnet.theory.network." if module == "of_network" else "cbnet.theory."
+    for module in ("of_network", "modes_of_network", "network_states", "network_stability", "tune"):
+        place = "cbnet.theory.network." if module.endswith("of_network") else "cbnet.theory."
         monkeypatch.setattr(f"{place}{module}.neurons_of", neurons_of)
 
 

@@ -9,10 +9,10 @@ import cbnet
 from cbnet.errors import CbnetWarning, ConvergenceError, ParameterError
 from cbnet.theory.network.characteristic import Characteristic, leading
 from cbnet.theory.network.linearised import linearised
+from cbnet.theory.network.modes import modes
 from cbnet.theory.neuron.jumps.jump_response import JumpResponse
 from cbnet.theory.neuron.white import siegert
 from cbnet.theory.response import Neuron
-from cbnet.theory.stability import modes
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy import signal
 
-from cbnet.simulation.measure.stationarity import _LIMIT, drifts
+from cbnet.simulation.measure.stationarity import LIMIT, drifts
 
 STEPS, DT, N = 1000, 1e-3, 400
 
@@ -85,7 +85,7 @@ def test_a_statistic_that_changes_is_named(name, size):
     found = [drifts(network(rng, 0.005, ramp, **{name: size}), 0.005) for _ in range(20)]
     assert sum(name in [one.name for one in each] for each in found) >= 18
     one = next(each[0] for each in found if each)
-    assert one.name == name and abs(one.t) > _LIMIT and str(one).startswith(f"{name} ")
+    assert one.name == name and abs(one.t) > LIMIT and str(one).startswith(f"{name} ")
     assert one.first > one.second
 
 

@@ -8,6 +8,7 @@ import decimal
 import difflib
 import functools
 import hashlib
+import importlib
 import importlib.resources
 import json
 import math
@@ -371,9 +372,8 @@ class Parameters:
         **options
             For ``"preserving"``: `noise`, or `r_E`, `r_I` and `rate`.
         """
-        from ..theory.scaling import scale
-
-        return scale(self, law, K, **options)
+        # theory, which reads parameters, is found by name
+        return importlib.import_module("cbnet.theory.scaling").scale(self, law, K, **options)
 
     def resolve(self, population="E"):
         """Every value for one population by name: SI floats, whole numbers, words.

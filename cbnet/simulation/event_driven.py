@@ -158,7 +158,7 @@ def simulate_neuron(
     else:
         wanted = params.model.entry("tau_L", "duration").parse(duration, "duration")
     mu, tau = (float(x) for x in diffusion.operating_point(values))
-    copies = _Copies(diffusion, values, np.random.default_rng(seed))
+    copies = Copies(diffusion, values, np.random.default_rng(seed))
     copies.start(wanted, neurons, tau)
     copies.record(wanted)
     return NeuronSimulation(
@@ -189,7 +189,7 @@ def _why_not_exact(model, diffusion, values):
     )
 
 
-class _Copies:
+class Copies:
     """Independent copies of the neuron, each on a clock of its own."""
 
     def __init__(self, diffusion, values, rng):

@@ -12,7 +12,7 @@ from ..support.threads import one_thread
 from . import scaling, self_consistency
 from .neuron.jumps import jump_process, shot_noise
 from .neuron.neuron import Neuron
-from .response import _volts, rates_in_hertz
+from .response import in_volts, rates_in_hertz
 
 _STEP = 0.05  # of ln K, for local slopes
 _MOST_K = 1e15
@@ -124,7 +124,7 @@ def voltage_scaling(
     neuron = Neuron(params, population, columns={"K": every, "a": a * factor})
     r_E, r_I = np.full(every.size, x), np.full(every.size, y)
     if mu is not None:
-        r_I = _tuned(neuron, r_E, float(_volts(mu, "mu")))
+        r_I = _tuned(neuron, r_E, float(in_volts(mu, "mu")))
     mean, sd, tau = (part[where].reshape(sides.shape) for part in _free(neuron, r_E, r_I))
     run = np.log(sides[2] / sides[0])
     return VoltageScaling(
@@ -196,7 +196,7 @@ def tuned_input(params, mu, r_E=None, *, population="E"):
     unused.tell(params, "cbnet.tuned_input", _tuned_membrane, population)
     neuron = Neuron(params, population)
     rate = neuron.values["r_E"] if r_E is None else _one(params, r_E, "r_E")
-    found = _tuned(neuron, np.array([float(rate)]), float(_volts(mu, "mu")))
+    found = _tuned(neuron, np.array([float(rate)]), float(in_volts(mu, "mu")))
     return to_quantity(float(found[0]), "Hz")
 
 

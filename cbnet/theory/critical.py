@@ -142,7 +142,7 @@ def critical_input(
         left_out = unused.tell(params, "cbnet.critical_input", *use)
         of = _OfNeuron(Neuron(params, population, method.name), float(ratio))
     with unused.told():
-        where, error, rate, outcome = _maximum(of, *ends, method)
+        where, error, rate, outcome = maximum(of, *ends, method)
     tau = of.tau(where, rate) if np.isfinite(where) else float("nan")
     return CriticalInput(
         parameters=params,
@@ -241,7 +241,7 @@ def _as_slow(neuron, r_E, r_I):
     return int(np.nanargmin(gap))
 
 
-def _maximum(of, low, high, method):
+def maximum(of, low, high, method):
     """Location, its error and the rate of a maximum in between, and what can be said of it."""
     decades = np.log10(high / low)
     x = np.linspace(np.log(low), np.log(high), int(_PER_DECADE[method.costly] * decades) + 2)

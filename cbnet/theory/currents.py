@@ -12,7 +12,7 @@ from ..support.threads import one_thread
 from .network.bins import moments
 from .neuron.neuron import Neuron
 from .neuron.white import first_passage, white_noise
-from .neuron.white.first_passage import _narrowed, _with_layers, known
+from .neuron.white.first_passage import known, narrowed, with_layers
 from .neuron.white.panels import place
 from .response import rates_in_hertz
 
@@ -222,8 +222,8 @@ def _edges(fields, neuron):
 
     groups, silent = place(select, np.zeros(1, int), *ends, _REACH, 2.0, True)
     if groups:
-        return _with_layers(groups[0].edges[0], *fields, neuron.threshold, neuron.reset)
-    groups, _ = _narrowed(select, silent, _REACH, 2.0)
+        return with_layers(groups[0].edges[0], *fields, neuron.threshold, neuron.reset)
+    groups, _ = narrowed(select, silent, _REACH, 2.0)
     if not groups:
         raise ParameterError(
             "currents: got a neuron at rest without input; its current is zero; give it input"

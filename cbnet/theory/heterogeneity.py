@@ -10,12 +10,12 @@ from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
 from ..model import unused
 from ..model.parameters import POPULATIONS, to_quantity, unit
 from ..support.threads import one_thread
+from .network.modes import check_in_degrees
 from .network.rate_statistics import SILENT
 from .network.spread import Network
 from .neuron import treatments
 from .neuron.renewal import NOISES
 from .self_consistency import TRAINS, solve
-from .stability import check_in_degrees
 
 RTOL = 1e-3
 _IRRELEVANT = {"D_min", "D_max", "r_E", "r_I"}

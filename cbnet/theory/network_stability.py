@@ -7,16 +7,14 @@ import warnings
 import numpy as np
 
 from .. import results
-from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
+from ..errors import CbnetWarning, ParameterError
 from ..model.parameters import to_quantity
-from .network.fluctuations import fano_factor, spectrum
-from .network.leading_mode import leading_mode
+from .network.fluctuations import spectrum
 from .network.line import SILENT
+from .network.modes_of_network import choose, modes_of_network, sizes_of
 from .network.of_network import feedback_of, neurons_of
+from .network_states import solve_network
 from .neuron.white.first_passage import known
-
-_BIN = 1e-3  # s, of the spike count
-_FINER = {"order": 12, "finer": 1.5}  # what the first answer is compared with
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -96,15 +94,13 @@ class NetworkStability(results.Result):
         if float(self.in_si("rate")[k]) < SILENT:
             raise ParameterError(f"spectrum: got a silent population {population}")
         hertz = np.asarray(f, float)
-        N, shares = _sizes(self.parameters)
+        N, shares = sizes_of(self.parameters)
         power = spectrum(self._feedback, hertz.ravel(), N, shares)[:, k]
         return to_quantity(power.reshape(hertz.shape), "Hz")
 
 
 def stability_of_network(net, *, noise=None, fixed_point=None):
     """The leading mode of a state of a network, as :func:`cbnet.stability` gives it."""
-    from .network_states import solve_network
-
     if noise not in (None, "diffusion"):
         raise ParameterError(
             f"noise: got {noise!r}; expected 'diffusion', the only one that stability knows"
@@ -113,8 +109,6 @@ def stability_of_network(net, *, noise=None, fixed_point=None):
         # the answer's noise says that it is a limit, and there is no other
         warnings.filterwarnings("ignore", "noise: got 'diffusion'", CbnetWarning)
         solution = solve_network(net, noise="diffusion")
-    from .stability import choose  # which also is about networks of E and I
-
     index = choose(solution, fixed_point)
     rates = np.array(solution.in_si("rate")[index])
     found = modes_of_network(net, rates)
@@ -130,64 +124,4 @@ def stability_of_network(net, *, noise=None, fixed_point=None):
         highest=to_quantity(found.highest, "Hz"),
         noise=solution.noise,
         error=float(known(max(solution.error, found.error))),
-    )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Modes:
-    growth_rate: float
-    frequency: float
-    stable: bool
-    fano: np.ndarray
-    highest: float
-    error: float
-
-
-def modes_of_network(net, rates):
-    """Linearise a network about rates in Hz, shape (P,)."""
-    neurons = neurons_of(net, "diffusion")
-    fano = np.full(len(rates), np.nan)
-    if not max(rates) > SILENT:
-        return _Modes(np.nan, np.nan, True, fano, np.nan, 0.0)
-    rough = feedback_of(net, neurons, rates)
-    fine = feedback_of(net, neurons, rates, **_FINER)
-    mode, highest, error = leading_mode(rough, fine)
-    stable = mode.real < 0
-    N, shares = _sizes(net)
-    if stable and N is not None:
-        fano, inaccuracy = fano_factor(rough, fine, N, shares, _BIN)
-        error = max(error, inaccuracy)
-        if np.any(fano < 0):  # the feedback explains more than there is
-            fano, error = np.full(len(rates), np.nan), np.inf
-    frequency = mode.imag / (2 * np.pi)
-    return _Modes(mode.real, frequency, bool(stable), fano, highest, float(known(error)))
-
-
-def _sizes(net):
-    """Number of neurons and the populations' shares; None where sizes are not known."""
-    sizes = net.sizes
-    if sizes is None or any(n is None for n in sizes):
-        return None, np.full(len(net.names), 1 / len(net.names))
-    sizes = np.array(sizes, float)
-    return sizes.sum(), sizes / sizes.sum()
-
-
-def with_modes(solution):
-    """The same states with their leading modes, of the response to white noise."""
-    count = len(solution.stable)
-    growth, frequency = np.full(count, np.nan), np.full(count, np.nan)
-    stable = np.array(solution.stable, bool)
-    for k, rates in enumerate(solution.in_si("rate")):
-        try:
-            found = modes_of_network(solution.parameters, np.array(rates))
-        except ConvergenceError as failure:
-            warn(f"state {k + 1}: {failure}")
-            continue
-        stable[k] &= found.stable
-        growth[k], frequency[k] = found.growth_rate, found.frequency
-    return dataclasses.replace(
-        solution,
-        stable=stable,
-        growth_rate=to_quantity(growth, "1/s"),
-        frequency=to_quantity(frequency, "Hz"),
     )

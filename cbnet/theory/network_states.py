@@ -9,6 +9,7 @@ from ..errors import ConvergenceError, ParameterError, warn
 from ..model.parameters import to_quantity
 from .network.corrected import corrected_states
 from .network.line import SILENT
+from .network.modes_of_network import with_modes
 from .network.of_network import highest_of, neurons_of, transfer_of
 from .network.rate_equation import RateEquation
 from .network.states import all_states
@@ -215,8 +216,6 @@ def solve_network(net, *, noise=None, rtol=None, oscillations=False, seed=0):
     if missed > tolerated:
         raise ConvergenceError(inaccurate(rtol, missed, ""), best=solution)
     if oscillations:
-        from .network_stability import with_modes  # which is about the states found here
-
         solution = with_modes(solution)
     return solution
 

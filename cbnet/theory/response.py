@@ -79,7 +79,7 @@ class Response(results.Result):
         if float(self.r_E) == 0 == float(self.r_I):
             # nothing but the leak moves v, whatever the treatment of noise
             neuron = Neuron(self.parameters, self.population, "shot", float(self.frozen_at))
-        p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), _volts(v, "v"))
+        p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), in_volts(v, "v"))
         return p / to_quantity(1.0, "V")
 
     @one_thread
@@ -130,7 +130,7 @@ class Response(results.Result):
         return neuron
 
 
-def _volts(v, label):
+def in_volts(v, label):
     if tuple(getattr(getattr(v, "dim", None), "_dims", ())) != unit("V")[1]:
         raise ParameterError(f"{label}: got {v}; expected potentials, as in -60*mV")
     return np.asarray(v, float)
@@ -215,7 +215,7 @@ def respond(params, r_E=None, r_I=None, *, population="E", noise=None, rtol=None
     if frozen_at is not None and kind != "effective":
         raise ParameterError(f"frozen_at: got {frozen_at} with noise={kind!r}; use 'effective'")
     left_out = unused.tell(params, "cbnet.respond", unused.of_neuron, population, "r_E", "r_I")
-    where = np.nan if frozen_at is None else float(_volts(frozen_at, "frozen_at"))
+    where = np.nan if frozen_at is None else float(in_volts(frozen_at, "frozen_at"))
     neuron = Neuron(params, population, kind, where)
     inputs = [
         neuron.values[name] if value is None else rates_in_hertz(params, value, name)

@@ -9,15 +9,15 @@ from scipy.optimize import brentq
 
 from .. import results
 from ..errors import ParameterError
+from ..model import scaling as laws
 from ..model import unused
-from ..model.model import identifiers
-from ..model.parameters import POPULATIONS, nearest
+from ..model.parameters import POPULATIONS
 from ..support.threads import one_thread
-from .neuron import preserving, treatments
+from . import preserving
+from .neuron import treatments
 from .neuron.jumps.jump_process import momentum
 from .neuron.neuron import Neuron
 
-LAWS = ("sqrt", "inverse", "log", "preserving")
 _LARGEST_K = 1e15
 _TINY = 1e-9  # efficacy at which jumps are read off the strings as proportional to it
 
@@ -75,7 +75,8 @@ def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     """
     K = params.model.entry("K", "K").parse(K, "K")
     explicit = {"r_E": r_E, "r_I": r_I, "rate": rate}
-    values = _checked(params, law, explicit)
+    laws.check(params, law, explicit)
+    values = params.resolve("E")
     K_0 = values["K"]
     if law == "preserving":
         _check_value(values)
@@ -83,72 +84,14 @@ def scale(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         kept = preserving.kept(params, treatments.choose(noise, params), explicit)
         factor = kept.efficacies(np.array([K]))[0][0] / values["a"]
     else:
-        factor = _factor(law, K_0, K)
-    return weaker(params, float(factor)).updated({"K": K})
+        factor = laws.factor(law, K_0, K)
+    return laws.weaker(params, float(factor)).updated({"K": K})
 
 
 def _kept(params, at_inputs):
     """What enters the efficacy that keeps a response, or is for the new parameters to hold."""
     left_out = {"law", "CV_K"} | (set() if at_inputs else {"r_E", "r_I"})
     return dict.fromkeys(POPULATIONS, set(params.model.entries) - left_out)
-
-
-def weaker(params, factor):
-    """Parameters with every efficacy multiplied by a factor: a, and what was set in its place.
-
-    g stays, so that inhibition changes as excitation does.
-    """
-    model, given = params.model, {}
-    of_a = {d.name: d for d in model.derived if "a" in identifiers(d.expression)}
-    for key, value in params.changes.items():
-        population, _, name = key.rpartition(".")
-        if name == "a":
-            given[key] = value * factor
-        elif name in of_a:
-            given[key] = value * _ratio(of_a[name], params.resolve(population or "E"), factor)
-    if not any(name in params.changes for name in ("a", *model.rivals("a"))):
-        given["a"] = model.defaults["a"] * factor
-    return params.updated(given)
-
-
-def _ratio(derived, values, factor):
-    """By how much a derived quantity changes with a."""
-    if math.isnan(values["a"]):
-        return factor
-    before, after = (derived.value({**values, "a": values["a"] * x}) for x in (1.0, factor))
-    return after / before
-
-
-def _checked(params, law, explicit):
-    """Values of E for a law that is known and can be followed."""
-    if law not in LAWS:
-        raise ParameterError(
-            f"law: got {law!r}; expected one of {', '.join(LAWS)} ({nearest(str(law), LAWS)})"
-        )
-    for population in POPULATIONS:
-        if f"{population}.K" in params.changes:
-            raise ParameterError(
-                f"{population}.K: got an in-degree of population {population} alone; scaling "
-                "changes K of both; set K for both"
-            )
-    given = [name for name, value in explicit.items() if value is not None]
-    if law != "preserving" and given:
-        raise ParameterError(f"{given[0]}: got it with law={law!r}; only 'preserving' takes it")
-    values = params.resolve("E")
-    _check_used(params)
-    return values
-
-
-def _factor(law, K_0, K):
-    """a/a_0 of the laws that are formulae."""
-    K = np.asarray(K, float)
-    if law == "sqrt":
-        return np.sqrt(K_0 / K)
-    if law == "inverse":
-        return K_0 / K
-    if min(K.min(), K_0) <= 1:
-        raise ParameterError(f"K: got {K.min():g} from {K_0}; law='log' needs both above 1")
-    return np.log(K_0) / np.log(K)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -224,7 +167,8 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
     if not (K.ndim == 1 and K.size and np.all((K >= 1) & (K <= _LARGEST_K))):
         raise ParameterError(f"K: got {K}; expected in-degrees from 1 to {_LARGEST_K:g}")
     explicit = {"r_E": r_E, "r_I": r_I, "rate": rate}
-    values = _checked(params, law, explicit)
+    laws.check(params, law, explicit)
+    values = params.resolve("E")
     _check_value(values)
     kept_there = law == "preserving" and (r_E is not None or r_I is not None)
     left_out = unused.tell(params, "scaling.curve", _enters, law, kept_there)
@@ -241,7 +185,7 @@ def curve(params, law, K, noise=None, r_E=None, r_I=None, rate=None):
         note = f"{over} for K > {extrapolated:.3g}" if extrapolated else ""
         shown = treatments.describe(method, params, note)
     else:
-        a = values["a"] * _factor(law, values["K"], K)
+        a = values["a"] * laws.factor(law, values["K"], K)
     slope = np.full(K.size, np.nan)
     if K.size > 1 and np.all(np.diff(K) > 0):
         # 1/a against ln K is nearly straight
@@ -267,22 +211,6 @@ def _enters(params, law, at_inputs):
     if at_inputs:
         return unused.of_neuron(params, "E", "r_E", "r_I")
     return {p: names - {"nu_X"} for p, names in unused.of_network(params).items()}
-
-
-def _check_used(params):
-    """Refuse a model whose jumps do not depend on a."""
-    jumps = []
-    for some in (params, weaker(params, 0.5)):
-        neuron = Neuron(some)
-        theta = np.array([neuron.threshold])
-        jumps.append(
-            [float(neuron.reduced.function(f"jump_{p}", neuron.values)(theta)[0]) for p in "EI"]
-        )
-    if jumps[0] == jumps[1]:
-        raise ParameterError(
-            f"law: got model {params.model.name!r}, whose synapses do not depend on a; state their "
-            "strength in terms of a, or change K and it with replace()"
-        )
 
 
 def _check_value(values):
@@ -342,9 +270,9 @@ def exponent(params, eta, noise="shot", population="E"):
         raise ParameterError(f"eta: got {eta}; expected a finite ratio of at least 0")
     unused.tell(params, "scaling.exponent", _of_exponent, population)
     neuron = Neuron(params, population)
-    _check_used(params)
+    laws.check_used(params)
     _check_value(neuron.values)
-    values = weaker(params, _TINY / neuron.values["a"]).resolve(population)
+    values = laws.weaker(params, _TINY / neuron.values["a"]).resolve(population)
     h_E, h_I = (neuron.reduced.function(f"jump_{name}", values) for name in POPULATIONS)
     ratio, theta = values["gamma"] * eta, neuron.threshold
 

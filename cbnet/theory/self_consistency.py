@@ -10,6 +10,7 @@ from ..model import unused
 from ..model.parameters import POPULATIONS, to_quantity
 from ..support.threads import one_thread
 from .network.line import SILENT, Line, unknown
+from .network.modes import check_in_degrees, check_sizes, modes
 from .network.of_network import is_network
 from .network.roots import Root, all_roots
 from .network.states import all_states
@@ -228,8 +229,6 @@ def solve(
         )
     treatments.warn_without_filters(method, params)
     if N is not None:
-        from .stability import check_in_degrees, check_sizes
-
         check_sizes(N, fraction_excitatory)
         check_in_degrees(params, N, fraction_excitatory)
         if not oscillations:
@@ -254,8 +253,6 @@ def solve(
 
 def _with_modes(solution, N, fraction_excitatory, method):
     """The same states with their leading modes, of the response to white noise."""
-    from .stability import modes  # which is about the states found here
-
     columns = {name: np.full(len(solution.stable), np.nan) for name in _MODES}
     stable = np.array(solution.stable, bool)
     for k, rates in enumerate(zip(solution.in_si("rate_E"), solution.in_si("rate_I"), strict=True)):

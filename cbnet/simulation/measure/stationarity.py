@@ -9,7 +9,7 @@ from .online import BLOCKS, block_lengths
 # Difference over error that a statistic of independent Gaussian blocks exceeds with a probability
 # of 7e-4: thirteen are looked at, which depend on each other, and of stationary networks fewer than
 # one in a hundred is to be called changing.
-_LIMIT = 5.93
+LIMIT = 5.93
 _FEWEST = 50  # intervals of a block that tell a CV
 _LONG = 1e-3  # share of intervals longer than the transient with which early blocks see too few
 _NEGLIGIBLE = 2e-3  # of a statistic's scale: what noiseless neurons still creep by is no matter
@@ -79,7 +79,7 @@ def drifts(accumulated, slowest=0.0):
         variance = max(np.mean(np.diff(halves, axis=1) ** 2) / 2, least)
         error = np.sqrt(2 * variance / (BLOCKS // 2) * inflation)
         change = second - first
-        if abs(change) > max(_LIMIT * error, _NEGLIGIBLE * scale):
+        if abs(change) > max(LIMIT * error, _NEGLIGIBLE * scale):
             t = change / error if error > 0 else np.inf
             found.append(Drift(name, float(first), float(second), unit, float(t)))
     return sorted(found, key=lambda one: -abs(one.t))

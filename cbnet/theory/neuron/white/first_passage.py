@@ -191,13 +191,13 @@ def density(drift, noise, threshold, reset, v, rtol=1e-8):
     groups, silent = place(select, rows, threshold, reset, reach, 1.5, heavy=True)
     if not groups:
         # the density does not feel a threshold that is never reached
-        groups, silent = _narrowed(select, silent, reach, 1.5)
+        groups, silent = narrowed(select, silent, reach, 1.5)
         if not groups:
             raise ParameterError(
                 "density: got a neuron at rest without noise; its density is a point: read V_mean"
             )
         threshold, reset = groups[0].edges[0, [-1]], groups[0].edges[0, [groups[0].first[0]]]
-    edges = _with_layers(groups[0].edges[0], drift, noise, threshold[0], reset[0])
+    edges = with_layers(groups[0].edges[0], drift, noise, threshold[0], reset[0])
     # From the top: flux 1 enters at the reset and leaves at the threshold, so that with x = -v
     # z = B²p/2 obeys dz/dx = Ψ' z + [v above the reset].
     h, order = np.diff(edges)[::-1], 14
@@ -311,7 +311,7 @@ def _tail(fields, panels, further):
 def _held(select, silent, how, width, values, error):
     """Fill in mean and sd of v of neurons that never fire."""
     how = replace(how, cv=False)
-    groups, at_rest = _narrowed(select, silent, how.reach, how.finer)
+    groups, at_rest = narrowed(select, silent, how.reach, how.finer)
     for panels in groups:
         some = panels.rows
         fine, error[some] = how.compare(select(some), panels, 0.0, width[some], held=True)
@@ -321,7 +321,7 @@ def _held(select, silent, how, width, values, error):
         values[3, at_rest.rows], error[at_rest.rows] = 0.0, 0.0
 
 
-def _narrowed(select, silent, reach, finer):
+def narrowed(select, silent, reach, finer):
     """Panels up to a lower threshold that is not reached either; who is at rest in any case."""
     groups, rest = [], [silent.of(slice(0, 0))]
     for _ in range(60):
@@ -352,7 +352,7 @@ def _rest(drift, silent):
     return low
 
 
-def _with_layers(edges, drift, noise, threshold, reset):
+def with_layers(edges, drift, noise, threshold, reset):
     """Edges that also resolve the layers below threshold and reset, as wide as noise over drift."""
     added = [edges]
     for end in (threshold, reset):

@@ -20,7 +20,7 @@ import numpy as np
 
 from ....errors import ConvergenceError
 from .collocation import Operator, radau
-from .first_passage import _with_layers
+from .first_passage import with_layers
 from .panels import place
 
 _REACH = 38.0  # e^-38 is the rounding of a double
@@ -94,7 +94,7 @@ class LinearResponse:
             raise ConvergenceError(
                 "linear response: got a neuron that practically never fires; it does not respond"
             )
-        self._edges = _with_layers(groups[0].edges[0], drift, noise, self._threshold, self._reset)
+        self._edges = with_layers(groups[0].edges[0], drift, noise, self._threshold, self._reset)
         self._turn = _TURN / finer
         self._grids = {}
         self.rate = self._grid(_LOWEST).rate

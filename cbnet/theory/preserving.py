@@ -6,16 +6,16 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import brentq
 
-from ...errors import ConvergenceError, ParameterError
-from ...model import unused
-from ...model.parameters import POPULATIONS, to_quantity
-from ..network.line import SILENT
-from ..network.roots import all_roots
-from ..response import rates_in_hertz
-from ..self_consistency import solve
-from .jumps import jump_process, shot_noise
-from .neuron import Neuron
-from .treatments import METHODS
+from ..errors import ConvergenceError, ParameterError
+from ..model import unused
+from ..model.parameters import POPULATIONS, to_quantity
+from .network.line import SILENT
+from .network.roots import all_roots
+from .neuron.jumps import jump_process, shot_noise
+from .neuron.neuron import Neuron
+from .neuron.treatments import METHODS
+from .response import rates_in_hertz
+from .self_consistency import solve
 
 REFERENCE_NU_X = 20.0  # Hz: external rate of the network whose response is preserved
 _SMALLEST = 1e-12  # efficacy
