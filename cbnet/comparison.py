@@ -8,7 +8,9 @@ import numpy as np
 from .errors import ParameterError
 from .model import unused
 from .model.library import load
+from .model.network import Network
 from .model.parameters import SEED, Entry, to_quantity
+from .network_comparison import compare_network
 from .results import Result, variable
 from .results.pooling import over_graphs
 from .simulation.backends import workshop
@@ -159,7 +161,31 @@ def compare(
     ------
     ParameterError
         Before anything is computed, if any of the simulations cannot be done.
+
+    Notes
+    -----
+    A :class:`cbnet.Network` in place of `params` is compared as it stands
+    (:func:`cbnet.network_comparison.compare_network`), by `duration`, `transient`, `seeds`, `seed`
+    and `noise`.
     """
+    if isinstance(params, Network):
+        given = {"K": K, "simulate_K": simulate_K, "nu_X": nu_X, "models": models, "N": N}
+        for name, value in given.items():
+            if value is not None:
+                raise ParameterError(
+                    f"{name}: got {value} for a network of named populations, which says it "
+                    "itself; leave it out"
+                )
+        more = {} if seeds is None else {"seeds": seeds}
+        return compare_network(
+            params,
+            duration=duration,
+            transient=transient,
+            seed=seed,
+            noise=noise,
+            progress=progress,
+            **more,
+        )
     progress = progress or workshop.Silent()
     base = load("conductance") if params is None else params
     if models is None:

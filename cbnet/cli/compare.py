@@ -6,8 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ..model.parameters import SEED
-from . import options, output, progress, tables
+from ..errors import ParameterError
+from ..model.parameters import SEED, Parameters
+from . import networks, options, output, progress, tables
 
 EXAMPLES = (
     "cbnet compare --K 400,1600 --simulate-K 400 --nu-X 50Hz --seeds 1",
@@ -15,9 +16,20 @@ EXAMPLES = (
 )
 NOTES = options.NOISE_NOTES
 FOLDER = "cbnet-compare"
+_OF_E_AND_I = ("model", "K", "simulate_K", "nu_X", "scaling", "N")
 
 
 def compare(
+    ctx: typer.Context,
+    network: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NETWORK]",
+            help="A network that ships, FILE.toml or FILE.py:OBJECT: its theory beside its "
+            "simulation. Current against conductance synapses of E and I if not given.",
+            show_default=False,
+        ),
+    ] = None,
     settings: options.Settings = None,
     model: Annotated[
         list[str] | None,
@@ -95,6 +107,22 @@ def compare(
     debug: options.Debug = False,
 ):
     """Current against conductance synapses, theory beside simulation: table, figure, data."""
+    if network is not None:
+        networks.refuse_given(ctx, *_OF_E_AND_I)
+        _compare_network(
+            options.asked(network, settings),
+            out,
+            as_json,
+            quiet,
+            {
+                "noise": noise,
+                "duration": options.physical(duration, "--duration", "s", above=0),
+                "transient": options.physical(transient, "--transient", "s", at_least=0),
+                "seeds": options.whole(seeds, "--seeds", above=0) or 2,
+                "seed": SEED.parse(seed, "--seed"),
+            },
+        )
+        return
     params = options.parameters(model[0] if model else "conductance", settings)
     rows = [options.physical(part, "--nu-X", "Hz", at_least=0) for part in options.listed(nu_X)]
     given = {
@@ -124,6 +152,32 @@ def compare(
                 output.announce(path)
         if as_json:
             output.print_json({**result.to_dict(), "files": files})
+
+
+def _compare_network(net, out, as_json, quiet, given):
+    """Theory beside simulation of a network: table, figure, data."""
+    if isinstance(net, Parameters):
+        raise ParameterError(
+            f"NETWORK: got {net.model.name!r}, a model of E and I; expected a network of named "
+            f"populations; give it as --model {net.model.name}"
+        )
+    with output.saving(out or output.unused(FOLDER)) as save:
+        from ..network_comparison import compare_network
+        from ..results import plotting
+
+        with progress.reporter(quiet) as reporter:
+            result = compare_network(net, progress=reporter, **given)
+        if not as_json:
+            networks.show_comparison(result)
+        figure = plotting.network_comparison(result)
+        files = [save.result(result, "comparison")]
+        files += [save.figure(figure, "comparison", ending) for ending in ("png", "pdf")]
+        files = [path for path in files if path is not None]
+        if as_json:
+            output.print_json({**result.to_dict(), "files": list(map(str, files))})
+        else:
+            for path in files:
+                output.announce(path)
 
 
 def _whole_numbers(text, option):

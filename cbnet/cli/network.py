@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..model.parameters import SEED
-from . import options, output, tables
+from ..model.parameters import SEED, Parameters
+from . import networks, options, output, tables
 
 EXAMPLES = (
     "cbnet network conductance",
@@ -16,7 +16,8 @@ NOTES = options.NOISE_NOTES
 
 
 def network(
-    model: options.ModelName,
+    ctx: typer.Context,
+    model: options.ModelOrNetwork,
     settings: options.Settings = None,
     noise: options.Noise = None,
     rtol: options.Accuracy = None,
@@ -49,14 +50,17 @@ def network(
     decays slowest or grows fastest is shown with it, of the response to white noise.
     Theory draws no random numbers: --seed is checked, and changes nothing.
     """
-    params = options.parameters(model, settings)
+    params = options.asked(model, settings)
     SEED.parse(seed, "--seed")
     accuracy = options.number(rtol, "--rtol", above=0)
     if fraction_excitatory is not None and N is None:
         raise ParameterError(
             f"--fraction-excitatory: got {fraction_excitatory} without -N; give both or neither"
         )
-    sizes = {"N": options.whole(N, "-N", above=0)}
+    named = not isinstance(params, Parameters)
+    if named:
+        networks.refuse_given(ctx, "N", "fraction_excitatory")
+    sizes = {} if named else {"N": options.whole(N, "-N", above=0)}
     if fraction_excitatory is not None:
         sizes["fraction_excitatory"] = options.number(fraction_excitatory, "--fraction-excitatory")
     with output.saving(out) as save:
@@ -66,7 +70,7 @@ def network(
         if as_json:
             output.print_json(result.to_dict())
         else:
-            show(result)
+            (networks.show_states if named else show)(result)
         output.announce(save.result(result, output.file_name("network", params)), as_json)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..model.parameters import SEED, Entry
+from ..model.parameters import SEED, Entry, Parameters
 
 ModelName = Annotated[
     str,
@@ -16,13 +16,22 @@ ModelName = Annotated[
         show_default=False,
     ),
 ]
+ModelOrNetwork = Annotated[
+    str,
+    typer.Argument(
+        metavar="MODEL",
+        help="conductance, current, a network that ships, FILE.toml for a network of your own, or "
+        "FILE.py:OBJECT for either.",
+        show_default=False,
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
         metavar="NAME=VALUE",
         help="Another value of a parameter, with its unit, as in nu_X=20Hz or I.tau_L=10ms "
-        "(for one population). Any number of times.",
+        "(for one population), or SOM->E.w=0.03 of a network. Any number of times.",
         show_default=False,
     ),
 ]
@@ -206,12 +215,23 @@ def changes(settings):
 
 def parameters(model, settings):
     """Parameters of a model with the values of ``--set``, which are applied together."""
+    found = asked(model, settings)
+    if not isinstance(found, Parameters):
+        raise ParameterError(
+            f"MODEL: got {model!r}, a network of named populations; expected a model of E and I "
+            "here; cbnet params, network, simulate and compare take networks"
+        )
+    return found
+
+
+def asked(model, settings):
+    """Parameters of a model, or a network, with the values of ``--set``."""
     from ..model.library import load
 
     given = changes(settings)
-    params = load(model)
+    found = load(model)
     try:
-        return params.replace(**given)
+        return found.replace(**given) if isinstance(found, Parameters) else found.replace(given)
     except ParameterError as error:
         # a rule such as g*a < 1 is about values that were not set one by one
         name = str(error).partition(":")[0].rpartition(".")[2]

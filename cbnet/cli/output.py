@@ -144,5 +144,6 @@ def announce(path, as_json=False):
 
 def file_name(command, params):
     """A name for the result of a command, without its ending."""
-    model = "".join(c if c.isalnum() or c in "-_" else "_" for c in params.model.name)
+    name = getattr(getattr(params, "model", None), "name", "network")
+    model = "".join(c if c.isalnum() or c in "-_" else "_" for c in name)
     return f"{command}-{model[:_LONGEST]}"

@@ -2,8 +2,8 @@
 
 import math
 
-from ..model.parameters import POPULATIONS, unit
-from . import options, output, tables
+from ..model.parameters import POPULATIONS, Parameters, unit
+from . import networks, options, output, tables
 
 EXAMPLES = (
     "cbnet params conductance",
@@ -12,13 +12,16 @@ EXAMPLES = (
 
 
 def params(
-    model: options.ModelName,
+    model: options.ModelOrNetwork,
     settings: options.Settings = None,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ):
-    """The parameters of a model: symbol, name, value, unit, meaning, source."""
-    found = options.parameters(model, settings)
+    """The parameters of a model (symbol, value, unit, meaning, source) or parts of a network."""
+    found = options.asked(model, settings)
+    if not isinstance(found, Parameters):
+        output.print_json(networks.parts(found)) if as_json else networks.show_parts(found)
+        return
     rows = [_row(found, name) for name in found.resolve("E")]
     if as_json:
         output.print_json({"model": found.model.name, "parameters": rows})

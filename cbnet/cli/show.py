@@ -7,7 +7,7 @@ import typer
 
 from ..errors import ParameterError
 from ..support import files
-from . import network, neuron, options, output, simulate, tables
+from . import network, networks, neuron, options, output, simulate, tables
 from .compare import show as show_comparison
 
 EXAMPLES = (
@@ -22,6 +22,9 @@ _SHOWN = {
     "Solution": network.show,
     "Simulation": simulate.show,
     "Comparison": show_comparison,
+    "NetworkSolution": networks.show_states,
+    "NetworkSimulation": networks.show_simulation,
+    "NetworkComparison": networks.show_comparison,
     "Results": tables.show_sweep,
 }
 
@@ -86,7 +89,11 @@ def _drawn(result, kind):
     else:
         from ..results import plotting
 
-        draw = plotting.comparison if kind == "Comparison" else plotting.quick
+        draw = {
+            "Comparison": plotting.comparison,
+            "NetworkComparison": plotting.network_comparison,
+            "NetworkSimulation": plotting.network,
+        }.get(kind, plotting.quick)
     return draw(result)
 
 

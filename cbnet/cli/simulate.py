@@ -5,8 +5,11 @@ from typing import Annotated
 
 import typer
 
-from . import options, output, progress, tables
+from ..model.parameters import Parameters
+from . import networks, options, output, progress, tables
 
+# What says something of E and I that a network of named populations says itself.
+_OF_E_AND_I = ("N", "initial", "fraction_excitatory", "arrivals", "storage")
 _SYNCHRONOUS = 0.5  # of the mean: fluctuations beyond are not those of independent neurons
 EXAMPLES = (
     "cbnet simulate conductance -N 1250 --set K=100 --set a=0.005 --set nu_X=80Hz",
@@ -15,7 +18,8 @@ EXAMPLES = (
 
 
 def simulate(
-    model: options.ModelName,
+    ctx: typer.Context,
+    model: options.ModelOrNetwork,
     settings: options.Settings = None,
     N: options.Neurons = "10_000",
     duration: options.Duration = "1s",
@@ -91,17 +95,21 @@ def simulate(
 ):
     """One simulation of the network with Brian2, compiled to C++.
 
-    The in-degrees must fit: more than K excitatory and gamma K inhibitory neurons.
+    The in-degrees must fit: more than K excitatory and gamma K inhibitory neurons. A network of
+    named populations has its sizes and starts itself: -N, --initial and --fraction-excitatory are
+    for models of E and I.
     """
-    params = options.parameters(model, settings)
+    params = options.asked(model, settings)
     given = options.network(
         N, duration, transient, dt, initial, fraction_excitatory, seed, graph_seed
     )
-    given |= {
-        "record": options.recording(record, record_spikes, record_v, record_every, record_dtype),
-        "arrivals": arrivals,
-        "storage": storage,
-    }
+    given["record"] = options.recording(record, record_spikes, record_v, record_every, record_dtype)
+    named = not isinstance(params, Parameters)
+    if named:
+        networks.refuse_given(ctx, *_OF_E_AND_I)
+        given = {name: x for name, x in given.items() if name not in _OF_E_AND_I}
+    else:
+        given |= {"arrivals": arrivals, "storage": storage}
     with output.saving(out) as save:
         from ..simulation.run import simulate as run
         from ..simulation.run import step_check
@@ -113,7 +121,7 @@ def simulate(
             shown = result.to_dict()
             output.print_json(shown | {"dt_check": checked.to_dict()} if checked else shown)
         else:
-            show(result)
+            (networks.show_simulation if named else show)(result)
             if checked:
                 print(checked, flush=True)
         output.announce(save.result(result, output.file_name("simulate", params)), as_json)

@@ -231,6 +231,128 @@ def _fixed_points(figure, result, shade):
     axes.legend()
 
 
+def network_comparison(result):
+    """Rate, CV, and potential of every population: theory as dashes, simulation as markers.
+
+    Parameters
+    ----------
+    result : NetworkComparison
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        17.8 cm wide.
+    """
+    panels = (
+        ("rate (Hz)", "rate"),
+        ("CV of intervals", "cv"),
+        ("mean potential (mV)", "V_mean"),
+    )
+    names = [str(name) for name in result.populations]
+    with style():
+        size = (WIDE, 6.5 * CENTIMETRE + 0.1 * max(map(len, names)) * CENTIMETRE)
+        figure = Figure(figsize=size, layout="constrained")
+        for axes, letter, (label, name) in zip(
+            figure.subplots(1, len(panels)), "abc", panels, strict=True
+        ):
+            _by_population(
+                axes,
+                names,
+                result.in_units(f"simulation_{name}"),
+                result.in_units(f"simulation_{name}_sem"),
+                result.in_units(f"theory_{name}"),
+            )
+            axes.set_ylabel(label)
+            axes.text(-0.02, 1.04, letter, transform=axes.transAxes, weight="bold", ha="right")
+            if name != "V_mean":
+                axes.set_ylim(bottom=0)
+        _theory_and_simulation(figure, not result.noise.startswith("no theory"), result.noise)
+    return figure
+
+
+def network(result, solution=None):
+    """A simulated network at a glance: raster, rates and CVs by population, theory beside them.
+
+    Parameters
+    ----------
+    result : NetworkSimulation
+        With recorded spikes, or there is no raster.
+    solution : NetworkSolution, optional
+        Its stable state of the highest summed rate is drawn beside the simulation.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        17.8 cm wide.
+    """
+    names = [str(name) for name in result.populations]
+    states = [] if solution is None else solution.fixed_points
+    states = [s for s in states if s.stable] or states
+    shown = max(states, key=lambda s: float(np.sum(np.asarray(s.rate))), default=None)
+    with style():
+        figure = Figure(figsize=(WIDE, 7.5 * CENTIMETRE), layout="constrained")
+        rastered = len(result.recorded) > 0
+        ratios = [1.6, 1, 1] if rastered else [1, 1]
+        panels = figure.subplots(1, len(ratios), width_ratios=ratios)
+        if rastered:
+            _raster(panels[0], result, names)
+        for axes, name, label in zip(
+            panels[-2:], ("rate", "cv"), ("rate (Hz)", "CV of intervals"), strict=True
+        ):
+            theory = None if shown is None else np.asarray(getattr(shown, name))
+            _by_population(
+                axes, names, result.in_units(name), result.in_units(f"{name}_sem"), theory
+            )
+            axes.set_ylabel(label)
+            axes.set_ylim(bottom=0)
+        for letter, axes in zip("abc", panels, strict=False):
+            axes.text(-0.02, 1.04, letter, transform=axes.transAxes, weight="bold", ha="right")
+        _theory_and_simulation(figure, shown is not None, solution.noise if shown else "")
+    return figure
+
+
+def population_colours(count):
+    """One colour a population: blues to reds in their order, of different lightness."""
+    return sns.color_palette("colorblind", count) if count <= 10 else sns.husl_palette(count)
+
+
+def _by_population(axes, names, seen, error, theory):
+    """Markers with two standard errors, and the theory as a dash of the same colour."""
+    for k, shade in enumerate(population_colours(len(names))):
+        if theory is not None and np.isfinite(theory[k]):
+            axes.plot([k - 0.35, k + 0.35], [theory[k]] * 2, color=shade, lw=1.8)
+        if np.isfinite(seen[k]):
+            axes.errorbar(
+                k, seen[k], yerr=2 * error[k], fmt="o", color=shade, mec="0.1", mew=0.5, zorder=3
+            )
+    turned = {"rotation": 90} if max(map(len, names)) * len(names) > 18 else {}
+    axes.set_xticks(range(len(names)), names, **turned)
+    axes.set_xlim(-0.6, len(names) - 0.4)
+
+
+def _raster(axes, result, names):
+    """Spikes of the recorded neurons, populations from top to bottom."""
+    first = np.cumsum([0, *np.asarray(result.sizes, int)])
+    of = np.searchsorted(first, result.recorded, side="right") - 1
+    rows = len(result.recorded) - 1 - np.searchsorted(result.recorded, result.spike_neurons)
+    owner = of[np.searchsorted(result.recorded, result.spike_neurons)]
+    times = result.in_units("spike_times")
+    for k, shade in enumerate(population_colours(len(names))):
+        mine = owner == k
+        axes.plot(times[mine], rows[mine], ls="", marker=".", ms=1.2, mew=0, color=shade)
+    centres = [len(of) - 1 - np.flatnonzero(of == k).mean() for k in np.unique(of)]
+    axes.set_yticks(centres, [names[k] for k in np.unique(of)])
+    axes.set(xlabel="time (s)", ylim=(-1, len(of)))
+    axes.tick_params(axis="y", length=0)
+
+
+def _theory_and_simulation(figure, theory, noise):
+    handles = [Line2D([], [], ls="", marker="o", color="0.2", label="simulation ±2 s.e.")]
+    if theory:
+        handles.insert(0, Line2D([], [], color="0.2", lw=1.8, label=f"theory ({noise})"))
+    figure.legend(handles=handles, loc="outside upper center", ncols=2)
+
+
 def plain_decades(axes):
     """Ticks 1, 2, 3, 5, 10 in plain numbers: an axis shorter than a decade would have one label."""
     axes.yaxis.set_major_locator(mpl.ticker.LogLocator(subs=(1, 2, 3, 5)))

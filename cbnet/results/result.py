@@ -33,6 +33,7 @@ DEFINED_IN = {
     "Simulation": "simulation.measure.measured",
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
+    "NetworkComparison": "network_comparison",
     "NetworkSolution": "theory.network_states",
     "NetworkStability": "theory.network_stability",
     "Tuned": "theory.tune",
