@@ -10,6 +10,10 @@ from pathlib import Path
 
 __version__ = "0.2.0"
 
+_LAWS = ("Uniform", "Normal", "LogNormal", "Exponential")
+_WIRINGS = ("FixedIn", "Bernoulli", "GaussianIn", "FixedTotal", "Explicit")
+_PARTS = ("Network", "Population", "Projection", "Input", "Current")
+
 _PUBLIC = {
     "Coupling": "model",
     "Derived": "model",
@@ -20,6 +24,13 @@ _PUBLIC = {
     "continuation": "theory.continuation",
     "critical_input": "theory.critical",
     "currents": "theory.currents",
+    "Neuron": "model.neuron",
+    "Synapse": "model.neuron",
+    "neuron": "model.neuron",
+    "matrix": "model.matrix",
+    **dict.fromkeys(_PARTS, "model.network"),
+    **dict.fromkeys(_LAWS, "model.distributions"),
+    **dict.fromkeys(_WIRINGS, "model.wirings"),
     "Sweep": "sweeps.sweep",
     "open_sweep": "sweeps.sweep",
     "load": "model.library",

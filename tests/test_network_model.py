@@ -27,9 +27,9 @@ def test_e_and_i_are_a_network(name, tau):
 def test_what_no_population_or_kind_is_named_for_is_refused():
     net = Network.ei(cbnet.load("conductance"))
     with pytest.raises(ParameterError, match="X->E: got the population 'X'"):
-        Network(net.populations, [Projection("X", "E", "E", 10, 0.1, 1e-3)])
+        Network(net.populations, [Projection("X", "E", "E", 10, 0.1, "1 ms")])
     with pytest.raises(ParameterError, match="I->E: got the kind 'N'"):
-        Network(net.populations, [Projection("I", "E", "N", 10, 0.1, 1e-3)])
+        Network(net.populations, [Projection("I", "E", "N", 10, 0.1, "1 ms")])
 
 
 def test_laplace_transform_of_uniform_delays():
@@ -47,5 +47,5 @@ def test_populations_are_one_only_where_their_rates_must_be_equal():
     unequal = Network.ei(params.replace(**{"I.tau_L": "10 ms"}))
     assert unequal.distinct == (("E", "I"), (0, 1))
     # two pools that know themselves alone may be in two states
-    same = [Projection(n, n, "E", 10, 0.001, 1e-3) for n in net.names]
+    same = [Projection(n, n, "E", 10, 0.001, "1 ms") for n in net.names]
     assert Network(net.populations, same).distinct == (("E", "I"), (0, 1))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from ..errors import ModelError, ParameterError
 from ..support.expressions import FUNCTIONS, parse
 from . import names
+from .entries import entry_of
 from .parameters import Entry, Parameters, nearest, reference_table, to_quantity, unit
 
 
@@ -62,25 +63,6 @@ class Derived:
             return parse(self.expression)(values)
         except (ArithmeticError, ValueError):
             return math.nan
-
-
-def _best_unit(given):
-    """The name of a unit in which a quantity is a number that is easy to read."""
-    shown = str(given.get_best_unit()).replace(" ", "")
-    try:
-        if unit(shown)[1] == tuple(given.dim._dims):
-            return shown
-    except KeyError:
-        pass
-    symbols = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
-    return "*".join(
-        f"{s}^{n:g}" if n != 1 else s for s, n in zip(symbols, given.dim._dims, strict=True) if n
-    )
-
-
-def _quantity(value, unit_name):
-    factor = unit(unit_name)[0]
-    return to_quantity(value * factor if isinstance(value, int | float) else math.nan, unit_name)
 
 
 @functools.lru_cache(maxsize=64)
@@ -151,7 +133,10 @@ class Model:
 
     def __post_init__(self):
         self._check_names()
-        own = {name: self._entry(name, given) for name, given in self.parameters.items()}
+        own = {
+            name: entry_of(name, given, f"Model.parameters[{name!r}]", f"model {self.name}")
+            for name, given in self.parameters.items()
+        }
         object.__setattr__(self, "parameters", own)
         self._check_expressions()
 
@@ -215,49 +200,6 @@ class Model:
                     f"{label}: got {unknown[0]!r} in {text!r}; expected parameters, which stand "
                     "for their values in SI units"
                 )
-
-    def _entry(self, name, given):
-        if isinstance(given, Entry):
-            return self._checked_entry(name, given)
-        base = reference_table()[0].get(name)
-        label = f"Model.parameters[{name!r}]"
-        if base is not None:
-            value = base.parse(given, label)
-            shown = value if base.choices or base.integer else value / unit(base.unit)[0]
-            return Entry(**{**asdict(base), "value": shown, "source": f"model {self.name}"})
-        try:
-            value = math.nan if isinstance(given, str | bool) else float(given)
-        except (TypeError, ValueError):
-            value = math.nan
-        if not math.isfinite(value):
-            shown = " ".join(str(given).split())
-            raise ModelError(
-                f"{label}: got {shown}; expected one quantity or number that is finite, or an Entry"
-            )
-        shown_unit = _best_unit(given) if hasattr(given, "dim") else "1"
-        meaning = f"parameter of model {self.name}"
-        value /= unit(shown_unit)[0]
-        return Entry(name, value, shown_unit, name, meaning, f"model {self.name}")
-
-    @staticmethod
-    def _checked_entry(name, given):
-        label = f"Model.parameters[{name!r}]"
-        if given.name != name:
-            raise ModelError(f"{label}: got an Entry called {given.name!r}; expected {name!r}")
-        try:
-            unit(given.unit)
-        except KeyError:
-            raise ModelError(
-                f"{label}: got the unit {given.unit!r}; expected one of Brian2's, such as mV"
-            ) from None
-        if given.follows is None:
-            number = given.unit == "1" or given.choices or isinstance(given.value, str)
-            shown = given.value if number else _quantity(given.value, given.unit)
-            try:
-                given.parse(shown, label)
-            except ParameterError as error:
-                raise ModelError(str(error)) from None
-        return given
 
     @functools.cached_property
     def entries(self):

@@ -1,105 +1,102 @@
 """A network, resolved once: populations, who projects to whom, what comes from outside (SI)."""
 
-from dataclasses import dataclass, field
+import numpy as np
 
 from ..errors import ParameterError
+from . import resolution
 from .distributions import Uniform
-from .neuron import Neuron, of_model
+from .links import Arrival, Current, Input, Population, Projection
+from .neuron import of_model
 from .parameters import POPULATIONS
 from .wirings import Bernoulli, FixedIn, GaussianIn
 
-
-@dataclass(frozen=True)
-class Population:
-    """Neurons that are alike: a neuron, how many, and its values in SI."""
-
-    name: str
-    neuron: Neuron
-    size: int | None = None
-    values: dict = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Projection:
-    """Synapses of one kind: `number` is the mean in-degree, `delay` in s (a number or a law)."""
-
-    source: str
-    target: str
-    kind: str
-    number: float
-    w: object
-    delay: object
-    wiring: object = FixedIn()
-
-
-@dataclass(frozen=True)
-class Input:
-    """`number` independent Poisson trains of `rate` (Hz) onto every neuron of `target`."""
-
-    name: str
-    target: str
-    kind: str
-    number: float
-    w: object
-    rate: float
-    wiring: object = FixedIn()
-
-
-@dataclass(frozen=True)
-class Arrival:
-    """Trains of one origin at one population: `number` of them, each of `rate` (Hz)."""
-
-    target: str
-    origin: str
-    kind: str
-    w: object
-    number: float
-    spread: float
-    rate: object
-    delay: object
-
-    @property
-    def total(self):
-        """Arrivals per second at one neuron."""
-        return self.number * self.rate
+__all__ = ["Arrival", "Current", "Input", "Network", "Population", "Projection"]
 
 
 class Network:
-    """Populations, projections and inputs, checked; values in SI."""
+    """Populations, projections, inputs and currents, checked.
 
-    def __init__(self, populations, projections=(), inputs=()):
-        self.populations = tuple(populations)
-        self.projections = tuple(projections)
-        self.inputs = tuple(inputs)
+    Parameters
+    ----------
+    populations : sequence of Population
+    projections : sequence of Projection, optional
+        As of :func:`cbnet.matrix`. One of each kind between two populations.
+    inputs : sequence of Input, optional
+    currents : sequence of Current, optional
+
+    Attributes
+    ----------
+    populations, projections, inputs, currents : tuple
+        With values in SI units.
+    names : tuple of str
+        Of the populations.
+    sizes : dict of str to int or None
+
+    Raises
+    ------
+    ParameterError
+        In one line, which begins with the place: ``SOM->E.w: got ...``.
+    """
+
+    def __init__(self, populations, projections=(), inputs=(), currents=()):
+        self.populations = tuple(map(resolution.population, populations))
         self.names = tuple(p.name for p in self.populations)
         self._by_name = {p.name: p for p in self.populations}
         self.sizes = {p.name: p.size for p in self.populations}
-        if len(self._by_name) < len(self.names):
-            raise ParameterError(f"populations: got {self.names}; expected different names")
-        for p in self.projections:
-            self._check(p, f"{p.source}->{p.target}", p.source, p.target)
-        for p in self.inputs:
-            self._check(p, f"{p.name}->{p.target}", p.target)
-
-    def _check(self, link, place, *populations):
-        for name in populations:
-            if name not in self._by_name:
-                raise ParameterError(
-                    f"{place}: got the population {name!r}; expected one of {', '.join(self.names)}"
-                )
-        kinds = self._by_name[link.target].neuron.synapses
-        if link.kind not in kinds:
+        if len(self._by_name) < len(self.names) or not self.names:
             raise ParameterError(
-                f"{place}: got the kind {link.kind!r}; expected one of {', '.join(kinds)}, for "
-                "which the neuron has a string"
+                f"populations: got {', '.join(self.names) or 'none'}; expected different names"
             )
+        self.projections = tuple(
+            resolution.projection(p, self._of(p, p.source), self._of(p, p.target))
+            for p in projections
+        )
+        self.inputs = tuple(resolution.input_(p, self._of(p, p.target)) for p in inputs)
+        self.currents = tuple(resolution.current(c, self._of(c, c.target)) for c in currents)
+        self._check_names()
+
+    def _of(self, link, name):
+        if name not in self._by_name:
+            raise ParameterError(
+                f"{link.place}: got the population {name!r}; expected one of "
+                f"{', '.join(self.names)}"
+            )
+        return self._by_name[name]
+
+    def _check_names(self):
+        """Refuse origins that could be taken for each other, and links that are there twice."""
+        seen = set()
+        for link in (*self.projections, *self.inputs, *self.currents):
+            kind = getattr(link, "kind", None)
+            if link in self.projections:
+                key = (link.place, kind)
+            else:
+                key = (link.place, kind)
+                if link.name in self._by_name:
+                    raise ParameterError(
+                        f"{link.place}: got {link.name!r}, the name of a population; choose another"
+                    )
+            if key in seen:
+                raise ParameterError(
+                    f"{link.place}: got two of the kind {kind!r}; expected one: add up their "
+                    "numbers, or give the neuron another kind with the same string"
+                )
+            seen.add(key)
 
     def __getitem__(self, name):
+        if name not in self._by_name:
+            raise ParameterError(
+                f"{name!r}: got no such population; expected one of {', '.join(self.names)}"
+            )
         return self._by_name[name]
 
     def values(self, name):
-        """Values of the neuron's parameters in SI, by name."""
-        return dict(self._by_name[name].values)
+        """Values of the neuron's parameters in SI, by name: floats, arrays or laws."""
+        return dict(self[name].values)
+
+    def drive(self, name):
+        """What the currents add to dv/dt of a population, V/s."""
+        return sum((c.value for c in self.currents if c.target == name), 0.0)
 
     def arrivals(self, rates):
         """Every row of arrivals at these rates (Hz), by name or in the order of `names`."""
@@ -111,13 +108,14 @@ class Network:
             for p in self.projections
         ]  # fmt: skip
         external = [
-            Arrival(p.target, p.name, p.kind, p.w, p.number, p.wiring.spread(p.number), p.rate, 0.0)
+            Arrival(p.target, p.name, p.kind, p.w, p.number, self._spread(p), p.rate, 0.0)
             for p in self.inputs
         ]
         return (*recurrent, *external)
 
     def _spread(self, p):
-        return p.wiring.spread(p.number, self.sizes[p.source], self.sizes[p.target])
+        source = self.sizes.get(getattr(p, "source", None))  # that of an input has no end
+        return p.wiring.spread(p.number, source, self.sizes[p.target])
 
     def total(self, name, rates):
         """Arrivals per second at one neuron of a population, by (kind, w)."""
@@ -139,7 +137,7 @@ class Network:
         while True:
             first, found = {}, {}
             for p in self.populations:
-                key = (repr(p.neuron), tuple(p.values.items()), self._signature(p.name, group))
+                key = (_strings(p.neuron), _content(p.values), self._signature(p.name, group))
                 found[p.name] = first.setdefault(key, p.name)
             if found == group:
                 representatives = tuple(first.values())
@@ -156,7 +154,7 @@ class Network:
             if p.target == name:
                 key = (None, p.kind, p.w, p.rate, p.wiring, 0.0)
                 numbers[key] = numbers.get(key, 0.0) + p.number
-        return frozenset(numbers.items())
+        return frozenset(numbers.items()), self.drive(name)
 
     @classmethod
     def ei(cls, params, N=None, fraction_excitatory=0.8):
@@ -170,19 +168,34 @@ class Network:
             values = params.resolve(target)
             neuron, w = of_model(params.model, values)
             own = {n: values[n] for n in neuron.parameters}
-            populations.append(Population(target, neuron, sizes[target], own))
+            populations.append(Population(target, neuron, sizes[target], own, resolved=True))
             wiring = _wiring(values)
             delay = Uniform(values["D_min"], values["D_max"])
             numbers = {"E": values["K"], "I": values["gamma"] * values["K"]}
             for source in POPULATIONS:
+                total = sizes[target] and round(numbers[source] * sizes[target])
                 projections.append(
                     Projection(source, target, source, numbers[source], w.get(source), delay,
-                               wiring)
+                               wiring, total=total, resolved=True)
                 )  # fmt: skip
             inputs.append(
-                Input("external", target, "E", numbers["E"], w.get("E"), values["nu_X"], wiring)
-            )
+                Input("external", target, "E", numbers["E"], w.get("E"), values["nu_X"], wiring,
+                      resolved=True)
+            )  # fmt: skip
         return cls(populations, projections, inputs)
+
+
+def _strings(neuron):
+    """What the strings of a neuron say, without its defaults."""
+    return neuron.equations, neuron.threshold, neuron.reset, repr(neuron.synapses)
+
+
+def _content(values):
+    """Values by name, in a form that can be compared."""
+    return tuple(
+        (name, (x.shape, x.tobytes()) if isinstance(x, np.ndarray) else x)
+        for name, x in sorted(values.items())
+    )
 
 
 def _wiring(values):

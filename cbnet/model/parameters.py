@@ -164,7 +164,7 @@ class Entry:
             return given
         factor, dims = unit(self.unit)
         if isinstance(given, str):
-            digits, got = _split_quantity(given)
+            digits, got = split_quantity(given)
             if digits is None:
                 raise refuse("not a number")
             if got == "":
@@ -236,7 +236,7 @@ def _exactly(digits):
     return int(number) if number == number.to_integral_value() else float(number)
 
 
-def _split_quantity(text):
+def split_quantity(text):
     """``"20 ms"`` as ("20", "ms"); the number is None where there is none."""
     found = re.fullmatch(
         r"\s*([-+]?(?:\d[\d_]*\.?\d*(?:[eE][-+]?\d+)?|\.\d+(?:[eE][-+]?\d+)?|nan|inf|infinity))"
