@@ -14,6 +14,7 @@ from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
 from cbnet.simulation.measure import online
 from cbnet.simulation.measure.measured import measure
+from cbnet.simulation.measure.monitored import from_monitors
 
 needs_compiler = pytest.mark.skipif(
     bool(standalone.compiler_missing()), reason=f"{standalone.compiler_missing()} not found"
@@ -101,20 +102,19 @@ def test_against_plain_brian2(model, tmp_path):
     plain = np.load(tmp_path / "recorded.npz")
     # spikes and voltages in steps of 0.1 ms, which no interval is short of
     window = online.Observation(
-        N=1250,
-        N_E=1000,
+        sizes=(1000, 250),
         first_step=2000,
         steps=6000,
         dt=1e-4,
-        probes=100,
-        low=-0.08,
-        high=-0.055,
-        reference=-0.065,
+        probes=(100, 0),
+        low=(-0.08,) * 2,
+        high=(-0.055,) * 2,
+        reference=(-0.065,) * 2,
     )
     silent = np.zeros((6000, 100))
     v, refractory = plain["v"][2000:], ~plain["active"][2000:].astype(bool)
     steps = np.floor(plain["t"] / 1e-4 + 1e-6).astype(int)
-    seen = online.from_monitors(window, plain["i"], steps, v, refractory, silent, silent)
+    seen = from_monitors(window, plain["i"], steps, v, refractory, [silent, silent])
     expected, *_ = measure(seen)
     params = cbnet.load(model).replace(**changes)
     found = cbnet.simulate(params, 1250, "0.6s", seed=8)

@@ -5,6 +5,7 @@ import pytest
 
 from cbnet.simulation.measure import online
 from cbnet.simulation.measure.measured import Simulation, measure
+from cbnet.simulation.measure.monitored import from_monitors
 from cbnet.simulation.measure.recording import Recording
 from cbnet.simulation.measure.stationarity import drifts
 
@@ -17,15 +18,14 @@ def accumulated():
     """Poisson neurons of 40 Hz (E) and 80 Hz (I), white voltages and currents."""
     rng = np.random.default_rng(1)
     o = online.Observation(
-        N=500,
-        N_E=400,
+        sizes=(400, 100),
         first_step=FIRST,
         steps=STEPS,
         dt=DT,
-        probes=20,
-        low=-0.062,
-        high=-0.040,
-        reference=-0.06,
+        probes=(20, 0),
+        low=(-0.062, 0),
+        high=(-0.04, 1),
+        reference=(-0.06, 0),
         bins=110,
         recording=Recording(np.array([2, 450]), np.array([2, 450])),
         correlation_time=0.02,
@@ -33,14 +33,13 @@ def accumulated():
     chance = np.repeat([40 * DT, 80 * DT], [400, 100])
     steps, neurons = np.nonzero(rng.random((FIRST + STEPS, 500)) < chance)
     v = rng.normal(-0.059, 0.002, (STEPS, 20))
-    return online.from_monitors(
+    return from_monitors(
         o,
         neurons,
         steps,
         v,
         rng.random(v.shape) < 0.01,
-        rng.normal(50, 20, v.shape),
-        rng.normal(-40, 10, v.shape),
+        [rng.normal(50, 20, v.shape), rng.normal(-40, 10, v.shape)],
         traces=v[:, :2],
     )
 
@@ -137,7 +136,7 @@ def test_nothing_recorded(accumulated):
     nobody = online.Observation(**vars(o) | {"recording": Recording(silent, silent)})
     held = np.ones((STEPS, 20), bool)
     zero = np.zeros(held.shape)
-    fields, _ = measure(online.from_monitors(nobody, silent, silent, zero, held, zero, zero))
+    fields, _ = measure(from_monitors(nobody, silent, silent, zero, held, [zero, zero]))
     assert fields["V_traces"].shape == (0, 0)
     assert len(fields["trace_times"]) == len(fields["spike_times"]) == 0
     assert fields["rate_E"] == 0

@@ -8,14 +8,18 @@ from brian2 import Hz, ms, mV
 from scipy.special import lambertw
 
 import cbnet
+from cbnet.model.distributions import Normal, Uniform
 from cbnet.theory.network.characteristic import leading
-from cbnet.theory.network.delays import TruncatedNormal, Uniform
 from cbnet.theory.network.feedback import Feedback, Link, determinant
 from cbnet.theory.network.fluctuations import cross_spectra
 from cbnet.theory.network.pole_orders import pole_orders
 from cbnet.theory.neuron.jumps.jump_response import JumpResponse
 from cbnet.theory.neuron.neuron import Neuron
 from cbnet.theory.neuron.white.linear_response import Answer
+
+
+def normal(center, sd, low=0.0, high=None):
+    return Normal(center, sd, at_least=low, at_most=high)
 
 
 def linear(*gains):
@@ -152,12 +156,12 @@ def test_delays_that_are_normal_and_cut():
         ((0.75e-3, 0.375e-3), 0.8636716681 - 0.4538763159j),
     ]
     for law, expected in known:
-        assert TruncatedNormal(*law).laplace(lam)[0] == pytest.approx(expected, abs=2e-10)
-    assert TruncatedNormal(1.5e-3, 0.75e-3).mean == pytest.approx(1.5414e-3, abs=1e-7)
+        assert normal(*law).laplace(lam)[0] == pytest.approx(expected, abs=2e-10)
+    assert normal(1.5e-3, 0.75e-3).mean == pytest.approx(1.5414e-3, abs=1e-7)
     # bounds on both sides, far bounds, and growing or decaying disturbances, by quadrature
     lam = np.array([0, 300 + 2000j, -400 + 100j, 5e3j])
     for law in ((2e-3, 1e-3, 0.5e-3, 2.2e-3), (1.5e-3, 1e-5, 0.0, 1.0), (-2e-3, 1e-3, 0.0, 9e-3)):
-        delay = TruncatedNormal(*law)
+        delay = normal(*law)
         ends = max(law[2], law[0] - 12 * law[1]), min(law[3], law[0] + 12 * law[1])
         x, w = np.polynomial.legendre.leggauss(400)
         at = (ends[0] + ends[1]) / 2 + (ends[1] - ends[0]) / 2 * x

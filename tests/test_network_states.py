@@ -8,8 +8,8 @@ from brian2 import Hz
 
 import cbnet
 from cbnet.errors import ParameterError
+from cbnet.model.distributions import Uniform
 from cbnet.theory.network import of_network
-from cbnet.theory.network.delays import Uniform
 from cbnet.theory.neuron import treatments
 from cbnet.theory.neuron.white import first_passage
 

@@ -12,6 +12,7 @@ import pytest
 
 from cbnet.errors import ParameterError, SimulationError
 from cbnet.simulation.measure import online
+from cbnet.simulation.measure.monitored import from_monitors
 from cbnet.simulation.measure.recording import Recording
 from tests import cpp
 
@@ -87,15 +88,14 @@ def recording(spikes, traced=None, every=1, dtype="float64"):
 
 def observation(**changes):
     defaults = {
-        "N": 60,
-        "N_E": 47,
+        "sizes": (47, 13),
         "first_step": 40,
         "steps": 1234,
         "dt": 1e-4,
-        "probes": 9,
-        "low": -0.064,
-        "high": -0.055,
-        "reference": -0.0595,
+        "probes": (9, 0),
+        "low": (-0.064, 0),
+        "high": (-0.055, 1),
+        "reference": (-0.0595, 0),
         "bins": 30,
         "recording": recording([3, 8, 50]),
     }
@@ -135,13 +135,13 @@ class Run:
         first = np.searchsorted(steps, np.arange(len(self.fired) + 1))
         kept = o.recording
         numbers = [
-            *(o.N, o.N_E, o.first_step, o.steps, o.steps_per_bin),
-            *(o.probes, o.bins, o.pieces, len(kept.spikes), len(kept.traced), kept.every),
+            *(o.N, o.sizes[0], o.first_step, o.steps, o.steps_per_bin),
+            *(o.probes[0], o.bins, o.pieces, len(kept.spikes), len(kept.traced), kept.every),
             np.dtype(kept.dtype).itemsize,
         ]
         given = [
             np.array(numbers, np.int64),
-            np.array([o.low, o.high, o.reference]),
+            np.array([o.low[0], o.high[0], o.reference[0]]),
             *(kept.spikes, kept.traced),
             len(self.fired),
             first.astype(np.int64),
@@ -159,19 +159,20 @@ class Run:
         steps, neurons = np.nonzero(self.fired)
         mixed = np.random.default_rng(seed).permutation(len(steps))
         now = slice(o.first_step, o.first_step + o.steps)
-        probes, kept = slice(0, o.probes), o.recording
+        probes, kept = slice(0, o.probes[0]), o.recording
         traces = self.raw[now][kept.every - 1 :: kept.every, kept.traced]
-        return online.from_monitors(
+        return from_monitors(
             o,
             neurons[mixed],
             steps[mixed],
-            *(a[now, probes] for a in (self.v, self.held, self.E, self.I)),
+            *(a[now, probes] for a in (self.v, self.held)),
+            [a[now, probes] for a in (self.E, self.I)],
             traces=traces[: kept.rows(o.steps)],
         )
 
 
 def assert_same(found, expected):
-    for name, (dtype, _) in online._arrays(found.observation).items():
+    for name, (dtype, _) in online.arrays(found.observation).items():
         mine, theirs = getattr(found, name), getattr(expected, name)
         assert mine.dtype == theirs.dtype == np.dtype(dtype), name
         assert mine.shape == theirs.shape, name
@@ -198,9 +199,9 @@ CASES = {
     "seldom and short": {"recording": recording([3, 8], [5], 1234, "float32")},
     "of half the digits": {"recording": recording([3, 8], every=10, dtype="float32")},
     "all recorded": {"recording": recording(range(60))},
-    "one probe": {"probes": 1},
-    "all excitatory": {"N_E": 60, "probes": 60},
-    "reference far off": {"reference": 0.0},
+    "one probe": {"probes": (1, 0)},
+    "all excitatory": {"sizes": (60, 0), "probes": (60, 0)},
+    "reference far off": {"reference": (0.0, 0.0)},
 }
 
 
@@ -234,20 +235,20 @@ def test_counts():
     assert np.array_equal(found.spikes, inside.sum(axis=0))
     assert np.array_equal(found.spikes_before, run.fired[: o.first_step].sum(axis=0))
     bins = [part.sum() for part in np.split(inside[:1230, :47], 123)]
-    assert np.array_equal(found.count_E, bins)
-    assert found.count_I.sum() == inside[:1230, 47:].sum()
+    assert np.array_equal(found.counts[0], bins)
+    assert found.counts[1].sum() == inside[:1230, 47:].sum()
     blocks = [part.sum() for part in np.array_split(inside[:, 47:], 10)]
     assert np.array_equal(found.block_spikes[1], blocks)
     assert found.block_spikes.sum() == found.spikes.sum()
 
 
 def test_intervals():
-    o = observation(N=3, N_E=2, probes=1, recording=recording([]))
+    o = observation(sizes=(2, 1), probes=(1, 0), recording=recording([]))
     silent = np.zeros((o.steps, 1))
     # one interval begins before the window and does not count
     steps = np.array([30, 50, 60, 90, 100, 160, 167, 1273, 1274])
     neurons = np.array([1, 1, 1, 1, 1, 1, 1, 1, 1])
-    found = online.from_monitors(o, neurons, steps, silent, silent > 0, silent, silent)
+    found = from_monitors(o, neurons, steps, silent, silent > 0, [silent, silent])
     x = np.array([10, 30, 10, 60, 7, 1106])
     expected = x**2 / (o.steps - x)
     assert np.array_equal(found.interval_lengths[1], [10 + 7, 30 + 1106, 10, 60])
@@ -263,26 +264,26 @@ def test_histogram_has_every_voltage():
     run = Run.random(o, 2)
     found = run.monitored(o)
     now = slice(o.first_step, o.first_step + o.steps)
-    seen = run.v[now, : o.probes][~run.held[now, : o.probes]]
-    assert found.histogram[0] == np.sum(seen < o.low) > 0
-    assert found.histogram[-1] == np.sum(seen >= o.high) > 0
-    heights, _ = np.histogram(seen, o.bins, (o.low, o.high))
-    assert np.array_equal(found.histogram[1:-1], heights)
-    assert found.histogram.sum() == found.voltage_sums[:, 0].sum() == seen.size
+    seen = run.v[now, :9][~run.held[now, :9]]
+    assert found.histogram[0, 0] == np.sum(seen < o.low[0]) > 0
+    assert found.histogram[0, -1] == np.sum(seen >= o.high[0]) > 0
+    heights, _ = np.histogram(seen, o.bins, (o.low[0], o.high[0]))
+    assert np.array_equal(found.histogram[0, 1:-1], heights)
+    assert found.histogram.sum() == found.voltage_sums[0, :, 0].sum() == seen.size
 
 
 def test_currents_leave_out_bins_with_refractory_steps():
-    o = observation(steps=1000, probes=2)
+    o = observation(steps=1000, probes=(2, 0))
     E = np.ones((1000, 2))
     held = np.zeros(E.shape, bool)
     E[300:305] = 100.0
     held[303:308] = True
-    found = online.from_monitors(
-        o, np.empty(0, int), np.empty(0, int), E, held, E, -2 * E, np.zeros((1000, 3))
+    found = from_monitors(
+        o, np.empty(0, int), np.empty(0, int), E, held, [E, -2 * E], np.zeros((1000, 3))
     )
-    assert found.current_sums[0].sum(axis=0) == pytest.approx([198, 198, 198])
-    assert found.current_sums[1].sum(axis=0) == pytest.approx([198, -396, 792])
-    assert found.current_sums[2].sum(axis=0) == pytest.approx([198, -198, 198])
+    assert found.current_sums[0, 0].sum(axis=0) == pytest.approx([198, 198, 198])
+    assert found.current_sums[0, 1].sum(axis=0) == pytest.approx([198, -396, 792])
+    assert found.current_sums[0, 2].sum(axis=0) == pytest.approx([198, -198, 198])
 
 
 def test_window_that_cannot_be_counted():
@@ -299,7 +300,9 @@ def write_nothing(library, folder):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
 
 
-NOTHING = online.Observation(5, 4, 0, 100, 1e-4, 2, 0.0, 1.0, 0.0, bins=10)
+NOTHING = online.Observation(
+    (4, 1), 0, 100, 1e-4, (2, 0), (0.0, 0.0), (1.0, 1.0), (0.0, 0.0), bins=10
+)
 
 
 def test_nothing(library, tmp_path):
@@ -325,7 +328,7 @@ def test_folder_that_is_not_there(library, tmp_path):
     assert "No such file or directory" in done.stderr
 
 
-@pytest.mark.parametrize("name", online._arrays(NOTHING))
+@pytest.mark.parametrize("name", online._files(NOTHING))
 def test_short_file(library, tmp_path, name):
     write_nothing(library, tmp_path)
     whole = (tmp_path / name).read_bytes()

@@ -17,8 +17,8 @@ from cbnet.errors import CbnetWarning
 from cbnet.simulation.backends import standalone
 from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare
-from cbnet.simulation.measure import online
 from cbnet.simulation.measure.measured import measure
+from cbnet.simulation.measure.monitored import from_monitors
 
 pytestmark = [
     pytest.mark.slow,  # up to four programs, and twenty networks of 5000 neurons by each
@@ -106,7 +106,7 @@ def compile_plain(folder, delays):
 def of_brian2(folder, params, seeds):
     """The same of plain Brian2, by the same estimators."""
     o = prepare(params, arrivals="brian2", **NETWORK).observation
-    nothing = np.zeros((o.steps, o.probes))
+    nothing = np.zeros((o.steps, sum(o.probes)))
 
     def one(seed):
         results = folder / f"results-{seed}"
@@ -121,8 +121,8 @@ def of_brian2(folder, params, seeds):
         (i,) = (np.fromfile(path, np.int32) for path in results.glob("_dynamic_array_spikes_i*"))
         (t,) = (np.fromfile(path) for path in results.glob("_dynamic_array_spikes_t*"))
         steps = np.rint(t / o.dt).astype(int)
-        seen = online.from_monitors(
-            o, i, steps, nothing, nothing > 0, nothing, nothing, traces=nothing[:, :0]
+        seen = from_monitors(
+            o, i, steps, nothing, nothing > 0, [nothing, nothing], traces=nothing[:, :0]
         )
         fields, *_ = measure(seen)
         return statistics(fields.get)

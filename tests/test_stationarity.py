@@ -47,10 +47,12 @@ def network(rng, tau, ramp=None, **changes):
         observation=SimpleNamespace(
             steps=STEPS,
             dt=DT,
-            N=2 * N,
-            N_E=N,
-            reference=-0.065,
-            high=-0.055,
+            sizes=(N, N),
+            names=("E", "I"),
+            seen=[0],
+            inputs=("E", "I", "net"),
+            reference=(-0.065,),
+            high=(-0.055,),
             followed=(1, 1),
             first_step=STEPS,
             longest_interval=2 * STEPS - STEPS // 8,
@@ -62,9 +64,9 @@ def network(rng, tau, ramp=None, **changes):
         block_spikes=np.array(
             [[p.sum() for p in np.array_split(x, 10)] for x in (count, inhibitory)]
         ),
-        count_E=count,
-        voltage_sums=sums(v, -0.065),
-        current_sums=np.array([sums(x) for x in currents]),
+        counts=[count],
+        voltage_sums=[sums(v, -0.065)],
+        current_sums=np.array([[sums(x) for x in currents]]),
     )
 
 
@@ -92,9 +94,9 @@ def test_a_statistic_that_changes_is_named(name, size):
 def test_silence_and_neurons_at_rest_do_not_change():
     rng = np.random.default_rng(3)
     still = network(rng, 0.02)
-    still.block_spikes[:] = still.count_E[:] = 0
+    still.block_spikes[:] = still.counts[0][:] = 0
     creeping = -0.06 + 1e-8 * np.exp(-np.arange(STEPS) / 100)[:, None] * np.ones(20)
-    still.voltage_sums = sums(creeping, -0.065)
+    still.voltage_sums[0] = sums(creeping, -0.065)
     still.current_sums[:] = sums(np.zeros((STEPS, 20)))
     assert drifts(still, 0.02) == []
     still.block_spikes[0, 0] = 3  # a few spikes in one block

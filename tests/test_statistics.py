@@ -7,6 +7,7 @@ import pytest
 from scipy import signal, stats
 
 from cbnet.simulation.measure import irregularity, online, statistics
+from cbnet.simulation.measure.monitored import from_monitors
 
 ELEPHANT = pytest.importorskip("elephant", reason="elephant is the oracle of these tests")
 
@@ -35,7 +36,8 @@ def elephant_trains(indices, times, start, stop):
 
 def observation(steps, N=1, dt=1e-4, first_step=0, **values):
     defaults = {"probes": 0, "low": -0.08, "high": -0.04, "reference": -0.0595}
-    return online.Observation(N, N, first_step, steps, dt, **defaults | values)
+    of_one = {name: (values.pop(name, default),) for name, default in defaults.items()}
+    return online.Observation((N,), first_step, steps, dt, names=("E",), **of_one, **values)
 
 
 def of_spikes(indices, times, size, start, stop, dt=1e-5, **values):
@@ -43,7 +45,7 @@ def of_spikes(indices, times, size, start, stop, dt=1e-5, **values):
     o = observation(round((stop - start) / dt), size, dt, round(start / dt), **values)
     steps = np.floor(np.asarray(times) / dt).astype(int)
     none = np.empty((o.steps, 0))
-    return online.from_monitors(o, np.asarray(indices, int), steps, none, none > 0, none, none)
+    return from_monitors(o, np.asarray(indices, int), steps, none, none > 0, [none, none])
 
 
 def of_membrane(v, active, E=0.0, dt=1e-3, **values):
@@ -51,7 +53,7 @@ def of_membrane(v, active, E=0.0, dt=1e-3, **values):
     o = observation(len(v), v.shape[1], dt, probes=v.shape[1], **values)
     E = np.broadcast_to(E, v.shape)
     silent = np.empty(0, int)
-    return online.from_monitors(o, silent, silent, v, ~active, E, 0 * E)
+    return from_monitors(o, silent, silent, v, ~active, [E, 0 * E])
 
 
 def blocks(times, start, stop):
@@ -63,7 +65,7 @@ def blocks(times, start, stop):
 
 def rate(times, size, start, stop):
     sums = of_spikes(np.zeros(len(times)), times, 1, start, stop)
-    return statistics.rate(sums.count_E, 1e-3, size, sums.spikes.sum(), stop - start)
+    return statistics.rate(sums.counts[0], 1e-3, size, sums.spikes.sum(), stop - start)
 
 
 def isi_cv(indices, times, stop, start=0):
@@ -79,26 +81,26 @@ def isi_cv(indices, times, stop, start=0):
 
 def cv(indices, times, size, start, stop, **values):
     """As a simulation states it."""
-    return irregularity.measured(of_spikes(indices, times, size, start, stop, **values), "E")
+    return irregularity.measured(of_spikes(indices, times, size, start, stop, **values), 0)
 
 
 def fano(times, stop):
-    return statistics.fano(of_spikes(np.zeros(len(times)), times, 1, 0, stop).count_E)
+    return statistics.fano(of_spikes(np.zeros(len(times)), times, 1, 0, stop).counts[0])
 
 
 def voltage(v, active):
     sums = of_membrane(v, active)
-    return statistics.mean_and_sd(sums.voltage_sums, sums.observation.reference)
+    return statistics.mean_and_sd(sums.voltage_sums[0], sums.observation.reference[0])
 
 
 def density(v, active, **values):
     o = (sums := of_membrane(v, active, **values)).observation
-    return statistics.density(sums.histogram, o.low, o.high)
+    return statistics.density(sums.histogram[0], o.low[0], o.high[0])
 
 
 def current(values, active, dt):
     sums = of_membrane(np.zeros(values.shape), active, values, dt)
-    return statistics.mean_and_sd(sums.current_sums[0])
+    return statistics.mean_and_sd(sums.current_sums[0, 0])
 
 
 # Rates

@@ -183,7 +183,8 @@ class Normal(Law):
         if dims != ONE or not np.all(np.isfinite(ratio)):
             raise ParameterError(f"Normal.cv: got {cv}; expected a finite number without a unit")
         self._fill(center=mean, width=None, at_least=at_least, at_most=at_most)
-        object.__setattr__(self, "width", np.abs(self.center) * ratio)
+        width = np.abs(self.center) * ratio
+        object.__setattr__(self, "width", width if np.ndim(width) else float(width))
         if not self.shape:
             self._check()
 

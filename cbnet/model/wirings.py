@@ -1,11 +1,13 @@
 """Laws of in-degrees, as values; `spread` is the standard deviation over target neurons."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from ..errors import ParameterError
 from .distributions import Listed
+from .parameters import to_quantity, unit
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,28 @@ class Explicit:
                 )
             object.__setattr__(self, name, law)
 
+    @classmethod
+    def read(cls, path):
+        """The edges in a file.
+
+        Parameters
+        ----------
+        path : str or Path
+            ``.csv`` with one edge a line below the names of the columns, or ``.npz``: ``i``, ``j``,
+            and optionally a delay and an efficacy whose names carry the unit, as ``delay_ms`` and
+            ``w_mV``, or ``w`` without one.
+
+        Returns
+        -------
+        Explicit
+
+        Raises
+        ------
+        ParameterError
+            If there is no such file, or it has other columns.
+        """
+        return cls(**_read_edges(Path(path)))
+
     def spread(self, number, source_size=None, target_size=None):
         """Standard deviation of the in-degrees of this graph."""
         return float(np.bincount(self.j, minlength=target_size or 0).std())
@@ -128,3 +152,50 @@ class Explicit:
 
     def __repr__(self):
         return f"Explicit({len(self.i)} edges)"
+
+
+def _read_edges(path):
+    """Arguments of Explicit from the columns of a file."""
+    try:
+        columns = _columns(path)
+    except (OSError, ValueError) as error:
+        raise ParameterError(
+            f"{path}: got {' '.join(str(error).split())}; expected a file of edges, .csv or .npz"
+        ) from None
+    found = {}
+    for column, values in columns.items():
+        name, _, unit_name = column.partition("_")
+        try:
+            known = name in (("i", "j") if not unit_name else ("delay", "w")) or column == "w"
+            factor = unit(unit_name or "1")[0]
+        except KeyError:
+            known = False
+        if not known or name in found:
+            raise ParameterError(
+                f"{path}: got the column {column!r}; expected i, j, and possibly one delay and one "
+                "w, with units as in delay_ms and w_mV"
+            )
+        if name in ("i", "j"):
+            whole = values.astype(np.int64)
+            if not np.array_equal(whole, values):
+                raise ParameterError(f"{path}: got {column!r} with fractions; expected indices")
+            found[name] = whole
+        else:
+            found[name] = to_quantity(values * factor, unit_name or "1")
+    if missing := {"i", "j"} - set(found):
+        raise ParameterError(
+            f"{path}: got no column {' and '.join(sorted(missing))}; expected i and j"
+        )
+    return found
+
+
+def _columns(path):
+    if path.suffix == ".npz":
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    with path.open(encoding="utf-8") as file:
+        header = [name.strip() for name in file.readline().strip().split(",")]
+    table = np.loadtxt(path, delimiter=",", skiprows=1, ndmin=2)
+    if table.shape[1] != len(header):
+        raise ValueError(f"{table.shape[1]} columns below {len(header)} names")
+    return dict(zip(header, table.T, strict=True))

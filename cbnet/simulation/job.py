@@ -79,15 +79,14 @@ class Job:
             for name in ("threshold", "reset")
         )
         return Observation(
-            N=self.layout.N,
-            N_E=self.layout.N_E,
+            sizes=(self.layout.N_E, self.layout.N - self.layout.N_E),
             first_step=round(self.transient / self.dt),
             steps=round(self.duration / self.dt),
             dt=self.dt,
-            probes=min(_PROBES, self.layout.N_E),
-            low=self._lowest(values, threshold, reset),
-            high=threshold,
-            reference=reset,
+            probes=(min(_PROBES, self.layout.N_E), 0),
+            low=(self._lowest(values, threshold, reset),) * 2,
+            high=(threshold,) * 2,
+            reference=(reset,) * 2,
             bins=_BINS,
             recording=self.recording,
             correlation_time=self.correlation_time,

@@ -7,7 +7,7 @@ import numpy as np
 
 from ...errors import warn
 from ..brian import network
-from ..measure import online
+from ..measure.monitored import from_monitors
 
 
 def tell(missing):
@@ -36,7 +36,7 @@ def run(job, on_progress):
         parts = network.create(job.params, job.layout, job.dt, job.wires, job.arrivals)
         network.assign(parts, job.params, job.layout, job.wires)
         parts.neurons.v = job.initial_voltage * brian2.volt
-        spikes, probes = _monitors(parts, job.observation.probes)
+        spikes, probes = _monitors(parts, job.observation.probes[0])
         kept, keep = _traces(parts, job.observation)
         together = parts.network
         together.add(spikes, probes, keep)
@@ -132,7 +132,7 @@ def _accumulate(job, parts, spikes, probes, kept):
     refractory = _refractory(job, recorded, values["tau_rp"])
     if not job.reduced.filtered:
         v = v + job.reduced.function("leak", values)(v) * job.dt / 2
-        refractory |= v > seen.high
+        refractory |= v > seen.high[0]
     currents = {}
     for population in "EI":
         h = job.reduced.function(f"jump_{population}", values)(v)
@@ -143,13 +143,5 @@ def _accumulate(job, parts, spikes, probes, kept):
             charge = float(job.reduced.constant(f"charge_{population}", values))
             currents[population] = recorded[target] * h / charge
     steps = np.rint(np.array(spikes.t_[:]) / job.dt).astype(int)
-    return online.from_monitors(
-        seen,
-        np.array(spikes.i[:]),
-        steps,
-        v,
-        refractory,
-        currents["E"],
-        currents["I"],
-        kept,
-    )
+    both = [currents[kind] for kind in seen.kinds]
+    return from_monitors(seen, np.array(spikes.i[:]), steps, v, refractory, both, kept)

@@ -231,7 +231,7 @@ def _shifts(one, fields, compiled):
     relative = {
         "rate of a neuron": worst.rate,
         "CV of a neuron": worst.cv,
-        "mean potential, in units of θ − V_r,": of_E.V_mean / (seen.high - seen.reference),
+        "mean potential, in units of θ − V_r,": of_E.V_mean / (seen.high[0] - seen.reference[0]),
         "sd of the potential": of_E.V_sd / float(fields["V_sd"]) if fields["V_sd"] > 0 else np.nan,
     }
     what = max(

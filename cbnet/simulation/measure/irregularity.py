@@ -13,7 +13,7 @@ from itertools import combinations
 import numpy as np
 
 from .long_run import error_of_mean
-from .online import GROUPS, PARTS
+from .online import GROUPS, PARTS, slices
 
 FEWEST_INTERVALS = 10
 _NEARLY_ALL = 0.95  # of the neurons have ten intervals: the others change the mean by a per cent
@@ -50,7 +50,8 @@ def measured(accumulated, population, correlation_time=0.0):
     Parameters
     ----------
     accumulated : cbnet.simulation.measure.online.Accumulated
-    population : {"E", "I"}
+    population : int
+        Its index.
     correlation_time : float
         Time over which correlations last in s.
 
@@ -59,10 +60,7 @@ def measured(accumulated, population, correlation_time=0.0):
     Irregularity
     """
     o = accumulated.observation
-    of_E = population == "E"
-    mine = slice(0, o.N_E) if of_E else slice(o.N_E, o.N)
-    followed = o.followed
-    rows = slice(0, followed[0]) if of_E else slice(followed[0], None)
+    mine, rows = o.spans[population], slices(o.followed)[population]
     spikes = accumulated.spikes[mine].astype(int)
     if not len(spikes):
         return Irregularity(math.nan, math.nan, 0)
@@ -74,7 +72,7 @@ def measured(accumulated, population, correlation_time=0.0):
     enough = spikes > FEWEST_INTERVALS
     nearly_all = count >= _NEARLY_ALL * len(spikes)
     if not nearly_all or spikes.mean() < _MANY:
-        histogram = accumulated.interval_histogram[0 if of_E else 1]
+        histogram = accumulated.interval_histogram[population]
         together = of_all(spikes, sums, histogram, o, correlation_time)
         if not together.doubt or not count:
             return together

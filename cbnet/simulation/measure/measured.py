@@ -4,9 +4,16 @@ import dataclasses
 
 import numpy as np
 
+from ...model.parameters import POPULATIONS
 from ...results import Result, variable
-from . import irregularity, long_run, statistics
-from .online import PARTS
+from .populations import by_population, unknown_errors
+
+# Fields of the excitatory population alone.
+_OF_E = (
+    *("fano_1ms", "fano_1ms_sem", "V_mean", "V_mean_sem", "V_sd", "V_sd_sem"),
+    *("V_grid", "V_density", "V_outside"),
+    *("current_mean", "current_mean_sem", "current_sd", "current_sd_sem"),
+)
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -102,93 +109,25 @@ def measure(accumulated):
     doubts : list of str
         Numbers among them that should not be trusted, and why.
     """
-    seen = accumulated.observation
-    window = seen.steps * seen.dt
-    bin_s = seen.steps_per_bin * seen.dt
+    each, notes, doubts = by_population(accumulated)
     fields = {
         "spike_counts": accumulated.spikes.astype(int),
-        "count_E_1ms": accumulated.count_E.astype(int),
-        "count_I_1ms": accumulated.count_I.astype(int),
+        "count_E_1ms": accumulated.counts[0].astype(int),
+        "count_I_1ms": accumulated.counts[1].astype(int),
     }
-    notes, doubts = [], []
-    wander = seen.connected and long_run.wander(
-        accumulated.interval_sums[:, :, 0], seen.correlation_time / window * PARTS
-    )
-    lasting = np.inf if wander else seen.correlation_time
-    parts = {"E": slice(0, seen.N_E), "I": slice(seen.N_E, seen.N)}
-    for population, mine in parts.items():
-        rate = statistics.rate(
-            fields[f"count_{population}_1ms"],
-            bin_s,
-            mine.stop - mine.start,
-            accumulated.spikes[mine].sum(),
-            window,
-            lasting,
-        )
-        cv = irregularity.measured(accumulated, population, lasting)
-        if cv.doubt:
-            (notes if np.isnan(cv.value) else doubts).append(f"cv_{population} {cv.doubt}")
-        fields |= {
-            f"rate_{population}": rate.value,
-            f"rate_{population}_sem": rate.sem,
-            f"cv_{population}": cv.value,
-            f"cv_{population}_sem": cv.sem,
-            f"cv_{population}_count": cv.count,
-        }
-    fano = statistics.fano(accumulated.count_E, lasting / bin_s)
-    fields |= {"fano_1ms": fano.value, "fano_1ms_sem": fano.sem}
-    fields |= _membrane(accumulated, lasting) | _recorded(accumulated)
-    fields["notes"] = "; ".join(
-        [*_unknown_errors(fields, window, seen.correlation_time, wander), *notes, *doubts]
-    )
+    for k, population in enumerate(POPULATIONS):
+        for name in ("rate", "cv"):
+            fields[f"{name}_{population}"] = each[name][k]
+            fields[f"{name}_{population}_sem"] = each[f"{name}_sem"][k]
+        fields[f"cv_{population}_count"] = int(each["cv_count"][k])
+    fields |= {name: each[name][0] for name in _OF_E}
+    fields |= recorded(accumulated)
+    fields["notes"] = "; ".join([*unknown_errors(fields, accumulated), *notes, *doubts])
     return fields, doubts
 
 
-def _unknown_errors(fields, window, known, wander):
-    """Why standard errors are not known, in no sentence or one."""
-    if not long_run.long_enough(window, known):
-        return [
-            f"standard errors need {long_run.SHORTEST} times the {known * 1e3:.4g} ms over which "
-            f"activity may be correlated: measure for {long_run.SHORTEST * known:.3g} s"
-        ]
-    if wander:
-        return [
-            "standard errors: the neurons' rates wander together, which fluctuates too slowly for "
-            f"{window:.3g} s: take several seeds"
-        ]
-    names = [name.removesuffix("_sem") for name in fields if name.endswith("_sem")]
-    unknown = [
-        name
-        for name in names
-        if np.any(np.isfinite(fields[name]) & np.isnan(fields[f"{name}_sem"]))
-    ]
-    if not unknown:
-        return []
-    return [f"standard error of {', '.join(unknown)}: fluctuates too slowly for {window:.3g} s"]
-
-
-def _membrane(accumulated, lasting):
-    seen = accumulated.observation
-    pieces = lasting / (seen.steps * seen.dt) * seen.pieces
-    mean, sd = statistics.mean_and_sd(accumulated.voltage_sums, seen.reference, pieces)
-    grid, heights, outside = statistics.density(accumulated.histogram, seen.low, seen.high)
-    found = [statistics.mean_and_sd(sums, 0.0, pieces) for sums in accumulated.current_sums]
-    return {
-        "V_mean": mean.value,
-        "V_mean_sem": mean.sem,
-        "V_sd": sd.value,
-        "V_sd_sem": sd.sem,
-        "V_grid": grid,
-        "V_density": heights,
-        "V_outside": outside,
-        "current_mean": np.array([m.value for m, _ in found]),
-        "current_mean_sem": np.array([m.sem for m, _ in found]),
-        "current_sd": np.array([s.value for _, s in found]),
-        "current_sd_sem": np.array([s.sem for _, s in found]),
-    }
-
-
-def _recorded(accumulated):
+def recorded(accumulated):
+    """What was kept of single neurons, as fields of a result."""
     seen = accumulated.observation
     # a voltage is seen at the end of its step
     steps = seen.first_step + seen.recording.every * (1 + np.arange(len(accumulated.traces)))

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .online import BLOCKS, block_lengths
+from .online import BLOCKS, block_lengths, slices
 
 # Difference over error that a statistic of independent Gaussian blocks exceeds with a probability
 # of 7e-4: thirteen are looked at, which depend on each other, and of stationary networks fewer than
@@ -96,27 +96,34 @@ def _inflation(x):
 def _blocks(accumulated, seconds):
     """Name, unit, values by block, scale, and least variance of every statistic."""
     seen = accumulated.observation
-    parts = (("rate_E", seen.N_E), ("rate_I", seen.N - seen.N_E))
-    for (name, size), spikes in zip(parts, accumulated.block_spikes, strict=True):
-        values = spikes / (seconds * size)
+    for name, size, spikes in zip(seen.names, seen.sizes, accumulated.block_spikes, strict=True):
+        values = spikes / (seconds * max(size, 1))
         # of few spikes the spread over five blocks may be nothing by chance
-        yield name, "Hz", values, values.mean(), values.mean() / (seconds.mean() * size)
-    mean, squares, offset = _moments(accumulated.voltage_sums)
-    mean, sd = (seen.reference + mean) * 1e3, np.sqrt(squares) * 1e3
-    width = (seen.high - seen.reference) * 1e3
-    yield "V_mean", "mV", mean, width, 0.0
-    yield "V_sd", "mV", sd, width, 0.0
-    for name, sums in zip(("E", "I", "net"), accumulated.current_sums, strict=True):
+        least = values.mean() / (seconds.mean() * max(size, 1))
+        yield f"rate_{name}", "Hz", values, values.mean(), least
+    for p in seen.seen:
+        yield from _of_population(accumulated, p, f"_{seen.names[p]}" * (len(seen.seen) > 1))
+    yield from _irregularity(accumulated)
+
+
+def _of_population(accumulated, p, ending):
+    """Those of membranes, and the Fano factor."""
+    seen = accumulated.observation
+    mean, squares, offset = _moments(accumulated.voltage_sums[p])
+    mean, sd = (seen.reference[p] + mean) * 1e3, np.sqrt(squares) * 1e3
+    width = (seen.high[p] - seen.reference[p]) * 1e3
+    yield f"V_mean{ending}", "mV", mean, width, 0.0
+    yield f"V_sd{ending}", "mV", sd, width, 0.0
+    for name, sums in zip(seen.inputs, accumulated.current_sums[p], strict=True):
         mean, squares, offset = _moments(sums)
         scale = np.hypot(offset, np.sqrt(np.mean(squares)))
-        yield f"current_mean {name}", "mV/ms", mean, scale, 0.0
-        yield f"current_sd {name}", "mV/ms", np.sqrt(squares), scale, 0.0
-    counts = np.asarray(accumulated.count_E, float)
+        yield f"current_mean{ending} {name}", "mV/ms", mean, scale, 0.0
+        yield f"current_sd{ending} {name}", "mV/ms", np.sqrt(squares), scale, 0.0
+    counts = np.asarray(accumulated.counts[p], float)
     if len(counts) >= 2 * BLOCKS and counts.any():
         pieces = np.array_split(counts, BLOCKS)
         values = [np.mean((one - counts.mean()) ** 2) / counts.mean() for one in pieces]
-        yield "fano_1ms", "1", np.array(values), np.mean(values), 0.0
-    yield from _irregularity(accumulated)
+        yield f"fano_1ms{ending}", "1", np.array(values), np.mean(values), 0.0
 
 
 def _irregularity(accumulated):
@@ -124,16 +131,15 @@ def _irregularity(accumulated):
     seen = accumulated.observation
     sums, histograms = accumulated.interval_sums, accumulated.interval_histogram
     edges = (1 + np.arange(histograms.shape[1])) * seen.longest_interval / histograms.shape[1]
-    both = np.split(sums, [seen.followed[0]])
-    for name, mine, histogram in zip(("cv_E", "cv_I"), both, histograms, strict=True):
-        parts = np.array_split(mine.sum(axis=0), BLOCKS)
+    for name, rows, histogram in zip(seen.names, slices(seen.followed), histograms, strict=True):
+        parts = np.array_split(sums[rows].sum(axis=0), BLOCKS)
         n, first, second = np.transpose([part.sum(axis=0) for part in parts])
         if (
             n.min() >= _FEWEST
             and histogram[edges > seen.first_step].sum() <= _LONG * histogram.sum()
         ):
             values = np.sqrt(np.maximum(second * n / first**2 - 1, 0))
-            yield name, "1", values, values.mean(), 0.0
+            yield f"cv_{name}", "1", values, values.mean(), 0.0
 
 
 def _moments(sums):

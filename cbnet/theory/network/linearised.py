@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from ...model.distributions import Uniform
 from ...model.parameters import POPULATIONS
 from ..neuron.white import white_noise
 from ..neuron.white.linear_response import LinearResponse
-from .delays import Uniform
 from .feedback import Feedback, Link
 from .line import SILENT
 

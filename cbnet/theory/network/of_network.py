@@ -3,10 +3,10 @@
 import numpy as np
 
 from ...errors import ConvergenceError
+from ...model.distributions import Uniform
 from ..neuron.neuron import Neuron
 from ..neuron.white.linear_response import LinearResponse
 from .arrivals import Transfer
-from .delays import Uniform
 from .feedback import Feedback, Link
 from .line import HIGHEST, SILENT
 
