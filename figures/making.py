@@ -155,7 +155,8 @@ def _code(name):
         f"{package}/{path}": file.read_bytes()
         for package in ("figures", "models")
         for path, file in code.files(f"cbnet.{package}").items()
-        if path.endswith((".py", ".toml")) and not (package == "figures" and path in others)
+        if path.endswith((".py", ".toml")) and not path.startswith("claims/")
+        if not (package == "figures" and path in others)
     }
     return code.digest(contents, {f"figures/{own}": ("compute", "SETTINGS")})
 

@@ -480,10 +480,10 @@ def test_figures_are_asked_for_by_name_and_mode():
 def test_figure_and_report_leave_their_files(empty_folder, monkeypatch):
     """With every figure's work replaced by numbers that are there at once."""
     import xarray as xr
+    from cbnet.figures.claims import beyond, networks, one_neuron
     from matplotlib.figure import Figure
 
     from cbnet import figures
-    from cbnet.reporting import beyond, networks, one_neuron
 
     for name in figures.NAMES:
         one = figures.module(name)
@@ -497,7 +497,7 @@ def test_figure_and_report_leave_their_files(empty_folder, monkeypatch):
     claims = (*one_neuron.CLAIMS, *networks.CLAIMS, *beyond.CLAIMS)
 
     def judged_by_nothing(data, mode):
-        from cbnet.reporting.claims import judge
+        from cbnet.figures.claims.claims import judge
 
         return judge(claims, {}, lambda figure: f"cbnet figure {figure} --{mode}")
 

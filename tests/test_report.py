@@ -7,12 +7,12 @@ import re
 import numpy as np
 import pytest
 import xarray as xr
+from cbnet.figures.claims import beyond, networks, one_neuron, page
+from cbnet.figures.claims import verdicts as v
+from cbnet.figures.claims.claims import Claim, Outcome, judge
+from cbnet.figures.claims.verdicts import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Number
 
 from cbnet.cli import report
-from cbnet.reporting import beyond, networks, one_neuron, page
-from cbnet.reporting import verdicts as v
-from cbnet.reporting.claims import Claim, Outcome, judge
-from cbnet.reporting.verdicts import NOT_SUPPORTED, SUPPORTED, UNDECIDED, Number
 
 CLAIMS = {c.key: c for c in (*one_neuron.CLAIMS, *networks.CLAIMS, *beyond.CLAIMS)}
 NOTHING = Number(math.nan, math.nan)

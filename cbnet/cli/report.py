@@ -47,11 +47,16 @@ def report(
 
 def judge_all(data, mode):
     """All claims judged by the data of figures."""
-    from ..reporting import beyond, networks, one_neuron
-    from ..reporting.claims import judge
+    of_paper = (*_room("one_neuron").CLAIMS, *_room("networks").CLAIMS)
+    claims = sorted(of_paper, key=lambda claim: _order(claim.key))
+    return _room("claims").judge(
+        (*claims, *_room("beyond").CLAIMS), data, lambda figure: f"cbnet figure {figure} --{mode}"
+    )
 
-    claims = sorted((*one_neuron.CLAIMS, *networks.CLAIMS), key=lambda claim: _order(claim.key))
-    return judge((*claims, *beyond.CLAIMS), data, lambda figure: f"cbnet figure {figure} --{mode}")
+
+def _room(name):
+    """A module of the claims, which stand beside the figures."""
+    return importlib.import_module(f"cbnet.figures.claims.{name}")
 
 
 def _order(key):
@@ -60,8 +65,9 @@ def _order(key):
 
 def write(judged, pictures, mode, data, where):
     """Write the page and its Markdown twin into a folder; the files."""
-    from ..reporting import page
     from ..results import versions
+
+    page = _room("page")
 
     seconds = sum(float(one.attrs["seconds"]) for one in data.values())
     about = (
@@ -128,8 +134,9 @@ def show(judged):
     """Print the verdicts for a person."""
     from rich.table import Table
 
-    from ..reporting import page
     from . import tables
+
+    page = _room("page")
 
     out = tables.console()
     table = Table(box=None, header_style="bold", padding=(0, 1))

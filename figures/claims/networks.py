@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from ..model.library import load
+from cbnet.model.library import load
+
 from . import currents, growing_input, in_degrees
 from . import verdicts as v
 from .claims import NETWORK, Claim, Outcome, difference, largest, number, numbers, smallest

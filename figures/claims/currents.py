@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 
-from ..results.pooling import of_few_graphs
+from cbnet.results.pooling import of_few_graphs
+
 from . import verdicts as v
 from .claims import Outcome, number
 from .verdicts import Number

@@ -19,7 +19,7 @@ class Outcome:
     Attributes
     ----------
     verdict : str
-        One of the three of :mod:`cbnet.reporting.verdicts`.
+        One of the three of :mod:`cbnet.figures.claims.verdicts`.
     theory, simulation : Number, optional
         The deciding number by each.
     note : str
