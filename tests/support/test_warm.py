@@ -11,7 +11,7 @@ import cbnet
 from cbnet.model import reduced
 from cbnet.simulation.step import timestep
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SLOW = ("brian2", "sympy")
 
 

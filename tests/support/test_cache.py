@@ -18,7 +18,7 @@ from cbnet.errors import ParameterError, SimulationError
 from cbnet.support import cache
 from cbnet.support.locks import FileLock
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 KEY = "0a" * 8
 
 

@@ -6,7 +6,7 @@ from scipy import integrate, stats
 
 from cbnet.simulation.measure import local_variation, online
 from cbnet.simulation.measure.monitored import from_monitors
-from tests.test_statistics import elephant_trains, gamma_trains
+from tests.simulation.test_statistics import elephant_trains, gamma_trains
 
 DT = 1e-5
 

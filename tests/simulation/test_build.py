@@ -137,7 +137,7 @@ SCRIPT = """
 import sys
 import numpy as np
 from brian2 import *
-from tests.test_build import SOURCES, TARGETS, chain
+from tests.simulation.test_build import SOURCES, TARGETS, chain
 import cbnet
 
 folder = sys.argv[1]
