@@ -9,7 +9,7 @@ from ..errors import ModelError, ParameterError
 from ..support.expressions import parse
 from . import dimensions, names
 from .distributions import Law, Normal
-from .parameters import Entry, unit
+from .parameters import Entry, to_quantity, unit
 from .quantities import split
 from .wirings import Bernoulli, Explicit, FixedIn, FixedTotal, GaussianIn
 
@@ -99,7 +99,7 @@ def _each(given, entry, place, size):
             f"{'so many neurons: give size' if size is None else f'{size} neurons'}"
         )
     for extreme in (value.min(), value.max()):
-        entry.parse(f"{extreme / unit(entry.unit)[0]!r} {entry.unit}".removesuffix(" 1"), place)
+        entry.parse(to_quantity(float(extreme), entry.unit), place)
     return value
 
 
@@ -121,13 +121,21 @@ def _initial(given, size):
 
 
 def _check_ends(neuron, values, place):
+    """Refuse a reset above the threshold, where both are plain parameters."""
     if neuron.threshold.split() != ["v", ">", "theta"] or neuron.reset.split() != ["v", "=", "V_r"]:
         return
-    reset, threshold = values["V_r"], values["theta"]
-    if isinstance(reset, float) and isinstance(threshold, float) and not reset < threshold:
+    reset, threshold = extremes(values["V_r"])[1], extremes(values["theta"])[0]
+    if not reset < threshold:
         raise ParameterError(
             f"{place}.V_r: got {reset * 1e3:g} mV; expected it below theta, {threshold * 1e3:g} mV"
         )
+
+
+def extremes(value):
+    """The least and the largest of a number, an array or a law."""
+    if isinstance(value, Law):
+        return value.shortest, value.longest
+    return np.min(value), np.max(value)
 
 
 def efficacy(given, neuron, place):
@@ -154,10 +162,13 @@ def efficacy(given, neuron, place):
         )
     found = value_or_law(w, Entry("w", None, unit_name, at_least=0), f"{place}.w")
     for rule in neuron.synapses[kind].requires:
-        extremes = (found.shortest, found.longest) if isinstance(found, Law) else (found,)
-        for x in extremes:
+        for x in extremes(found):
             if not parse(rule)({"w": x}):
-                raise ParameterError(f"{place}.w: got {x:g}; expected {rule}, as {kind!r} needs")
+                cut = "; cut the law with at_most" * isinstance(found, Normal)
+                raise ParameterError(
+                    f"{place}.w: got {x:.4g}; expected {rule}, which the string of {kind!r} "
+                    f"needs{cut}"
+                )
     return found
 
 
@@ -208,6 +219,12 @@ def _number(given, sources, targets):
             "and pair_probability"
         )
     ((name, value),) = how.items()
+    if name == "pair_probability" and not given.wiring.multapses:
+        raise ParameterError(
+            f"{place}.pair_probability: got it with {given.wiring}; expected "
+            "wiring=FixedTotal(multapses=True), as pairs are drawn with replacement: else give "
+            "probability"
+        )
     if name == "number":
         number = mean_number(value, f"{place}.number")
     else:
