@@ -39,7 +39,8 @@ class Network:
     """
 
     def __init__(self, populations, projections=(), inputs=(), currents=()):
-        self.populations = tuple(map(resolution.population, populations))
+        given = _listed(populations, Population, "populations")
+        self.populations = tuple(map(resolution.population, given))
         self.names = tuple(p.name for p in self.populations)
         self._by_name = {p.name: p for p in self.populations}
         self.sizes = {p.name: p.size for p in self.populations}
@@ -49,10 +50,15 @@ class Network:
             )
         self.projections = tuple(
             resolution.projection(p, self._of(p, p.source), self._of(p, p.target))
-            for p in projections
+            for p in _listed(projections, Projection, "projections")
         )
-        self.inputs = tuple(resolution.input_(p, self._of(p, p.target)) for p in inputs)
-        self.currents = tuple(resolution.current(c, self._of(c, c.target)) for c in currents)
+        self.inputs = tuple(
+            resolution.input_(p, self._of(p, p.target)) for p in _listed(inputs, Input, "inputs")
+        )
+        self.currents = tuple(
+            resolution.current(c, self._of(c, c.target))
+            for c in _listed(currents, Current, "currents")
+        )
         self._check_names()
 
     def _of(self, link, name):
@@ -65,23 +71,22 @@ class Network:
 
     def _check_names(self):
         """Refuse origins that could be taken for each other, and links that are there twice."""
-        seen = set()
-        for link in (*self.projections, *self.inputs, *self.currents):
-            kind = getattr(link, "kind", None)
-            if link in self.projections:
-                key = (link.place, kind)
-            else:
-                key = (link.place, kind)
-                if link.name in self._by_name:
-                    raise ParameterError(
-                        f"{link.place}: got {link.name!r}, the name of a population; choose another"
-                    )
-            if key in seen:
+        for link in (*self.inputs, *self.currents):
+            if link.name in self._by_name:
                 raise ParameterError(
-                    f"{link.place}: got two of the kind {kind!r}; expected one: add up their "
-                    "numbers, or give the neuron another kind with the same string"
+                    f"{link.place}: got {link.name!r}, the name of a population; choose another"
                 )
-            seen.add(key)
+        for links in (self.projections, self.inputs, self.currents):
+            seen = set()
+            for link in links:
+                key = link.place, getattr(link, "kind", None)
+                if key in seen:
+                    raise ParameterError(
+                        f"{link.place}: got it twice{f' of the kind {key[1]!r}' * bool(key[1])}; "
+                        "expected one: add them up, or give the neuron two kinds with the same "
+                        "string"
+                    )
+                seen.add(key)
 
     def __getitem__(self, name):
         if name not in self._by_name:
@@ -183,6 +188,17 @@ class Network:
                       resolved=True)
             )  # fmt: skip
         return cls(populations, projections, inputs)
+
+
+def _listed(given, kind, place):
+    """The parts in a sequence, each of which is of its kind."""
+    parts = tuple(given) if isinstance(given, list | tuple) else (given,)
+    for part in parts:
+        if not isinstance(part, kind):
+            raise ParameterError(
+                f"{place}: got {str(part)[:40]!r}; expected a list of cbnet.{kind.__name__}"
+            )
+    return parts
 
 
 def _strings(neuron):
