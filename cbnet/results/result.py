@@ -23,6 +23,7 @@ from ..errors import ParameterError
 from ..model.parameters import Parameters, base_units, to_quantity, unit
 from ..support import checksum, files
 
+FORMAT = 2  # of files; those of cbnet 0.1 bear no number and count as 1
 KINDS = {}
 # Where the kinds of results are defined, for those that no module in use has imported.
 DEFINED_IN = {
@@ -160,6 +161,7 @@ class Result:
             data[name] = xr.Variable(_dimensions(meta, array.ndim), array, attributes)
         attributes = {
             "cbnet_result": type(self).__name__,
+            "cbnet_format": str(FORMAT),
             "parameters": json.dumps(self.parameters.to_dict(), sort_keys=True),
             "versions": json.dumps(self.versions, sort_keys=True),
             "unused": json.dumps(self.unused),
@@ -295,10 +297,16 @@ def load(path):
     if kind not in KINDS:
         raise ParameterError(f"{path}: got a netCDF file that cbnet did not write")
     dataset, kind = checksum.opened(dataset, path), KINDS[kind]
+    made_by = json.loads(dataset.attrs.get("versions", "{}")).get("cbnet", "another version")
+    if (number := int(dataset.attrs.get("cbnet_format", 1))) > FORMAT:
+        raise ParameterError(
+            f"{path}: got a file of format {number}; expected at most {FORMAT}: open it with what made "
+            f"it, cbnet {made_by}"
+        )
     missing = [name for name in getattr(kind, "_variables", dict)() if name not in dataset]
     if missing:
         raise ParameterError(
-            f"{path}: got a {kind.__name__} without {missing[0]}, of another version of cbnet; "
-            f"open it with what made it ({dataset.attrs.get('versions')})"
+            f"{path}: got a {kind.__name__} of format {number} without {missing[0]}; expected one "
+            f"of format {FORMAT}: open it with what made it, cbnet {made_by}"
         )
     return kind.from_xarray(dataset)

@@ -124,6 +124,30 @@ def test_edited_numbers_and_attributes_are_noticed(single, tmp_path):
     edited(lambda file: file.move("rate", "rates"))
 
 
+def test_files_of_other_versions_open_or_say_so(single, tmp_path):
+    path = tmp_path / "one.nc"
+    newer = single.to_xarray().assign_attrs(cbnet_format="99")
+    files.write(path, files.netcdf(newer))
+    with pytest.raises(
+        ParameterError, match="got a file of format 99; expected at most 2: open it"
+    ):
+        results.load(path)
+    older = single.to_xarray()
+    del older.attrs["cbnet_format"]  # as cbnet 0.1 wrote it
+    older.attrs["versions"] = older.attrs["versions"].replace(cbnet.__version__, "0.1.0")
+    older.drop_vars("rate").to_netcdf(tmp_path / "lacking.nc", engine="h5netcdf")
+    older.to_netcdf(tmp_path / "older.nc", engine="h5netcdf")
+    with pytest.warns(CbnetWarning, match="older.nc: has no checksum"):
+        assert float(results.load(tmp_path / "older.nc").rate) == float(single.rate)
+    with (
+        pytest.warns(CbnetWarning, match="lacking.nc: has no checksum"),
+        pytest.raises(
+            ParameterError, match="format 1 without rate; .* with what made it, cbnet 0.1"
+        ),
+    ):
+        results.load(tmp_path / "lacking.nc")
+
+
 def test_files_of_others_open_with_a_word(single, tmp_path):
     path = tmp_path / "one.nc"
     single.to_xarray().to_netcdf(path, engine="h5netcdf")
@@ -136,7 +160,9 @@ def test_files_of_others_open_with_a_word(single, tmp_path):
     assert results.load(tmp_path / "again.nc") == single  # nothing was changed
     without = single.to_xarray().drop_vars("rate")
     files.write(path, files.netcdf(without), overwrite=True)
-    with pytest.raises(ParameterError, match="one.nc: got a Response without rate, of"):
+    with pytest.raises(
+        ParameterError, match="one.nc: got a Response of format 2 without rate; expected"
+    ):
         results.load(path)
 
 
