@@ -300,8 +300,8 @@ def load(path):
     made_by = json.loads(dataset.attrs.get("versions", "{}")).get("cbnet", "another version")
     if (number := int(dataset.attrs.get("cbnet_format", 1))) > FORMAT:
         raise ParameterError(
-            f"{path}: got a file of format {number}; expected at most {FORMAT}: open it with what made "
-            f"it, cbnet {made_by}"
+            f"{path}: got a file of format {number}; expected at most {FORMAT}: open it with "
+            f"what made it, cbnet {made_by}"
         )
     missing = [name for name in getattr(kind, "_variables", dict)() if name not in dataset]
     if missing:
