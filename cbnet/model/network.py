@@ -3,11 +3,12 @@
 import numpy as np
 
 from ..errors import ParameterError
-from . import resolution
+from . import addresses, replacement, resolution
 from .distributions import Uniform
 from .links import Arrival, Current, Input, Population, Projection
 from .neuron import of_model
 from .parameters import POPULATIONS
+from .quantities import SI
 from .wirings import Bernoulli, FixedIn, GaussianIn
 
 __all__ = ["Arrival", "Current", "Input", "Network", "Population", "Projection"]
@@ -131,6 +132,50 @@ class Network:
                 found[key] = found.get(key, 0.0) + row.total
         return found
 
+    def value(self, address):
+        """The unit and the value (SI) of what an address names; one value, wherever it stands.
+
+        Parameters
+        ----------
+        address : str
+            As of :meth:`replace`.
+
+        Returns
+        -------
+        unit : str
+        value : float, ndarray or law
+        """
+        return addresses.value(self, address)
+
+    def replace(self, changes):
+        """A copy with other values.
+
+        Parameters
+        ----------
+        changes : dict
+            By address, with units: ``"PV.tau_L"`` (a parameter of a population), ``"SOM->E.w"``,
+            ``"*->E.delay"`` (``*`` is every population), ``"E->E:NMDA.w"`` (where a source has
+            synapses of several kinds), ``"thalamus->PV.rate"``, ``"thalamus.rate"`` (at all its
+            targets), ``"E.size"`` (in-degrees stay).
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ParameterError
+            For an address that names nothing, and values that cannot be used.
+
+        Examples
+        --------
+        >>> import cbnet
+        >>> net = cbnet.Network.ei(cbnet.load("conductance"))
+        >>> net.replace({"I.tau_L": "10 ms", "external.rate": "20 Hz"}).value("external->E.rate")
+        ('Hz', 20.0)
+        """
+        return replacement.replaced(self, changes)
+
     @property
     def distinct(self):
         """(names of representatives, index of the representative of each population).
@@ -175,7 +220,7 @@ class Network:
             own = {n: values[n] for n in neuron.parameters}
             populations.append(Population(target, neuron, sizes[target], own, resolved=True))
             wiring = _wiring(values)
-            delay = Uniform(values["D_min"], values["D_max"])
+            delay = Uniform(SI(values["D_min"], "s"), SI(values["D_max"], "s"))
             numbers = {"E": values["K"], "I": values["gamma"] * values["K"]}
             for source in POPULATIONS:
                 total = sizes[target] and round(numbers[source] * sizes[target])
