@@ -7,8 +7,7 @@ from brian2 import Hz, ms, mV
 import cbnet
 from cbnet import Input, Neuron, Population, Projection
 from cbnet.errors import ParameterError
-
-from .test_network_parts import disinhibition, layers
+from tests.test_network_parts import disinhibition, layers
 
 
 def places(net, name):
