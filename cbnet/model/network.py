@@ -1,14 +1,17 @@
 """A network, resolved once: populations, who projects to whom, what comes from outside (SI)."""
 
+import functools
+
 import numpy as np
 
 from ..errors import ParameterError
-from . import addresses, replacement, resolution
+from . import addresses, plain, replacement, resolution
 from .distributions import Uniform
 from .links import Arrival, Current, Input, Population, Projection
 from .neuron import of_model
 from .parameters import POPULATIONS
 from .quantities import SI
+from .table import table
 from .wirings import Bernoulli, FixedIn, GaussianIn
 
 __all__ = ["Arrival", "Current", "Input", "Network", "Population", "Projection"]
@@ -205,6 +208,29 @@ class Network:
                 key = (None, p.kind, p.w, p.rate, p.wiring, 0.0)
                 numbers[key] = numbers.get(key, 0.0) + p.number
         return frozenset(numbers.items()), self.drive(name)
+
+    def to_dict(self):
+        """Everything needed to make this object again, ready for JSON; numbers in SI units."""
+        return plain.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, stored):
+        """The inverse of :meth:`to_dict`."""
+        return cls(*plain.from_dict(stored))
+
+    @functools.cached_property
+    def fingerprint(self):
+        """SHA-256 of strings and values: equal exactly when all of them are."""
+        return plain.fingerprint(self)
+
+    def __eq__(self, other):
+        return isinstance(other, Network) and self.fingerprint == other.fingerprint
+
+    def __hash__(self):
+        return hash(self.fingerprint)
+
+    def __repr__(self):
+        return table(self)
 
     @classmethod
     def ei(cls, params, N=None, fraction_excitatory=0.8):
