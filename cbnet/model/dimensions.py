@@ -59,6 +59,15 @@ def of_variables(equations):
     return found
 
 
+def right_sides(equations):
+    """The right side of every equation: of dv/dt as ``"dv"``, of an expression by its name."""
+    found = {}
+    for line in _EQUATION.finditer(_unfolded(equations)):
+        if line["right"]:
+            found[f"d{line['moves']}" if line["moves"] else line["plain"]] = line["right"].strip()
+    return found
+
+
 def of_efficacy(on_pre, efficacy, known, place):
     """Dimensions of the efficacy in an ``on_pre`` statement.
 

@@ -5,7 +5,7 @@ import functools
 import numpy as np
 
 from ..errors import ParameterError
-from . import addresses, plain, replacement, resolution
+from . import addresses, plain, replacement, rescaling, resolution
 from .distributions import Uniform
 from .links import Arrival, Current, Input, Population, Projection
 from .neuron import of_model
@@ -178,6 +178,70 @@ class Network:
         ('Hz', 20.0)
         """
         return replacement.replaced(self, changes)
+
+    def scaled(self, law, factor):
+        """A copy with other in-degrees, and efficacies that follow a law.
+
+        Parameters
+        ----------
+        law : {"sqrt", "inverse", "log"}
+            w ∝ 1/√K, 1/K or 1/ln K, K the in-degree of each projection or input.
+        factor : float
+            By which every in-degree and number of inputs changes; sizes stay.
+
+        Returns
+        -------
+        Network
+            Currents change as the drive of an input does: by √factor, or not with ``"inverse"``.
+
+        Raises
+        ------
+        ParameterError
+            For another law (``"preserving"`` needs the theory), in-degrees above the size of the
+            source, and edges that are given.
+
+        References
+        ----------
+        C. van Vreeswijk and H. Sompolinsky, Science 274, 1724 (1996); A. Sanzeni, M. H. Histed and
+        N. Brunel, Phys. Rev. X 12, 011044 (2022).
+        """
+        return rescaling.scaled(self, law, factor)
+
+    def resized(self, scale, rates):
+        """A copy of fewer neurons that fires alike.
+
+        Parameters
+        ----------
+        scale : float
+            Of sizes and in-degrees, 0.1 for a tenth.
+        rates : dict of str to Quantity, or Quantity of shape (P,)
+            At which the populations of this network fire.
+
+        Returns
+        -------
+        Network
+            Efficacies are w/√scale, so that the variance of the drive is kept. Its mean is restored
+            at these rates: where it is the same at every v, by a :class:`Current` called
+            "restored"; where synapses are conductances, by other values of ``tau_L`` and ``E_L``,
+            which restore the mean conductance as well.
+
+        Raises
+        ------
+        ParameterError
+            For edges or values that are given one by one, and for neurons whose mean drive or leak
+            has another form: theirs cannot be restored.
+
+        Notes
+        -----
+        In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction. Correlations
+        are not kept: they grow as the network shrinks. In-degrees that differ among neurons keep
+        their relative spread only if the law says so (``GaussianIn``).
+
+        References
+        ----------
+        S. J. van Albada, M. Helias, M. Diesmann, PLoS Comput. Biol. 11, e1004490 (2015).
+        """
+        return rescaling.resized(self, scale, rates)
 
     @property
     def distinct(self):
