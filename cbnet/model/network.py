@@ -2,17 +2,10 @@
 
 import functools
 
-import numpy as np
-
 from ..errors import ParameterError
-from . import addresses, plain, replacement, rescaling, resolution
-from .distributions import Uniform
+from . import addresses, distinct, plain, replacement, rescaling, resolution, two_populations
 from .links import Arrival, Current, Input, Population, Projection
-from .neuron import of_model
-from .parameters import POPULATIONS
-from .quantities import SI
 from .table import table
-from .wirings import Bernoulli, FixedIn, GaussianIn
 
 __all__ = ["Arrival", "Current", "Input", "Network", "Population", "Projection"]
 
@@ -112,17 +105,18 @@ class Network:
         if not hasattr(rates, "keys"):
             rates = dict(zip(self.names, rates, strict=True))
         recurrent = [
-            Arrival(p.target, p.source, p.kind, p.w, p.number, self._spread(p), rates[p.source],
+            Arrival(p.target, p.source, p.kind, p.w, p.number, self.spread(p), rates[p.source],
                     p.delay)
             for p in self.projections
         ]  # fmt: skip
         external = [
-            Arrival(p.target, p.name, p.kind, p.w, p.number, self._spread(p), p.rate, 0.0)
+            Arrival(p.target, p.name, p.kind, p.w, p.number, self.spread(p), p.rate, 0.0)
             for p in self.inputs
         ]
         return (*recurrent, *external)
 
-    def _spread(self, p):
+    def spread(self, p):
+        """Standard deviation of the numbers of a projection or input over target neurons."""
         source = self.sizes.get(getattr(p, "source", None))  # that of an input has no end
         return p.wiring.spread(p.number, source, self.sizes[p.target])
 
@@ -233,9 +227,9 @@ class Network:
 
         Notes
         -----
-        In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction. Correlations
-        are not kept: they grow as the network shrinks. In-degrees that differ among neurons keep
-        their relative spread only if the law says so (``GaussianIn``).
+        In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction.
+        Correlations grow as the network shrinks, and so does the relative spread of in-degrees,
+        save that of ``GaussianIn``.
 
         References
         ----------
@@ -250,28 +244,7 @@ class Network:
         Populations share one if their rates must be equal in every state: the same neuron and
         values, and the same arrivals of the same origins, or of origins of which that is known.
         """
-        group = {name: name for name in self.names}
-        while True:
-            first, found = {}, {}
-            for p in self.populations:
-                key = (_strings(p.neuron), _content(p.values), self._signature(p.name, group))
-                found[p.name] = first.setdefault(key, p.name)
-            if found == group:
-                representatives = tuple(first.values())
-                return representatives, tuple(representatives.index(group[n]) for n in self.names)
-            group = found
-
-    def _signature(self, name, group):
-        numbers = {}
-        for p in self.projections:
-            if p.target == name:
-                key = (group[p.source], p.kind, p.w, p.delay, p.wiring, self._spread(p))
-                numbers[key] = numbers.get(key, 0.0) + p.number
-        for p in self.inputs:
-            if p.target == name:
-                key = (None, p.kind, p.w, p.rate, p.wiring, 0.0)
-                numbers[key] = numbers.get(key, 0.0) + p.number
-        return frozenset(numbers.items()), self.drive(name)
+        return distinct.distinct(self)
 
     def to_dict(self):
         """Everything needed to make this object again, ready for JSON; numbers in SI units."""
@@ -299,30 +272,7 @@ class Network:
     @classmethod
     def ei(cls, params, N=None, fraction_excitatory=0.8):
         """The network of E and I that `params` say."""
-        sizes = dict.fromkeys(POPULATIONS)
-        if N is not None:
-            sizes["E"] = round(fraction_excitatory * N)
-            sizes["I"] = N - sizes["E"]
-        populations, projections, inputs = [], [], []
-        for target in POPULATIONS:
-            values = params.resolve(target)
-            neuron, w = of_model(params.model, values)
-            own = {n: values[n] for n in neuron.parameters}
-            populations.append(Population(target, neuron, sizes[target], own, resolved=True))
-            wiring = _wiring(values)
-            delay = Uniform(SI(values["D_min"], "s"), SI(values["D_max"], "s"))
-            numbers = {"E": values["K"], "I": values["gamma"] * values["K"]}
-            for source in POPULATIONS:
-                total = sizes[target] and round(numbers[source] * sizes[target])
-                projections.append(
-                    Projection(source, target, source, numbers[source], w.get(source), delay,
-                               wiring, total=total, resolved=True)
-                )  # fmt: skip
-            inputs.append(
-                Input("external", target, "E", numbers["E"], w.get("E"), values["nu_X"], wiring,
-                      resolved=True)
-            )  # fmt: skip
-        return cls(populations, projections, inputs)
+        return cls(*two_populations.parts(params, N, fraction_excitatory))
 
 
 def _listed(given, kind, place):
@@ -334,25 +284,3 @@ def _listed(given, kind, place):
                 f"{place}: got {str(part)[:40]!r}; expected a list of cbnet.{kind.__name__}"
             )
     return parts
-
-
-def _strings(neuron):
-    """What the strings of a neuron say, without its defaults."""
-    return neuron.equations, neuron.threshold, neuron.reset, repr(neuron.synapses)
-
-
-def _content(values):
-    """Values by name, in a form that can be compared."""
-    return tuple(
-        (name, (x.shape, x.tobytes()) if isinstance(x, np.ndarray) else x)
-        for name, x in sorted(values.items())
-    )
-
-
-def _wiring(values):
-    laws = {"fixed": FixedIn(), "bernoulli": Bernoulli(), "gaussian": GaussianIn(values["CV_K"])}
-    if values["law"] not in laws:
-        raise ParameterError(
-            f"law: got {values['law']!r}; expected one of {', '.join(laws)} in Network.ei"
-        )
-    return laws[values["law"]]

@@ -137,8 +137,8 @@ def _rates(net, rates):
     missing = [name for name in net.names if name not in rates]
     if missing:
         raise ParameterError(
-            f"rates: got none of {', '.join(missing)}; expected the rate of every population of the "
-            "full-scale network"
+            f"rates: got none of {', '.join(missing)}; expected the rate of every population, "
+            "in the network as it is"
         )
     return {name: RATE.parse(rates[name], f"rates[{name!r}]") for name in net.names}
 
