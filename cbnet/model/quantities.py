@@ -15,8 +15,11 @@ class SI(float):
 
     def __new__(cls, value, unit_name="1"):
         made = super().__new__(cls, value)
-        made.dim = SimpleNamespace(_dims=unit(unit_name)[1])
+        made.unit, made.dim = unit_name, SimpleNamespace(_dims=unit(unit_name)[1])
         return made
+
+    def __str__(self):
+        return f"{float(self) / unit(self.unit)[0]:.8g}" + f" {self.unit}" * (self.unit != "1")
 
 
 def split(given, place):
