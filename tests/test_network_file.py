@@ -1,8 +1,10 @@
 """Networks in TOML files."""
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -292,3 +294,11 @@ def test_a_network_is_read_without_brian2(tmp_path):
         ".scaled('sqrt', 0.5); n.fingerprint; assert not {'brian2', 'sympy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+def test_the_documented_file_is_the_documented_network(tmp_path):
+    page = (Path(__file__).parent.parent / "docs" / "networks.md").read_text("utf-8")
+    text = re.search(r"^```toml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[1]
+    net = read(tmp_path, text)
+    assert net == disinhibition()
+    assert f"```text\n{net}\n```" in page
