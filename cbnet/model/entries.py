@@ -5,7 +5,7 @@ from dataclasses import asdict
 
 from ..errors import ModelError, ParameterError
 from .parameters import Entry, reference_table, unit
-from .quantities import SI
+from .si import SI
 
 
 def entry_of(name, given, place, owner):

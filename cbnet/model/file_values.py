@@ -3,7 +3,8 @@
 from ..errors import ParameterError
 from . import distributions, wirings
 from .parameters import nearest, unit
-from .quantities import SI, split
+from .quantities import split
+from .si import SI
 
 _LAWS = {
     "uniform": (distributions.Uniform, ("low", "high")),

@@ -4,7 +4,7 @@ import math
 
 from ..errors import ParameterError
 from .parameters import Entry
-from .quantities import SI
+from .si import SI
 from .wirings import Explicit, FixedIn
 
 NUMBER = Entry("number", 1.0, at_least=0)

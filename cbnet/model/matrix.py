@@ -6,7 +6,8 @@ from ..errors import ParameterError
 from .dimensions import name_of
 from .distributions import Law
 from .links import Projection
-from .quantities import ONE, SI, pick, split
+from .quantities import ONE, pick, split
+from .si import SI
 from .wirings import FixedIn
 
 

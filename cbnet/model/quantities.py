@@ -1,25 +1,11 @@
 """Numbers, Brian2's quantities and strings with units, as floats in SI units and dimensions."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from ..errors import ParameterError
 from .parameters import split_quantity, unit
 
 ONE = (0,) * 7
-
-
-class SI(float):
-    """A float in SI units that is taken wherever a quantity is, without an import of Brian2."""
-
-    def __new__(cls, value, unit_name="1"):
-        made = super().__new__(cls, value)
-        made.unit, made.dim = unit_name, SimpleNamespace(_dims=unit(unit_name)[1])
-        return made
-
-    def __str__(self):
-        return f"{float(self) / unit(self.unit)[0]:.8g}" + f" {self.unit}" * (self.unit != "1")
 
 
 def split(given, place):

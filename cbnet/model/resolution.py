@@ -10,7 +10,8 @@ from ..support.expressions import parse
 from . import dimensions, in_degree, names
 from .distributions import Law, Normal
 from .parameters import Entry, reference_table, unit
-from .quantities import SI, split
+from .quantities import split
+from .si import SI
 from .wirings import Bernoulli, Explicit, FixedIn, FixedTotal, GaussianIn
 
 _WIRINGS = (FixedIn, Bernoulli, GaussianIn, FixedTotal, Explicit)
