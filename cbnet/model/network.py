@@ -234,7 +234,8 @@ class Network:
 
         Notes
         -----
-        In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction.
+        What is kept is mean and variance of the drive; jumps are larger, which makes a difference
+        where they are not small. In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction.
         Correlations grow as the network shrinks, and so does the relative spread of in-degrees,
         save that of ``GaussianIn``.
 
