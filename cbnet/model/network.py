@@ -235,9 +235,9 @@ class Network:
         Notes
         -----
         What is kept is mean and variance of the drive; jumps are larger, which makes a difference
-        where they are not small. In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction.
-        Correlations grow as the network shrinks, and so does the relative spread of in-degrees,
-        save that of ``GaussianIn``.
+        where they are not small. In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up
+        the fraction. Correlations grow as the network shrinks, and so does the relative spread of
+        in-degrees, save that of ``GaussianIn``.
 
         References
         ----------
