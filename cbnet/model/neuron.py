@@ -146,17 +146,13 @@ class Neuron:
         for kind, synapse in self.synapses.items():
             place = f"Neuron.synapses[{kind!r}]"
             known = {**self._known, **dimensions.of_variables(synapse.equations)}
-            if synapse.efficacy is None:
-                dimensions.check_statements(synapse.on_pre, known, place)
-                found[kind] = None
-                continue
             if synapse.efficacy in known:
                 raise ModelError(
                     f"{place}: got the efficacy {synapse.efficacy!r}, which is a variable or a "
                     "parameter too; name it otherwise: Synapse(..., efficacy=...)"
                 )
-            dims = dimensions.of_efficacy(synapse.on_pre, synapse.efficacy, known, place)
-            found[kind] = dimensions.name_of(dims)
+            dims = dimensions.of_efficacy(synapse, known, place)
+            found[kind] = dims and dimensions.name_of(dims)
         return found
 
     @functools.cached_property
@@ -167,6 +163,12 @@ class Neuron:
             source = self.parameters.get(entry.follows, entry) if entry.follows else entry
             found[name] = source.value if source.choices else source.value * unit(source.unit)[0]
         return found
+
+    @property
+    def drive_unit(self):
+        """The unit of dv/dt, in which currents are given: mV/ms for a potential."""
+        pairs = zip(self.variables["v"], unit("s")[1], strict=True)
+        return dimensions.name_of(tuple(v - s for v, s in pairs))
 
     def entry(self, name, place):
         """The row of a parameter; ParameterError if the neuron has none of that name."""

@@ -226,8 +226,7 @@ def current(given, target):
     if given.resolved:
         return given
     check_name(given.name, "Current")
-    dims = tuple(d - s for d, s in zip(target.neuron.variables["v"], unit("s")[1], strict=True))
-    entry = Entry("value", 0.0, dimensions.name_of(dims))
+    entry = Entry("value", 0.0, target.neuron.drive_unit)
     return dataclasses.replace(
         given, value=entry.parse(given.value, f"{given.place}.value"), resolved=True
     )
