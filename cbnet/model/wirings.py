@@ -1,5 +1,6 @@
 """Laws of in-degrees, as values; `spread` is the standard deviation over target neurons."""
 
+import functools
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -153,14 +154,18 @@ class Explicit:
         """Standard deviation of the in-degrees of this graph."""
         return float(np.bincount(self.j, minlength=target_size or 0).std())
 
-    def _content(self):
-        return self.i.tobytes(), self.j.tobytes(), self.delay, self.w
-
     def __eq__(self, other):
-        return isinstance(other, Explicit) and self._content() == other._content()
+        if not isinstance(other, Explicit):
+            return False
+        same = np.array_equal(self.i, other.i) and np.array_equal(self.j, other.j)
+        return self is other or (same and (self.delay, self.w) == (other.delay, other.w))
 
     def __hash__(self):
-        return hash(self._content())
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self):  # there may be millions of edges
+        return hash((self.i.tobytes(), self.j.tobytes(), self.delay, self.w))
 
     def __repr__(self):
         return f"Explicit({len(self.i)} edges)"
