@@ -287,12 +287,14 @@ def test_commands_for_a_model_refuse_a_network(tmp_path):
 
 
 def test_a_network_is_read_without_brian2(tmp_path):
-    """Importing it takes seconds."""
+    """Importing it takes seconds; and a model of E and I does without numpy."""
     read(tmp_path, DISINHIBITION)
     code = (
         "import sys, cbnet; n = cbnet.load('net.toml').replace({'thalamus.rate': '20 Hz'})"
         ".scaled('sqrt', 0.5); n.fingerprint; assert not {'brian2', 'sympy'} & set(sys.modules)"
     )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    code = "import sys, cbnet; cbnet.load('conductance'); assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 

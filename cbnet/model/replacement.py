@@ -1,9 +1,10 @@
 """Networks with other values than a network has."""
 
 import dataclasses
+from pathlib import Path
 
 from ..errors import ParameterError
-from . import addresses, resolution
+from . import addresses, file_values, resolution
 from .si import SI
 from .wirings import Explicit
 
@@ -19,6 +20,7 @@ def replaced(net, changes):
     pending, by = {}, {}
     for address, raw in changes.items():
         found, name = addresses.find(net, address)
+        raw = _of_text(raw, name, address)
         for part in found:
             own = pending.setdefault(id(part), {})
             for each in addresses.full_names(name):
@@ -44,6 +46,13 @@ def replaced(net, changes):
         ]
 
     return type(net)(populations, links(net.projections), links(net.inputs), links(net.currents))
+
+
+def _of_text(raw, name, address):
+    """What a command line or a file of a sweep says: wirings by name, laws as tables."""
+    if name == "wiring" and isinstance(raw, str | dict):
+        return file_values.wiring(raw, Path())
+    return file_values.value(raw, address)
 
 
 def _population(one, sizes, values):
