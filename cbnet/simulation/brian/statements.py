@@ -1,0 +1,61 @@
+"""Statements of synapses, as spikes that arrive in numbers or at refractory neurons need them."""
+
+import re
+
+_STATEMENT = re.compile(r"^\s*(?P<target>\w+)\s*(?P<how>[-+*/]?=)\s*(?P<value>.+?)\s*$")
+_RANDOM = {"rand", "randn", "poisson", "binomial"}
+
+
+def lines(code):
+    """The statements of a code, comments left out."""
+    found = (line.split("#")[0].strip() for line in re.split(r"[\n;]", code))
+    return [line for line in found if line]
+
+
+def of_held_neurons(code):
+    """The same, but that v of a refractory neuron does not move.
+
+    Parameters
+    ----------
+    code : str
+        An ``on_pre``.
+    """
+    return "\n".join(_held(line) for line in lines(code))
+
+
+def _held(line):
+    found = _STATEMENT.match(line)
+    if not found or found["target"] not in ("v", "v_post"):
+        return line
+    target, how, value = found.group("target", "how", "value")
+    if how in ("+=", "-="):
+        return f"{target} {how} int(not_refractory_post)*({value})"
+    new = f"({value})" if how == "=" else f"{target}{how[0]}({value})"
+    return f"{target} += int(not_refractory_post)*({new} - {target})"
+
+
+def many_at_once(code, count):
+    """What `count` spikes of one instant do, as one statement each; None if that is not a multiple.
+
+    Parameters
+    ----------
+    code : str
+        An ``on_pre``.
+    count : str
+        The variable of their number, as ``"arrived_pre"``.
+    """
+    found = [_STATEMENT.match(line) for line in lines(code)]
+    if not all(found):
+        return None
+    moved = {one["target"].removesuffix("_post") for one in found}
+    for one in found:
+        named = {name.removesuffix("_post") for name in re.findall(r"[A-Za-z_]\w*", one["value"])}
+        if one["how"] not in ("+=", "-=") or named & (moved | _RANDOM):
+            return None
+    return "\n".join(f"{one['target']} {one['how']} {count}*({one['value']})" for one in found)
+
+
+def moves_potential(code):
+    """Whether a spike moves v itself, at once."""
+    found = (_STATEMENT.match(line) for line in lines(code))
+    return any(one and one["target"] in ("v", "v_post") for one in found)
