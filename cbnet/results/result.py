@@ -33,6 +33,7 @@ DEFINED_IN = {
     "Simulation": "simulation.measure.measured",
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
+    "NetworkSimulation": "simulation.measure.network_simulation",
     "NetworkSolution": "theory.network_states",
     "NetworkStability": "theory.network_stability",
     "Tuned": "theory.tune",

@@ -10,10 +10,12 @@ from ..errors import ParameterError
 from ..model import unused
 from ..model.parameters import nearest
 from ..results import plain
+from . import network_job
 from .backends.workshop import run_jobs
 from .job import prepare
+from .network_run import simulate_network
 
-_PLACED = ("params", "N", "duration")
+_PLACED = ("params", "net", "N", "duration")
 
 
 def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
@@ -90,15 +92,20 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
     Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
     (``law="fixed"``) or on average, and K external Poisson inputs, exactly or on average likewise.
     """
+    if hasattr(params, "arrivals"):
+        if duration == "1s" and N != 10_000:  # as in simulate(net, "2s")
+            duration = N
+        _check_names(options, network_job.prepare)
+        return simulate_network(params, duration, progress=progress, **options)
     _check_names(options)
     job = prepare(params, N, duration, **options)
     unused.tell(params, "cbnet.simulate", unused.of_simulation, job.storage == "none")
     return run_jobs([job], 1, progress)[0]
 
 
-def _check_names(options):
+def _check_names(options, checked=prepare):
     """Refuse an option that there is not, and say which ones there are."""
-    known = [name for name in inspect.signature(prepare).parameters if name not in _PLACED]
+    known = [name for name in inspect.signature(checked).parameters if name not in _PLACED]
     for name in options:
         if name not in known:
             hint = "a run has one seed" if name == "seeds" else nearest(name, known)

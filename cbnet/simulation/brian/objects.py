@@ -24,7 +24,6 @@ from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
 
 from ...model.distributions import Law
 from ...model.parameters import unit
-from ...support.expressions import parse
 from ..wiring import edges
 from . import statements
 from .synapses import alike, constant, make
@@ -65,11 +64,14 @@ class Objects:
     synapses : dict of str to Synapses
     trains : list of Trains
         External input.
+    edges : list of Edges
+        Of every projection.
     """
 
     blocks: list
     synapses: dict
     trains: list
+    edges: list
 
     @property
     def all(self):
@@ -99,34 +101,20 @@ def create(net, dt, seed, graph_seed):
     )
     initial = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
     blocks = _blocks(net)
-    drawn = {name: _drawn(net.values(name), net.sizes[name], own) for name in net.names}
+    values = {name: _drawn(net.values(name), net.sizes[name], own) for name in net.names}
     for k, block in enumerate(blocks):
-        _add_group(net, block, drawn, f"neurons_{k}")
-        _set_initial(net, block, drawn, initial)
+        _add_group(net, block, values, f"neurons_{k}")
+        _set_initial(net, block, values, initial)
     of = {name: block for block in blocks for name in block.names}
-    synapses = _synapses(net, of, dt, graph)
+    drawn = [
+        edges.draw(p, net.sizes[p.source], net.sizes[p.target], dt, graph) for p in net.projections
+    ]
+    synapses = _synapses(net, of, dt, drawn)
     trains = [
         Trains(f"trains_{k}", rows, of[rows[0].target], net.sizes, dt, numbers)
         for k, rows in enumerate(_inputs(net, of))
     ]
-    return Objects(blocks, synapses, trains)
-
-
-def starting(population, values):
-    """Reset and threshold of v in V, each a number or an array, as the strings have them.
-
-    Without both of the forms ``v > ...`` and ``v = ...``: the reset, or else zero, twice.
-    """
-    found = []
-    for text, how in ((population.neuron.reset, "="), (population.neuron.threshold, ">")):
-        first = statements.lines(text.split(" and ")[0])[0]
-        name, sign, right = first.partition(how)
-        try:
-            found.append(parse(right.strip())(values) if sign and name.strip() == "v" else None)
-        except (KeyError, ValueError, ArithmeticError, TypeError):
-            found.append(None)
-    reset = 0.0 if found[0] is None else found[0]
-    return reset, reset if found[1] is None else found[1]
+    return Objects(blocks, synapses, trains, drawn)
 
 
 def _blocks(net):
@@ -226,7 +214,9 @@ def _set_initial(net, block, drawn, rng):
     found = {}
     for name in block.names:
         size, first = net.sizes[name], block.first[name]
-        given = {"v": starting(net[name], drawn[name])} | (net[name].initial or {})
+        given = {"v": statements.starting(net[name].neuron, drawn[name])} | (
+            net[name].initial or {}
+        )
         for variable, value in given.items():
             values = value.draw(rng, size) if isinstance(value, Law) else value
             if isinstance(value, tuple):
@@ -238,14 +228,13 @@ def _set_initial(net, block, drawn, rng):
         block.group.variables[variable].set_value(values)
 
 
-def _synapses(net, of, dt, rng):
+def _synapses(net, of, dt, drawn):
     """One Synapses for all projections of a kind between two blocks."""
     together = {}
-    for p in net.projections:
+    for p, edge in zip(net.projections, drawn, strict=True):
         source, target = of[p.source], of[p.target]
-        drawn = edges.draw(p, net.sizes[p.source], net.sizes[p.target], dt, rng)
         key = (id(source), id(target), p.kind)
-        together.setdefault(key, (source, target, p.kind, []))[3].append((p, drawn))
+        together.setdefault(key, (source, target, p.kind, []))[3].append((p, edge))
     found = {}
     for k, (source, target, kind, parts) in enumerate(together.values()):
         found[f"synapses_{k}"] = _connected(f"synapses_{k}", source, target, kind, parts, dt)

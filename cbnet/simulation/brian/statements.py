@@ -2,6 +2,8 @@
 
 import re
 
+from ...support.expressions import parse
+
 _STATEMENT = re.compile(r"^\s*(?P<target>\w+)\s*(?P<how>[-+*/]?=)\s*(?P<value>.+?)\s*$")
 _RANDOM = {"rand", "randn", "poisson", "binomial"}
 
@@ -59,3 +61,20 @@ def moves_potential(code):
     """Whether a spike moves v itself, at once."""
     found = (_STATEMENT.match(line) for line in lines(code))
     return any(one and one["target"] in ("v", "v_post") for one in found)
+
+
+def starting(neuron, values):
+    """Reset and threshold of v in V, each a number or an array, as the strings have them.
+
+    Without both of the forms ``v > ...`` and ``v = ...``: the reset, or else zero, twice.
+    """
+    found = []
+    for text, how in ((neuron.reset, "="), (neuron.threshold, ">")):
+        first = lines(text.split(" and ")[0])[0]
+        name, sign, right = first.partition(how)
+        try:
+            found.append(parse(right.strip())(values) if sign and name.strip() == "v" else None)
+        except (KeyError, ValueError, ArithmeticError, TypeError):
+            found.append(None)
+    reset = 0.0 if found[0] is None else found[0]
+    return reset, reset if found[1] is None else found[1]
