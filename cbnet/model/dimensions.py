@@ -59,6 +59,15 @@ def of_variables(equations):
     return found
 
 
+def right_sides(equations):
+    """The right side of every equation: of dv/dt as ``"dv"``, of an expression by its name."""
+    found = {}
+    for line in _EQUATION.finditer(_unfolded(equations)):
+        if line["right"]:
+            found[f"d{line['moves']}" if line["moves"] else line["plain"]] = line["right"].strip()
+    return found
+
+
 def of_efficacy(on_pre, efficacy, known, place):
     """Dimensions of the efficacy in an ``on_pre`` statement.
 
@@ -126,6 +135,7 @@ class _Walk:
 
     def __init__(self, known, place, efficacy=None):
         self.known, self.place, self.efficacy = known, place, efficacy
+        self.temporary = {}  # values of names that the statements themselves introduce
         self.conditions = []  # (exponents, power): their sum with power × the unknown is zero
 
     def tree(self, text):
@@ -147,6 +157,8 @@ class _Walk:
                 self.equal(target, value)
             else:
                 self.equal(value, (ONE, 0.0))
+        elif isinstance(node, ast.Assign) and self._is_new(node.targets[0]):
+            self.temporary[node.targets[0].id] = self.value(node.value)
         elif isinstance(node, ast.Assign):
             self.equal(self.value(node.targets[0]), self.value(node.value))
         elif isinstance(node, ast.Expr) and isinstance(node.value, ast.Compare | ast.BoolOp):
@@ -156,6 +168,11 @@ class _Walk:
                 f"{self.place}: got {ast.unparse(node)!r}; expected an assignment such as "
                 "'v_post += w'"
             )
+
+    def _is_new(self, node):
+        if not isinstance(node, ast.Name) or node.id.endswith(("_pre", "_post")):
+            return False
+        return node.id not in {*self.known, self.efficacy}
 
     def equal(self, one, other):
         if one is None or other is None:
@@ -197,6 +214,8 @@ class _Walk:
         name = re.sub(r"_(?:post|pre)$", "", node.id)
         if node.id == self.efficacy:
             return ONE, 1.0
+        if node.id in self.temporary:
+            return self.temporary[node.id]
         for one in (node.id, name):
             if one in self.known:
                 return tuple(map(float, self.known[one])), 0.0

@@ -1,14 +1,11 @@
 """A network, resolved once: populations, who projects to whom, what comes from outside (SI)."""
 
-import numpy as np
+import functools
 
 from ..errors import ParameterError
-from . import resolution
-from .distributions import Uniform
+from . import addresses, distinct, plain, replacement, rescaling, resolution, two_populations
 from .links import Arrival, Current, Input, Population, Projection
-from .neuron import of_model
-from .parameters import POPULATIONS
-from .wirings import Bernoulli, FixedIn, GaussianIn
+from .table import table
 
 __all__ = ["Arrival", "Current", "Input", "Network", "Population", "Projection"]
 
@@ -39,7 +36,8 @@ class Network:
     """
 
     def __init__(self, populations, projections=(), inputs=(), currents=()):
-        self.populations = tuple(map(resolution.population, populations))
+        given = _listed(populations, Population, "populations")
+        self.populations = tuple(map(resolution.population, given))
         self.names = tuple(p.name for p in self.populations)
         self._by_name = {p.name: p for p in self.populations}
         self.sizes = {p.name: p.size for p in self.populations}
@@ -49,10 +47,15 @@ class Network:
             )
         self.projections = tuple(
             resolution.projection(p, self._of(p, p.source), self._of(p, p.target))
-            for p in projections
+            for p in _listed(projections, Projection, "projections")
         )
-        self.inputs = tuple(resolution.input_(p, self._of(p, p.target)) for p in inputs)
-        self.currents = tuple(resolution.current(c, self._of(c, c.target)) for c in currents)
+        self.inputs = tuple(
+            resolution.input_(p, self._of(p, p.target)) for p in _listed(inputs, Input, "inputs")
+        )
+        self.currents = tuple(
+            resolution.current(c, self._of(c, c.target))
+            for c in _listed(currents, Current, "currents")
+        )
         self._check_names()
 
     def _of(self, link, name):
@@ -65,23 +68,22 @@ class Network:
 
     def _check_names(self):
         """Refuse origins that could be taken for each other, and links that are there twice."""
-        seen = set()
-        for link in (*self.projections, *self.inputs, *self.currents):
-            kind = getattr(link, "kind", None)
-            if link in self.projections:
-                key = (link.place, kind)
-            else:
-                key = (link.place, kind)
-                if link.name in self._by_name:
-                    raise ParameterError(
-                        f"{link.place}: got {link.name!r}, the name of a population; choose another"
-                    )
-            if key in seen:
+        for link in (*self.inputs, *self.currents):
+            if link.name in self._by_name:
                 raise ParameterError(
-                    f"{link.place}: got two of the kind {kind!r}; expected one: add up their "
-                    "numbers, or give the neuron another kind with the same string"
+                    f"{link.place}: got {link.name!r}, the name of a population; choose another"
                 )
-            seen.add(key)
+        for links in (self.projections, self.inputs, self.currents):
+            seen = set()
+            for link in links:
+                key = link.place, getattr(link, "kind", None)
+                if key in seen:
+                    raise ParameterError(
+                        f"{link.place}: got it twice{f' of the kind {key[1]!r}' * bool(key[1])}; "
+                        "expected one: add them up, or give the neuron two kinds with the same "
+                        "string"
+                    )
+                seen.add(key)
 
     def __getitem__(self, name):
         if name not in self._by_name:
@@ -103,17 +105,18 @@ class Network:
         if not hasattr(rates, "keys"):
             rates = dict(zip(self.names, rates, strict=True))
         recurrent = [
-            Arrival(p.target, p.source, p.kind, p.w, p.number, self._spread(p), rates[p.source],
+            Arrival(p.target, p.source, p.kind, p.w, p.number, self.spread(p), rates[p.source],
                     p.delay)
             for p in self.projections
         ]  # fmt: skip
         external = [
-            Arrival(p.target, p.name, p.kind, p.w, p.number, self._spread(p), p.rate, 0.0)
+            Arrival(p.target, p.name, p.kind, p.w, p.number, self.spread(p), p.rate, 0.0)
             for p in self.inputs
         ]
         return (*recurrent, *external)
 
-    def _spread(self, p):
+    def spread(self, p):
+        """Standard deviation of the numbers of a projection or input over target neurons."""
         source = self.sizes.get(getattr(p, "source", None))  # that of an input has no end
         return p.wiring.spread(p.number, source, self.sizes[p.target])
 
@@ -126,6 +129,114 @@ class Network:
                 found[key] = found.get(key, 0.0) + row.total
         return found
 
+    def value(self, address):
+        """The unit and the value (SI) of what an address names; one value, wherever it stands.
+
+        Parameters
+        ----------
+        address : str
+            As of :meth:`replace`.
+
+        Returns
+        -------
+        unit : str
+        value : float, ndarray or law
+        """
+        return addresses.value(self, address)
+
+    def replace(self, changes):
+        """A copy with other values.
+
+        Parameters
+        ----------
+        changes : dict
+            By address, with units: ``"PV.tau_L"`` (a parameter of a population), ``"SOM->E.w"``,
+            ``"*->E.delay"`` (``*`` is every population), ``"E->E:NMDA.w"`` (where a source has
+            synapses of several kinds), ``"thalamus->PV.rate"``, ``"thalamus.rate"`` (at all its
+            targets), ``"E.size"`` (in-degrees stay).
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        ParameterError
+            For an address that names nothing, and values that cannot be used.
+
+        Examples
+        --------
+        >>> import cbnet
+        >>> net = cbnet.Network.ei(cbnet.load("conductance"))
+        >>> net.replace({"I.tau_L": "10 ms", "external.rate": "20 Hz"}).value("external->E.rate")
+        ('Hz', 20.0)
+        """
+        return replacement.replaced(self, changes)
+
+    def scaled(self, law, factor):
+        """A copy with other in-degrees, and efficacies that follow a law.
+
+        Parameters
+        ----------
+        law : {"sqrt", "inverse", "log"}
+            w ∝ 1/√K, 1/K or 1/ln K, K the in-degree of each projection or input.
+        factor : float
+            By which every in-degree and number of inputs changes; sizes stay.
+
+        Returns
+        -------
+        Network
+            Currents change as the drive of an input does: by √factor, or not with ``"inverse"``.
+
+        Raises
+        ------
+        ParameterError
+            For another law (``"preserving"`` needs the theory), in-degrees above the size of the
+            source, and edges that are given.
+
+        References
+        ----------
+        C. van Vreeswijk and H. Sompolinsky, Science 274, 1724 (1996); A. Sanzeni, M. H. Histed and
+        N. Brunel, Phys. Rev. X 12, 011044 (2022).
+        """
+        return rescaling.scaled(self, law, factor)
+
+    def resized(self, scale, rates):
+        """A copy of fewer neurons that fires alike.
+
+        Parameters
+        ----------
+        scale : float
+            Of sizes and in-degrees, 0.1 for a tenth.
+        rates : dict of str to Quantity, or Quantity of shape (P,)
+            At which the populations of this network fire.
+
+        Returns
+        -------
+        Network
+            Efficacies are w/√scale, so that the variance of the drive is kept. Its mean is restored
+            at these rates: where it is the same at every v, by a :class:`Current` called
+            "restored"; where synapses are conductances, by other values of ``tau_L`` and ``E_L``,
+            which restore the mean conductance as well.
+
+        Raises
+        ------
+        ParameterError
+            For edges or values that are given one by one, and for neurons whose mean drive or leak
+            has another form: theirs cannot be restored.
+
+        Notes
+        -----
+        In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction.
+        Correlations grow as the network shrinks, and so does the relative spread of in-degrees,
+        save that of ``GaussianIn``.
+
+        References
+        ----------
+        S. J. van Albada, M. Helias, M. Diesmann, PLoS Comput. Biol. 11, e1004490 (2015).
+        """
+        return rescaling.resized(self, scale, rates)
+
     @property
     def distinct(self):
         """(names of representatives, index of the representative of each population).
@@ -133,75 +244,43 @@ class Network:
         Populations share one if their rates must be equal in every state: the same neuron and
         values, and the same arrivals of the same origins, or of origins of which that is known.
         """
-        group = {name: name for name in self.names}
-        while True:
-            first, found = {}, {}
-            for p in self.populations:
-                key = (_strings(p.neuron), _content(p.values), self._signature(p.name, group))
-                found[p.name] = first.setdefault(key, p.name)
-            if found == group:
-                representatives = tuple(first.values())
-                return representatives, tuple(representatives.index(group[n]) for n in self.names)
-            group = found
+        return distinct.distinct(self)
 
-    def _signature(self, name, group):
-        numbers = {}
-        for p in self.projections:
-            if p.target == name:
-                key = (group[p.source], p.kind, p.w, p.delay, p.wiring, self._spread(p))
-                numbers[key] = numbers.get(key, 0.0) + p.number
-        for p in self.inputs:
-            if p.target == name:
-                key = (None, p.kind, p.w, p.rate, p.wiring, 0.0)
-                numbers[key] = numbers.get(key, 0.0) + p.number
-        return frozenset(numbers.items()), self.drive(name)
+    def to_dict(self):
+        """Everything needed to make this object again, ready for JSON; numbers in SI units."""
+        return plain.to_dict(self)
+
+    @classmethod
+    def from_dict(cls, stored):
+        """The inverse of :meth:`to_dict`."""
+        return cls(*plain.from_dict(stored))
+
+    @functools.cached_property
+    def fingerprint(self):
+        """SHA-256 of strings and values: equal exactly when all of them are."""
+        return plain.fingerprint(self)
+
+    def __eq__(self, other):
+        return isinstance(other, Network) and self.fingerprint == other.fingerprint
+
+    def __hash__(self):
+        return hash(self.fingerprint)
+
+    def __repr__(self):
+        return table(self)
 
     @classmethod
     def ei(cls, params, N=None, fraction_excitatory=0.8):
         """The network of E and I that `params` say."""
-        sizes = dict.fromkeys(POPULATIONS)
-        if N is not None:
-            sizes["E"] = round(fraction_excitatory * N)
-            sizes["I"] = N - sizes["E"]
-        populations, projections, inputs = [], [], []
-        for target in POPULATIONS:
-            values = params.resolve(target)
-            neuron, w = of_model(params.model, values)
-            own = {n: values[n] for n in neuron.parameters}
-            populations.append(Population(target, neuron, sizes[target], own, resolved=True))
-            wiring = _wiring(values)
-            delay = Uniform(values["D_min"], values["D_max"])
-            numbers = {"E": values["K"], "I": values["gamma"] * values["K"]}
-            for source in POPULATIONS:
-                total = sizes[target] and round(numbers[source] * sizes[target])
-                projections.append(
-                    Projection(source, target, source, numbers[source], w.get(source), delay,
-                               wiring, total=total, resolved=True)
-                )  # fmt: skip
-            inputs.append(
-                Input("external", target, "E", numbers["E"], w.get("E"), values["nu_X"], wiring,
-                      resolved=True)
-            )  # fmt: skip
-        return cls(populations, projections, inputs)
+        return cls(*two_populations.parts(params, N, fraction_excitatory))
 
 
-def _strings(neuron):
-    """What the strings of a neuron say, without its defaults."""
-    return neuron.equations, neuron.threshold, neuron.reset, repr(neuron.synapses)
-
-
-def _content(values):
-    """Values by name, in a form that can be compared."""
-    return tuple(
-        (name, (x.shape, x.tobytes()) if isinstance(x, np.ndarray) else x)
-        for name, x in sorted(values.items())
-    )
-
-
-def _wiring(values):
-    laws = {"fixed": FixedIn(), "bernoulli": Bernoulli(), "gaussian": GaussianIn(values["CV_K"])}
-    if values["law"] not in laws:
-        raise ParameterError(
-            f"law: got {values['law']!r}; expected one of {', '.join(laws)} in Network.ei"
-        )
-    return laws[values["law"]]
+def _listed(given, kind, place):
+    """The parts in a sequence, each of which is of its kind."""
+    parts = tuple(given) if isinstance(given, list | tuple) else (given,)
+    for part in parts:
+        if not isinstance(part, kind):
+            raise ParameterError(
+                f"{place}: got {str(part)[:40]!r}; expected a list of cbnet.{kind.__name__}"
+            )
+    return parts

@@ -7,20 +7,15 @@ import numpy as np
 
 from ..errors import ModelError, ParameterError
 from ..support.expressions import parse
-from . import dimensions, names
+from . import dimensions, in_degree, names
 from .distributions import Law, Normal
-from .parameters import Entry, unit
+from .parameters import Entry, reference_table, to_quantity, unit
 from .quantities import split
 from .wirings import Bernoulli, Explicit, FixedIn, FixedTotal, GaussianIn
 
 _WIRINGS = (FixedIn, Bernoulli, GaussianIn, FixedTotal, Explicit)
 RATE = Entry("rate", 0.0, "Hz", at_least=0)
 DELAY = Entry("delay", 0.0, "ms", at_least=0)
-NUMBER = Entry("number", 1.0, at_least=0)
-SHARE = Entry("probability", 0.0, at_least=0, at_most=1)
-# Pairs up to which ln(1 − 1/pairs) is rounded as in published code, whose numbers of synapses are
-# then met to the last one (exactly, the microcircuit has two in 3e8 more); beyond, it would show.
-_PUBLISHED = 1e9
 SIZE = Entry("size", 1, integer=True, at_least=1)
 
 
@@ -68,21 +63,24 @@ def population(given):
             "cbnet.neuron('conductance')"
         )
     size = None if given.size is None else SIZE.parse(given.size, f"{place}.size")
-    values = dict(neuron.defaults)
-    for name, one in given.values.items():
-        targets = [t for t in _aliases().get(name, (name,)) if t in neuron.parameters]
+    made = dataclasses.replace(given, size=size, values=dict(neuron.defaults), resolved=True)
+    made = with_values(made, given.values)
+    return dataclasses.replace(made, initial=_initial(given, size))
+
+
+def with_values(one, given):
+    """A population in SI units with other values of parameters, given with units."""
+    values = dict(one.values)
+    for name, raw in given.items():
+        targets = [t for t in _aliases().get(name, (name,)) if t in one.neuron.parameters]
         for target in targets or [name]:
-            entry = neuron.entry(target, f"{place}.{name}")
-            values[target] = _each(one, entry, f"{place}.{target}", size)
-    _check_ends(neuron, values, place)
-    return dataclasses.replace(
-        given, size=size, values=values, initial=_initial(given, size), resolved=True
-    )
+            entry = one.neuron.entry(target, f"{one.name}.{name}")
+            values[target] = _each(raw, entry, f"{one.name}.{target}", one.size)
+    _check_ends(one.neuron, values, one.name)
+    return dataclasses.replace(one, values=values)
 
 
 def _aliases():
-    from .parameters import reference_table
-
     return reference_table()[1]
 
 
@@ -99,7 +97,7 @@ def _each(given, entry, place, size):
             f"{'so many neurons: give size' if size is None else f'{size} neurons'}"
         )
     for extreme in (value.min(), value.max()):
-        entry.parse(f"{extreme / unit(entry.unit)[0]!r} {entry.unit}".removesuffix(" 1"), place)
+        entry.parse(to_quantity(float(extreme), entry.unit), place)
     return value
 
 
@@ -121,13 +119,21 @@ def _initial(given, size):
 
 
 def _check_ends(neuron, values, place):
+    """Refuse a reset above the threshold, where both are plain parameters."""
     if neuron.threshold.split() != ["v", ">", "theta"] or neuron.reset.split() != ["v", "=", "V_r"]:
         return
-    reset, threshold = values["V_r"], values["theta"]
-    if isinstance(reset, float) and isinstance(threshold, float) and not reset < threshold:
+    reset, threshold = extremes(values["V_r"])[1], extremes(values["theta"])[0]
+    if not reset < threshold:
         raise ParameterError(
             f"{place}.V_r: got {reset * 1e3:g} mV; expected it below theta, {threshold * 1e3:g} mV"
         )
+
+
+def extremes(value):
+    """The least and the largest of a number, an array or a law."""
+    if isinstance(value, Law):
+        return value.shortest, value.longest
+    return np.min(value), np.max(value)
 
 
 def efficacy(given, neuron, place):
@@ -154,10 +160,13 @@ def efficacy(given, neuron, place):
         )
     found = value_or_law(w, Entry("w", None, unit_name, at_least=0), f"{place}.w")
     for rule in neuron.synapses[kind].requires:
-        extremes = (found.shortest, found.longest) if isinstance(found, Law) else (found,)
-        for x in extremes:
+        for x in extremes(found):
             if not parse(rule)({"w": x}):
-                raise ParameterError(f"{place}.w: got {x:g}; expected {rule}, as {kind!r} needs")
+                cut = "; cut the law with at_most" * isinstance(found, Normal)
+                raise ParameterError(
+                    f"{place}.w: got {x:.4g}; expected {rule}, which the string of {kind!r} "
+                    f"needs{cut}"
+                )
     return found
 
 
@@ -170,7 +179,7 @@ def projection(given, source, target):
     w = efficacy(given, target.neuron, place)
     explicit = given.wiring if isinstance(given.wiring, Explicit) else None
     delay = given.delay if explicit is None or explicit.delay is None else explicit.delay
-    number, total = _number(given, source.size, target.size)
+    number, total = in_degree.of(given, source.size, target.size)
     return dataclasses.replace(
         given,
         number=number,
@@ -192,89 +201,6 @@ def check_wiring(wiring, place):
         )
 
 
-def _number(given, sources, targets):
-    """Mean in-degree and number of synapses."""
-    place = given.place
-    how = {
-        n: getattr(given, n)
-        for n in ("number", "probability", "pair_probability")
-        if getattr(given, n) is not None
-    }
-    if isinstance(given.wiring, Explicit):
-        return _number_of_edges(given, how, sources, targets)
-    if len(how) != 1:
-        raise ParameterError(
-            f"{place}: got {' and '.join(how) or 'no number'}; expected one of number, probability "
-            "and pair_probability"
-        )
-    ((name, value),) = how.items()
-    if name == "number":
-        number = mean_number(value, f"{place}.number")
-    else:
-        value = SHARE.parse(value, f"{place}.{name}")
-        for who, size in ((given.source, sources), (given.target, targets)):
-            if size is None and (who == given.source or name == "pair_probability"):
-                raise ParameterError(
-                    f"{place}.{name}: got {value:g}; expected a size of {who!r}, from which the "
-                    "in-degree follows: Population(name, neuron, size)"
-                )
-        if name == "probability":
-            number = value * sources
-        else:
-            number = synapses_of_pairs(value, sources, targets, place) / targets
-    if sources is not None and not given.wiring.multapses:
-        most = sources - (given.source == given.target and isinstance(given.wiring, FixedIn))
-        if number > most:
-            raise ParameterError(
-                f"{place}.number: got {number:g}; expected at most {most}, as many as there are "
-                f"other neurons in {given.source!r}"
-            )
-    return number, None if targets is None else round(number * targets)
-
-
-def mean_number(given, place):
-    """An in-degree; what looks like a probability is refused."""
-    number = NUMBER.parse(given, place)
-    if 0 < number < 1:
-        raise ParameterError(
-            f"{place}: got {number:g}; expected an in-degree: for a probability, give it as "
-            "probability or pair_probability"
-        )
-    return number
-
-
-def synapses_of_pairs(C, sources, targets, place):
-    """Draws with replacement after which a share C of all pairs has at least one, rounded."""
-    if C == 1:
-        raise ParameterError(
-            f"{place}.pair_probability: got 1; expected less: no number of draws with replacement "
-            "meets every pair for certain"
-        )
-    pairs = sources * targets
-    if pairs < _PUBLISHED:
-        return round(math.log(1 - C) / math.log(1 - 1 / pairs))
-    return round(math.log1p(-C) / math.log1p(-1 / pairs))
-
-
-def _number_of_edges(given, how, sources, targets):
-    place, edges = given.place, given.wiring
-    if sources is None or targets is None:
-        raise ParameterError(
-            f"{place}.wiring: got edges; expected sizes of {given.source!r} and {given.target!r}"
-        )
-    for name, most in (("i", sources), ("j", targets)):
-        largest = int(getattr(edges, name).max(initial=-1))
-        if largest >= most:
-            raise ParameterError(
-                f"{place}.wiring.{name}: got the neuron {largest}; expected at most {most - 1}"
-            )
-    if how:
-        raise ParameterError(
-            f"{place}: got {' and '.join(how)} beside edges; expected the edges alone"
-        )
-    return len(edges.i) / targets, len(edges.i)
-
-
 def input_(given, target):
     """An input in SI units."""
     if given.resolved:
@@ -286,7 +212,7 @@ def input_(given, target):
         raise ParameterError(f"{place}.wiring: got edges; expected a law of in-degrees")
     return dataclasses.replace(
         given,
-        number=mean_number(given.number, f"{place}.number"),
+        number=in_degree.mean(given.number, f"{place}.number"),
         w=efficacy(given, target.neuron, place),
         rate=RATE.parse(given.rate, f"{place}.rate"),
         until=None if given.until is None else DELAY.parse(given.until, f"{place}.until"),
