@@ -88,7 +88,7 @@ class ByPopulation(Result):
         return super().to_xarray().assign_coords({DIMENSION: names})
 
     def __repr__(self):
-        lines = [f"<{type(self).__name__}: {self.parameters!r}>"]
+        lines = [f"<{type(self).__name__} of {', '.join(map(str, self.populations))}>"]
         for name, meta in self._variables().items():
             shown, unit = self.in_units(name), _suffix(meta["unit"])
             if not meta["key"] or name == "populations":
