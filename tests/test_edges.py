@@ -18,9 +18,8 @@ def projection(sources=50, targets=40, within=False, **given):
 
 def drawn(seed=1, sources=50, targets=40, within=False, **given):
     p = projection(sources, targets, within, **given)
-    found = edges.draw(
-        p, sources, sources if within else targets, 1e-4, np.random.default_rng(seed)
-    )
+    size, rng = sources if within else targets, np.random.default_rng(seed)
+    found = edges.draw(p, sources, size, 1e-4, rng)
     assert np.all(np.diff(found.i) >= 0)
     return found, np.bincount(found.j, minlength=size)
 
