@@ -47,11 +47,10 @@ def small(**changes):
             number=[[10, 5, 5], [10, 5, 5], [10, 5, 0]],
             w=[[0.5, 2, 2], [0.5, 2, 2], [0.5, 2, 0]] * mV,
             delay=cbnet.Uniform(0.5 * ms, 2 * ms),
-            wiring=cbnet.Bernoulli(),
         ),
         "inputs": [
             cbnet.Input("thalamus", p, "E", number=50, w=1 * mV, rate=rate)
-            for p, rate in zip(NAMES, (25 * Hz, 30 * Hz, 40 * Hz), strict=True)
+            for p, rate in zip(NAMES, (60 * Hz, 80 * Hz, 50 * Hz), strict=True)
         ],
         "currents": [cbnet.Current("bias", "E", "0.1 mV/ms")],
     }
@@ -70,18 +69,17 @@ def run():
 def test_every_population_fires_and_has_a_potential(run):
     assert run.populations == tuple(NAMES) and run.N == 95
     rates = run.in_units("rate")
-    assert rates.shape == (3,) and np.all((rates > 1) & (rates < 100))
+    assert rates.shape == (3,) and np.all((rates > 1) & (rates < 150))
     counts = [run.spike_counts[list(run.neurons(p))].sum() for p in NAMES]
     assert rates == pytest.approx(np.array(counts) / (np.array([60, 20, 15]) * 0.4))
     assert np.all(np.abs(run.in_units("V_mean") + 62) < 8)
     assert np.all(np.isfinite(run.cv2)) and np.all(run.V_outside < 0.2)
-    expected = sum(p.total for p in run.parameters.projections)
-    assert abs(run.synapses - expected) < 5 * expected**0.5
+    assert run.synapses == sum(p.total for p in run.parameters.projections)
 
 
 def test_one_population(run):
     assert run["PV"].rate == run.rate[1] == run.rate_PV
-    assert run["PV"].rate_sem == run.rate_PV_sem
+    assert run["PV"].cv2_sem == run.cv2_PV_sem or np.isnan(run.cv2_PV_sem)
     assert run["SOM"].V_density.shape == (200,)
     assert "cv2" in dir(run["E"]) and "rate" in repr(run["E"])
     with pytest.raises(ParameterError, match="'VIP': got no such population"):
@@ -121,7 +119,7 @@ def test_recorded_spikes_and_traces(run):
         own = run.in_si("spike_times")[run.spike_neurons == neuron]
         held = [t for t in times if np.any((own < t - 4e-4) & (own > t - 1.4e-3))]
         column = traces[np.isin(times, held), list(run.traced).index(neuron)]
-        assert np.allclose(column, -60e-3, atol=1e-9)
+        assert len(column) and np.allclose(column, -65e-3, atol=1e-9)
 
 
 def test_readings_of_spikes(run):
@@ -143,8 +141,13 @@ def test_readings_of_spikes(run):
     assert segment.spiketrains[10].annotations == {"population": "PV", "neuron": 0}
 
 
-def test_graph_and_noise_have_seeds_of_their_own():
+def test_graph_and_noise_have_seeds_of_their_own(monkeypatch):
+    import brian2
+
     from cbnet.simulation.brian import objects
+
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")  # nothing is compiled
+    brian2.BrianLogger.suppress_name("unused_brian_object")
 
     def made(seed, graph_seed):
         found = objects.create(small(), 1e-4, seed, graph_seed)
@@ -162,7 +165,7 @@ def test_graph_and_noise_have_seeds_of_their_own():
     # populations share a group where their strings are the same, kinds share synapses
     assert [len(block.group) for block in found.blocks] == [80, 15]
     assert sum(len(s) for s in found.synapses.values()) == len(graph)
-    assert len(found.synapses) == 6 and len(found.trains) == 2
+    assert len(found.synapses) == 5 and len(found.trains) == 2
 
 
 # What a run is made of, and what is refused

@@ -54,3 +54,20 @@ def test_where_v_starts():
     assert low == -0.055 and high.tolist() == [-0.04, -0.06]
     wild = cbnet.Neuron("dv/dt = -v/tau_L : volt", threshold="0*volt < v", reset="v -= 1*mV")
     assert statements.starting(wild, wild.defaults) == (0.0, 0.0)
+
+
+def test_how_far_a_spike_moves_v():
+    values = {"v": -0.06, "E_E": 0.0, "tau": 1.0}
+    jump = cbnet.Synapse("v_post += w*(E_E - v_post)")
+    assert statements.jump(jump, values, 0.01) == pytest.approx(6e-4)
+    assert statements.jump(cbnet.Synapse("v -= w"), values, 2e-4) == -2e-4
+    assert statements.jump(cbnet.Synapse("s_post += w/tau"), values, 2e-4) == 0
+    assert statements.jump(cbnet.Synapse("v += w*rand()"), values, 2e-4) == 0
+
+
+def test_where_a_condition_is_met():
+    code = "v_post += w*(E - v_post)\nu_post *= 2"
+    assert statements.only_where(code, "level <= n_pre") == (
+        "v_post += int(level <= n_pre)*(w*(E - v_post))\n"
+        "u_post += int(level <= n_pre)*(u_post*(2) - u_post)"
+    )

@@ -8,9 +8,12 @@ import numpy as np
 from ..errors import SimulationError, warn
 from . import network_times
 from .backends import brian2_objects, processes, standalone
+from .brian import statements
 from .measure.network_simulation import NetworkSimulation, measure
 from .measure.stationarity import drifts
 from .network_job import prepare
+
+_COARSE = 0.1  # of threshold - reset, by which arrivals of a step may move v
 
 
 def simulate_network(net, duration="1s", *, progress=None, **options):
@@ -66,6 +69,7 @@ def run(job, progress=None):
     for doubt in doubts:
         warn(doubt)
     _tell_drifts(accumulated, job.net)
+    _tell_coarse_jumps(job, fields)
     return NetworkSimulation(
         parameters=job.net,
         synapses=counted["synapses"],
@@ -93,4 +97,27 @@ def _tell_drifts(accumulated, net):
         warn(
             f"the network drifts between the halves of the measured time: {told}{more}; take a "
             "longer transient or duration"
+        )
+
+
+def _tell_coarse_jumps(job, fields):
+    """Warn where what arrives in one step moves v far: the threshold is tested at its end only."""
+    net, worst = job.net, (0.0, "")
+    rows = net.arrivals(fields["rate"])
+    for p, name in enumerate(net.names):
+        low, high = job.observation.reference[p], job.observation.high[p]
+        variance = 0.0
+        for row in (r for r in rows if r.target == name):
+            synapse = net[name].neuron.synapses[row.kind]
+            w = getattr(row.w, "mean", row.w)
+            values = {n: np.mean(getattr(x, "mean", x)) for n, x in net.values(name).items()}
+            jump = statements.jump(synapse, {**values, "v": float(fields["V_mean"][p])}, w)
+            variance += row.total * job.dt * jump**2
+        worst = max(worst, (float(np.sqrt(variance)) / (high - low), name))
+    apart, name = worst
+    if apart > _COARSE:
+        warn(
+            f"dt = {job.dt * 1e3:g} ms: arrivals of one step move v of {name} by {apart:.0%} of "
+            "threshold - reset (sd), but the threshold is tested once a step; take "
+            f"dt={float(f'{job.dt * (_COARSE / apart) ** 2 * 1e3:.1g}'):g}ms"
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from ...errors import SimulationError
+from ..brian.statements import moves_potential
 from ..measure.monitored import from_monitors
 from . import processes, standalone
 from .program import disk_full
@@ -124,6 +125,8 @@ def _accumulated(job, manifest, folder):
         steps.append(np.rint(array(f"spikes_{k}.t") / job.dt).astype(np.int64))
         own, traced = block["probes"], block["traced"]
         v[:, own] = potentials(f"probes_{k}.v", own, job.every)
+        if block["jumps"]:
+            v[:, own] = (v[:, own] + potentials(f"leaked_{k}.v", own, job.every)) / 2
         held[:, own] = potentials(f"probes_{k}.not_refractory", own, job.every) == 0
         if traced:
             traces[:, traced] = potentials(f"traces_{k}.v", traced, recording.every)[: len(traces)]
@@ -198,22 +201,27 @@ def _monitors(job, made):
             columns += range(int(before[p]), int(before[p + 1]))
         monitors.append((brian2.SpikeMonitor(block.group, name=f"spikes_{k}"), ("i", "t")))
         seen = ["v", "not_refractory"]
-        monitors.append((_state(block, seen, probes, job.every, job.dt, f"probes_{k}"), seen))
+        of_block = block, job.every, job.dt
+        monitors.append((_state(*of_block, seen, probes, f"probes_{k}"), seen))
+        jumps = any(moves_potential(s.on_pre) for s in block.neuron.synapses.values())
+        if jumps:  # between which v decays: what it is on average is half way
+            leaked = _state(*of_block, ["v"], probes, f"leaked_{k}", when="after_groups")
+            monitors.append((leaked, ["v"]))
         traced = [n for n, neuron in enumerate(neurons) if neuron in column_of]
         if traced:
-            every = recording.every
-            monitors.append((_state(block, ["v"], traced, every, job.dt, f"traces_{k}"), ["v"]))
+            traces = _state(block, recording.every, job.dt, ["v"], traced, f"traces_{k}")
+            monitors.append((traces, ["v"]))
         of_traced = [column_of[neurons[n]] for n in traced]
-        blocks.append({"neurons": neurons, "probes": columns, "traced": of_traced})
+        blocks.append({"neurons": neurons, "probes": columns, "traced": of_traced, "jumps": jumps})
     return monitors, blocks
 
 
-def _state(block, names, who, every, dt, name):
+def _state(block, every, dt, names, who, name, when="start"):
     import brian2
 
     clock = {} if every == 1 else {"dt": every * dt * brian2.second}
     return brian2.StateMonitor(
-        block.group, names, record=np.array(who), when="start", name=name, **clock
+        block.group, names, record=np.array(who), when=when, name=name, **clock
     )
 
 

@@ -1,5 +1,6 @@
 """Statements of synapses, as spikes that arrive in numbers or at refractory neurons need them."""
 
+import contextlib
 import re
 
 from ...support.expressions import parse
@@ -22,18 +23,32 @@ def of_held_neurons(code):
     code : str
         An ``on_pre``.
     """
-    return "\n".join(_held(line) for line in lines(code))
+    return only_where(code, "not_refractory_post", ("v",))
 
 
-def _held(line):
+def only_where(code, condition, targets=None):
+    """The same, but that variables move only where a condition is met.
+
+    Parameters
+    ----------
+    code : str
+    condition : str
+        Of whole numbers or truth values.
+    targets : tuple of str, optional
+        Variables of the neuron that it holds for; all of them if not given.
+    """
+    return "\n".join(_where(line, condition, targets) for line in lines(code))
+
+
+def _where(line, condition, targets):
     found = _STATEMENT.match(line)
-    if not found or found["target"] not in ("v", "v_post"):
+    if not found or (targets and found["target"].removesuffix("_post") not in targets):
         return line
     target, how, value = found.group("target", "how", "value")
     if how in ("+=", "-="):
-        return f"{target} {how} int(not_refractory_post)*({value})"
+        return f"{target} {how} int({condition})*({value})"
     new = f"({value})" if how == "=" else f"{target}{how[0]}({value})"
-    return f"{target} += int(not_refractory_post)*({new} - {target})"
+    return f"{target} += int({condition})*({new} - {target})"
 
 
 def many_at_once(code, count):
@@ -78,3 +93,25 @@ def starting(neuron, values):
             found.append(None)
     reset = 0.0 if found[0] is None else found[0]
     return reset, reset if found[1] is None else found[1]
+
+
+def jump(synapse, values, w):
+    """By how much one spike moves v at once, in V; 0 where it does not, or cannot be told.
+
+    Parameters
+    ----------
+    synapse : Synapse
+    values : dict of str to float
+        Of parameters and of v, in SI.
+    w : float or None
+        The efficacy.
+    """
+    total = 0.0
+    for line in lines(synapse.on_pre):
+        found = _STATEMENT.match(line)
+        if found and found["target"] in ("v", "v_post") and found["how"] in ("+=", "-="):
+            with contextlib.suppress(KeyError, ValueError, ArithmeticError, TypeError):
+                text = re.sub(r"\b(\w+)_post\b", r"\1", found["value"])
+                value = parse(text)({**values, synapse.efficacy: w})
+                total += float(value) if found["how"] == "+=" else -float(value)
+    return total

@@ -30,7 +30,7 @@ class Made:
     each: str | None
 
 
-def make(name, source, target, kind, ws, delay=None, on_pre=None, on_event="spike"):
+def make(name, source, target, kind, ws, delay=None, on_pre=None):
     """Synapses of a kind onto a block, not yet connected.
 
     Parameters
@@ -43,10 +43,8 @@ def make(name, source, target, kind, ws, delay=None, on_pre=None, on_event="spik
         Efficacies: numbers, arrays, or None.
     delay : Quantity, optional
         Of all of them.
-    on_pre : str or dict, optional
-        In place of the statements of the kind.
-    on_event : dict, optional
-        The event of each pathway.
+    on_pre : str, optional
+        In place of the statements of the kind; it may name the whole number `level` of a synapse.
 
     Returns
     -------
@@ -60,14 +58,15 @@ def make(name, source, target, kind, ws, delay=None, on_pre=None, on_event="spik
             namespace[synapse.efficacy] = Quantity(float(ws[0]), dim=dims)
         else:
             equations, each = equations + constant(synapse.efficacy, dims), synapse.efficacy
+    if on_pre is not None:
+        equations += Equations("level : integer (constant)")
     given = {"on_post": synapse.on_post} if synapse.on_post else {}
     made = brian2.Synapses(
         source,
         target.group,
         model=equations,
         on_pre=on_pre or statements.of_held_neurons(synapse.on_pre),
-        on_event=on_event,
-        delay=delay if on_pre is None else None,
+        delay=delay,
         method=("exact", "rk4"),
         namespace=namespace,
         name=name,

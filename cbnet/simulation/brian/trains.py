@@ -11,7 +11,7 @@ from ..wiring import edges
 from . import statements
 from .synapses import make
 
-_MOST_AT_ONCE = 40  # arrivals at one neuron in one step, each of which is a pathway
+_MOST_AT_ONCE = 40  # arrivals at one neuron in one step, each of which is a synapse
 _NEVER = 1e-10  # probability of more of them in a step
 _MOST_TRAINS = 2_000_000  # that are drawn one by one
 
@@ -21,8 +21,8 @@ class Trains:
 
     The trains at a neuron are one Poisson process of their summed rate, whose number of arrivals
     in a step is drawn at once. Where a statement does with n spikes n times what it does with one,
-    one event delivers them; otherwise it is run once for each. Where synapses have variables or
-    efficacies of their own, every train is a source by itself.
+    one synapse delivers them; otherwise there is one for the first, one for the second, and so on.
+    Where synapses have variables or efficacies of their own, every train is a source by itself.
 
     Parameters
     ----------
@@ -77,24 +77,25 @@ class Trains:
             )
         until = self.rows[0].until
         ends = "" if until is None else f"*int(t < {until!r}*second)"
-        events = {f"arrival_{k}": f"arrived >= {k}" for k in range(1, most + 1)}
+        size = len(self.targets)
         group = brian2.NeuronGroup(
-            len(self.targets),
+            size,
             Equations(
                 f"arrived = poisson(mean_number{ends}) : integer (constant over dt)\n"
                 "mean_number : 1 (constant)"
             ),
-            events=events,
+            threshold="arrived > 0",
             namespace={},
             name=self.name,
         )
-        for event in events:
-            group.set_event_schedule(event, when="groups", order=1)
+        group.set_event_schedule("spike", when="groups", order=1)
         group.variables["mean_number"].set_value(means)
-        pathways = {f"pre_{k}": at_once or code for k in range(1, most + 1)}
-        on_event = {f"pre_{k}": f"arrival_{k}" for k in range(1, most + 1)}
-        synapses = self._connect(group, np.arange(len(self.targets)), self.targets, self._w(),
-                                 pathways, on_event)  # fmt: skip
+        if at_once is None:
+            at_once = statements.only_where(code, "level <= arrived_pre")
+        i = np.repeat(np.arange(size), most)
+        w = [np.repeat(w, most) if np.ndim(w) else w for w in self._w()]
+        synapses = self._connect(group, i, self.targets[i], w, at_once)
+        synapses.variables["level"].set_value(np.tile(np.arange(1, most + 1), size))
         return [group, synapses]
 
     def _one_by_one(self, rng):
@@ -126,8 +127,7 @@ class Trains:
         ]
         if w[0] is not None:
             w = [np.concatenate([np.broadcast_to(x, n) for x, n in zip(w, per_row, strict=True)])]
-        code = {"pre": statements.of_held_neurons(self.synapse.on_pre)}
-        synapses = self._connect(group, np.arange(len(rates)), targets, w, code, {"pre": "spike"})
+        synapses = self._connect(group, np.arange(len(rates)), targets, w)
         return [group, synapses]
 
     def _w(self):
@@ -136,9 +136,9 @@ class Trains:
             return ws[:1]
         return [np.concatenate([np.full(n, w) for n, w in zip(self.sizes, ws, strict=True)])]
 
-    def _connect(self, group, i, j, ws, pathways, on_event):
-        made = make(f"{self.name}_synapses", group, self.block, self.rows[0].kind, ws,
-                    on_pre=pathways, on_event=on_event)  # fmt: skip
+    def _connect(self, group, i, j, ws, on_pre=None):
+        name, kind = f"{self.name}_synapses", self.rows[0].kind
+        made = make(name, group, self.block, kind, ws, on_pre=on_pre)
         if len(i):
             made.synapses.connect(i=i, j=j)
         else:
