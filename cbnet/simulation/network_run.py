@@ -101,12 +101,11 @@ def _tell_coarse_jumps(job, fields):
     rows = net.arrivals(fields["rate"])
     for p, name in enumerate(net.names):
         low, high = job.observation.reference[p], job.observation.high[p]
-        variance = 0.0
+        values = {n: network_times.mean(x) for n, x in net.values(name).items()}
+        values["v"], variance = float(fields["V_mean"][p]), 0.0
         for row in (r for r in rows if r.target == name):
             synapse = net[name].neuron.synapses[row.kind]
-            w = getattr(row.w, "mean", row.w)
-            values = {n: np.mean(getattr(x, "mean", x)) for n, x in net.values(name).items()}
-            jump = statements.jump(synapse, {**values, "v": float(fields["V_mean"][p])}, w)
+            jump = statements.jump(synapse, values, network_times.mean(row.w))
             variance += row.total * job.dt * jump**2
         worst = max(worst, (float(np.sqrt(variance)) / (high - low), name))
     apart, name = worst
