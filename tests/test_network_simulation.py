@@ -168,6 +168,38 @@ def test_graph_and_noise_have_seeds_of_their_own(monkeypatch):
     assert len(found.synapses) == 5 and len(found.trains) == 2
 
 
+def test_inputs_end_and_every_train_may_have_an_efficacy_of_its_own(monkeypatch):
+    import brian2
+
+    from cbnet.simulation.brian import objects
+
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    net = cbnet.Network(
+        [cbnet.Population("A", LIF, 50), cbnet.Population("B", LIF, 50)],
+        inputs=[
+            cbnet.Input("whole", "A", "E", 40, cbnet.Normal(2 * mV, 0.5 * mV), 40 * Hz),
+            cbnet.Input("onset", "B", "E", 40, 2 * mV, 40 * Hz, until=100 * ms),
+        ],
+    )
+
+    def run():
+        brian2.defaultclock.dt = 0.2 * ms
+        brian2.seed(1)
+        made = objects.create(net, 2e-4, 1, 1)
+        assert len(made.trains[0].objects[0]) == 50 * 40 and len(made.trains[1].objects[0]) == 50
+        spikes = brian2.SpikeMonitor(made.blocks[0].group)
+        brian2.Network(*made.all, spikes).run(150 * ms, namespace={})
+        return np.array(spikes.i), np.array(spikes.t_)
+
+    (i, t), (j, u) = run(), run()
+    assert np.array_equal(i, j) and np.array_equal(t, u)
+    late = t > 0.11
+    assert np.sum(late & (i >= 50)) == 0 < np.sum(late & (i < 50))
+    # both have the same mean input; 50 neurons of about four spikes each
+    A, B = (np.sum((t > 0.03) & (t < 0.1) & (i // 50 == k)) for k in (0, 1))
+    assert abs(A - B) < 4 * (A + B) ** 0.5
+
+
 # What a run is made of, and what is refused
 
 
