@@ -199,7 +199,7 @@ CHANGES = [
     ("E = 4000", "E = {sizes = 3}", r"\[populations\] sizes: got an unknown name among what a pop"),
     ("PV = 500", "PV = 50", r"\[projections\] PV->E.number: got 100; expected at most 50"),
     ('"conductance"', '"conductanc"', r"\[neuron\] MODEL: got 'conductanc'; .*did you mean 'cond"),
-    ('"conductance"', "3", r"\[neuron\] model: got 3; expected a name"),
+    ('"conductance"', "3", r"\[neuron\] model: got 3; expected a string"),
     (
         '"conductance"',
         '"conductance"\nequations = ""',
@@ -287,12 +287,14 @@ def test_commands_for_a_model_refuse_a_network(tmp_path):
 
 
 def test_a_network_is_read_without_brian2(tmp_path):
-    """Importing it takes seconds."""
+    """Importing it takes seconds; and a model of E and I does without numpy."""
     read(tmp_path, DISINHIBITION)
     code = (
         "import sys, cbnet; n = cbnet.load('net.toml').replace({'thalamus.rate': '20 Hz'})"
         ".scaled('sqrt', 0.5); n.fingerprint; assert not {'brian2', 'sympy'} & set(sys.modules)"
     )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+    code = "import sys, cbnet; cbnet.load('conductance'); assert 'numpy' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
 
 

@@ -66,7 +66,7 @@ class Network:
         )
 
     def _of(self, link, name):
-        if name not in self._by_name:
+        if not isinstance(name, str) or name not in self._by_name:
             raise ParameterError(
                 f"{link.place}: got the population {name!r}; expected one of "
                 f"{', '.join(self.names)}"
@@ -160,7 +160,8 @@ class Network:
             By address, with units: ``"PV.tau_L"`` (a parameter of a population), ``"SOM->E.w"``,
             ``"*->E.delay"`` (``*`` is every population), ``"E->E:NMDA.w"`` (where a source has
             synapses of several kinds), ``"thalamus->PV.rate"``, ``"thalamus.rate"`` (at all its
-            targets), ``"E.size"`` (in-degrees stay).
+            targets), ``"E.size"`` (in-degrees stay). Laws and wirings may be given as in a
+            network's file.
 
         Returns
         -------
