@@ -8,7 +8,7 @@ from brian2 import Hz, ms, mV
 
 import cbnet
 from cbnet.errors import CbnetWarning, ParameterError
-from cbnet.simulation import network_job, network_times
+from cbnet.simulation import network_job, network_run, network_times
 from cbnet.simulation.backends import standalone
 from cbnet.simulation.network_job import prepare
 
@@ -249,3 +249,16 @@ def test_memory_grows_with_synapses(monkeypatch):
             prepare(small(projections=[cbnet.Projection("E", "PV", "E", number, 1 * mV, 1 * ms)]))
         needed[number] = str(error.value)
     assert "100 synapses" in needed[5] and "200 synapses" in needed[10]
+
+
+def test_a_step_in_which_jumps_move_the_potential_far_is_told():
+    def net(w):
+        cells = cbnet.neuron("current")
+        inputs = [cbnet.Input("x", "E", "E", 100, w * mV, 20 * Hz)]
+        return cbnet.Network([cbnet.Population("E", cells, 9)], inputs=inputs)
+
+    fields = {"rate": np.array([5.0]), "V_mean": np.array([-0.06])}
+    # 2000/s of them: 0.2 in a step of 0.1 ms, of 0.45 w together (sd)
+    with pytest.warns(CbnetWarning, match=r"move v of E by 18% .* take dt=0.03ms"):
+        network_run._tell_coarse_jumps(prepare(net(4), "1s", dt="0.1ms"), fields)
+    network_run._tell_coarse_jumps(prepare(net(1), "1s", dt="0.1ms"), fields)

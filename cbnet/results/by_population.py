@@ -4,7 +4,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..model.parameters import to_quantity
-from .result import Result, plain
+from .result import plain
 
 DIMENSION = "population"
 
@@ -43,11 +43,11 @@ class OfPopulation:
         return "\n".join(lines)
 
 
-class ByPopulation(Result):
-    """A result whose fields have a dimension of populations, named in its field `populations`.
+class ByPopulation:
+    """For a Result whose fields have a dimension of populations, named in its field `populations`.
 
     ``result["PV"].rate`` is a quantity, ``result.rate`` has shape (P,), and ``result.rate_PV`` and
-    ``result.rate_PV_sem`` read the same.
+    ``result.rate_PV_sem`` read the same. It stands before Result among the bases.
     """
 
     def __getitem__(self, name):

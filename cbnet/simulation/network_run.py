@@ -63,6 +63,9 @@ def run(job, progress=None):
     fields, doubts = measure(accumulated)
     for doubt in doubts:
         warn(doubt)
+    if missing and statements.depend_on_order(job.net):
+        added = "numpy adds up the jumps of one step where each should see those before it"
+        fields["notes"] = "; ".join(filter(None, [fields["notes"], added]))
     _tell_drifts(accumulated, job.net)
     _tell_coarse_jumps(job, fields)
     return NetworkSimulation(

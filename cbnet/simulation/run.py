@@ -23,8 +23,9 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
 
     Parameters
     ----------
-    params : Parameters
-        Model and values.
+    params : Parameters or Network
+        Model and values; or a network of named populations, which has its sizes: its second
+        argument is the duration.
     N : int
         Neurons, excitatory and inhibitory.
     duration : Quantity
@@ -69,7 +70,7 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
 
     Returns
     -------
-    Simulation
+    Simulation or NetworkSimulation
         Statistics with standard errors, and everything that made them. The same arguments
         (`storage` among them) on the same machine give the same numbers bit for bit.
 
@@ -86,6 +87,13 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
         If the time step shifts a statistic by more than 2 %, delays are rounded to steps, a time of
         the model is too long for the run or too short for its steps, a statistic still drifts, or
         there is no compiler.
+
+    Notes
+    -----
+    Of a network of named populations, `transient`, `dt`, `seed`, `graph_seed`, `record` (with the
+    names of its populations) and `memory` are taken; voltages start where its populations say. The
+    default step is a twentieth of its shortest time constant, at most 0.1 ms (0.05 ms where spikes
+    move v at once), and no bias of it is estimated: ``dt_bias`` is NaN.
 
     Assumptions
     -----------

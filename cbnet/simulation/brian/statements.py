@@ -72,6 +72,12 @@ def many_at_once(code, count):
     return "\n".join(f"{one['target']} {one['how']} {count}*({one['value']})" for one in found)
 
 
+def depend_on_order(net):
+    """Whether spikes of one instant do something else than the sum of what each does alone."""
+    synapses = [s for p in net.populations for s in p.neuron.synapses.values()]
+    return any(many_at_once(s.on_pre, "n") is None for s in synapses)
+
+
 def moves_potential(code):
     """Whether a spike moves v itself, at once."""
     found = (_STATEMENT.match(line) for line in lines(code))

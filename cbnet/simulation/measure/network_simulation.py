@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 
-from ...results import variable
+from ...results import Result, variable
 from ...results.by_population import ByPopulation
 from ...results.spikes import SpikeReadings
 from .measured import recorded
@@ -18,7 +18,7 @@ def _each(unit=None, key=None, meaning=""):
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class NetworkSimulation(SpikeReadings, ByPopulation):
+class NetworkSimulation(SpikeReadings, ByPopulation, Result):
     """One simulated network of P populations; ``result["PV"]`` is what one of them does.
 
     Standard errors are those over noise within this one graph; they know nothing of how networks
