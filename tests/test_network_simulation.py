@@ -262,3 +262,11 @@ def test_a_step_in_which_jumps_move_the_potential_far_is_told():
     with pytest.warns(CbnetWarning, match=r"move v of E by 18% .* take dt=0.03ms"):
         network_run._tell_coarse_jumps(prepare(net(4), "1s", dt="0.1ms"), fields)
     network_run._tell_coarse_jumps(prepare(net(1), "1s", dt="0.1ms"), fields)
+
+
+def test_a_job_is_plain_data():
+    job = prepare(small(), "1s", record={"spikes": 3, "v": 2, "every": "1ms"}, seed=3)
+    again = network_job.NetworkJob.from_dict(json.loads(json.dumps(job.to_dict())))
+    assert again.net == job.net and again.dt == job.dt and again.seed == 3
+    assert again.recording.spikes.tolist() == job.recording.spikes.tolist()
+    assert again.recording.every == job.recording.every

@@ -1,11 +1,13 @@
 """One simulation of a network of named populations, checked before anything is allocated."""
 
+import dataclasses
 import functools
 from dataclasses import dataclass
 
 import numpy as np
 
 from ..errors import ParameterError, warn
+from ..model.network import Network
 from ..model.parameters import SEED, Entry, unit
 from . import network_times, times
 from .brian import statements
@@ -46,6 +48,24 @@ class NetworkJob:
     graph_seed: int
     recording: recordings.Recording
     every: int
+
+    def to_dict(self):
+        """Plain data, for a process of its own."""
+        kept = dataclasses.asdict(self.recording)
+        return {
+            **{n: getattr(self, n) for n in ("dt", "duration", "transient", "every")},
+            **{n: getattr(self, n) for n in ("seed", "graph_seed")},
+            "net": self.net.to_dict(),
+            "recording": {n: x.tolist() if hasattr(x, "tolist") else x for n, x in kept.items()},
+        }
+
+    @classmethod
+    def from_dict(cls, stored):
+        """The inverse of :meth:`to_dict`."""
+        kept = stored["recording"]
+        listed = {n: np.array(kept[n], np.int32) for n in ("spikes", "traced")}
+        recording = recordings.Recording(**{**kept, **listed})
+        return cls(**{**stored, "net": Network.from_dict(stored["net"]), "recording": recording})
 
     @property
     def spans(self):

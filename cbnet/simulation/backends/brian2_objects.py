@@ -8,7 +8,6 @@ target. Either way spikes and voltages are left in files, of which sums are made
 
 import json
 import os
-import pickle
 import sys
 from pathlib import Path
 
@@ -55,8 +54,8 @@ def run(job, children, on_progress, compiled=True, jobs=None):
     """
     folder = children.scratch / "sources"
     folder.mkdir()
-    with (folder / "job.pickle").open("wb") as file:
-        pickle.dump((job, compiled), file)
+    stored = json.dumps({"job": job.to_dict(), "compiled": compiled})
+    (folder / "specification.json").write_text(stored)
     root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     made = children.run(
@@ -146,10 +145,11 @@ def make():
     from brian2.devices import device
 
     from ..brian import objects
+    from ..network_job import NetworkJob
 
     folder = Path.cwd()
-    with (folder / "job.pickle").open("rb") as file:
-        job, compiled = pickle.load(file)
+    stored = json.loads((folder / "specification.json").read_text())
+    job, compiled = NetworkJob.from_dict(stored["job"]), stored["compiled"]
     brian2.prefs.reset_to_defaults()  # the user's own are for the user's programs
     brian2.BrianLogger.suppress_hierarchy("brian2")
     if compiled:
