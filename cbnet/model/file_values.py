@@ -21,6 +21,10 @@ _WIRINGS = {
 }
 
 
+def _keys(given):
+    return ", ".join(map(str, given)) or "nothing"
+
+
 def value(given, place):
     """A value of a file as the constructors of networks take it.
 
@@ -39,8 +43,7 @@ def value(given, place):
     if "law" not in given:
         if set(given) != {"values"}:
             raise ParameterError(
-                f"{place}: got a table of {', '.join(given) or 'nothing'}; expected a law, or "
-                "values and their unit"
+                f"{place}: got a table of {_keys(given)}; expected a law, or values and their unit"
             )
         return _with_unit(given["values"], unit_name, place)
     law = text(given.pop("law"), f"{place}.law")
@@ -57,7 +60,7 @@ def value(given, place):
         return make(**plain)
     except TypeError:
         raise ParameterError(
-            f"{place}: got {', '.join(given) or 'nothing'}; expected {', '.join(names)} of {law!r}"
+            f"{place}: got {_keys(given)}; expected {', '.join(names)} of {law!r}"
         ) from None
     except ParameterError as error:
         raise ParameterError(f"{place}: {error}") from None
@@ -86,8 +89,7 @@ def wiring(given, folder):
     make, names = _WIRINGS[law]
     if set(given) - set(names) or (law in ("gaussian_in", "explicit") and not given):
         raise ParameterError(
-            f"wiring: got {', '.join(given) or 'nothing'} for {law!r}; expected "
-            f"{', '.join(names) or 'nothing'}"
+            f"wiring: got {_keys(given)} for {law!r}; expected {', '.join(names) or 'nothing'}"
         )
     if law == "explicit":
         return wirings.Explicit.read(folder / text(given["file"], "wiring.file"))
