@@ -372,3 +372,34 @@ def _legend(figure, result, models):
         Line2D([], [], ls="", marker="o", color="0.2", label="markers: simulation ±2 s.e.")
     )
     figure.legend(handles=handles, loc="outside upper center", ncols=3)
+
+
+def raster(result, ax=None):
+    """Recorded spikes of a network of named populations, a row a neuron, a colour a population.
+
+    Parameters
+    ----------
+    result : NetworkSimulation
+    ax : matplotlib.axes.Axes, optional
+        By default one of a new figure.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    recorded, neurons = np.asarray(result.recorded), np.asarray(result.spike_neurons)
+    if not len(recorded):
+        raise ParameterError(
+            "raster: got no recorded spikes; expected some: simulate with record={'spikes': 100}"
+        )
+    ax = Figure((NARROW, NARROW), layout="constrained").subplots() if ax is None else ax
+    rows = np.searchsorted(recorded, neurons)
+    for k, name in enumerate(map(str, result.populations)):
+        span = result.neurons(name)
+        mine = (neurons >= span[0]) & (neurons <= span[-1])
+        times = np.asarray(result.in_si("spike_times"))[mine]
+        colour_of = _PALETTE[k % len(_PALETTE)]
+        ax.plot(times, rows[mine], "|", color=colour_of, markersize=2, label=name)
+    ax.set(xlabel="time (s)", ylabel="neuron", ylim=(-0.5, len(recorded) - 0.5))
+    ax.legend(markerscale=4, frameon=False)
+    return ax

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ParameterError
+from ..model.network import Network
 from ..model.parameters import Parameters, base_units, to_quantity, unit
 from ..support import checksum, files
 
@@ -35,6 +36,7 @@ DEFINED_IN = {
     "Solution": "theory.self_consistency",
     "Stability": "theory.stability",
     "NetworkComparison": "network_comparison",
+    "NetworkSimulation": "simulation.measure.network_simulation",
     "NetworkSolution": "theory.network_states",
     "NetworkStability": "theory.network_stability",
     "Tuned": "theory.tune",
@@ -88,7 +90,7 @@ class Result:
 
     Attributes
     ----------
-    parameters : Parameters
+    parameters : Parameters or Network
         What it was computed for.
     versions : dict
         Of Python, cbnet, Brian2, numpy and scipy.
@@ -177,7 +179,7 @@ class Result:
             value = array[()] if array.ndim == 0 else array
             values[name] = value.item() if isinstance(value, np.generic) else value
         return cls(
-            parameters=Parameters.from_dict(json.loads(dataset.attrs["parameters"])),
+            parameters=_asked(json.loads(dataset.attrs["parameters"])),
             versions=json.loads(dataset.attrs["versions"]),
             unused=tuple(json.loads(dataset.attrs.get("unused", "[]"))),
             **values,
@@ -233,6 +235,12 @@ class Result:
     def _not_used(self):
         """The line of the ``repr`` that names what was set and not used, if there is any."""
         return [f"  {'not used':<14} {', '.join(self.unused)}"] if self.unused else []
+
+
+def _asked(stored):
+    """Parameters, or a network, from what their ``to_dict`` gave."""
+    kind = Network if "populations" in stored else Parameters
+    return kind.from_dict(stored)
 
 
 def _in_si(value, unit_name, name):

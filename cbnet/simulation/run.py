@@ -10,10 +10,12 @@ from ..errors import ParameterError
 from ..model import unused
 from ..model.parameters import nearest
 from ..results import plain
+from . import network_job
 from .backends.workshop import run_jobs
 from .job import prepare
+from .network_run import simulate_network
 
-_PLACED = ("params", "N", "duration")
+_PLACED = ("params", "net", "N", "duration")
 
 
 def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
@@ -21,8 +23,9 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
 
     Parameters
     ----------
-    params : Parameters
-        Model and values.
+    params : Parameters or Network
+        Model and values; or a network of named populations, which has its sizes: its second
+        argument is the duration.
     N : int
         Neurons, excitatory and inhibitory.
     duration : Quantity
@@ -67,7 +70,7 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
 
     Returns
     -------
-    Simulation
+    Simulation or NetworkSimulation
         Statistics with standard errors, and everything that made them. The same arguments
         (`storage` among them) on the same machine give the same numbers bit for bit.
 
@@ -85,20 +88,32 @@ def simulate(params, N=10_000, duration="1s", *, progress=None, **options):
         the model is too long for the run or too short for its steps, a statistic still drifts, or
         there is no compiler.
 
+    Notes
+    -----
+    Of a network of named populations, `transient`, `dt`, `seed`, `graph_seed`, `record` (with the
+    names of its populations) and `memory` are taken; voltages start where its populations say. The
+    default step is a twentieth of its shortest time constant, at most 0.1 ms (0.05 ms where spikes
+    move v at once), and no bias of it is estimated: ``dt_bias`` is NaN.
+
     Assumptions
     -----------
     Every neuron has K and γK distinct presynaptic partners, itself not among them, exactly
     (``law="fixed"``) or on average, and K external Poisson inputs, exactly or on average likewise.
     """
+    if hasattr(params, "arrivals"):
+        if duration == "1s" and N != 10_000:  # as in simulate(net, "2s")
+            duration = N
+        _check_names(options, network_job.prepare)
+        return simulate_network(params, duration, progress=progress, **options)
     _check_names(options)
     job = prepare(params, N, duration, **options)
     unused.tell(params, "cbnet.simulate", unused.of_simulation, job.storage == "none")
     return run_jobs([job], 1, progress)[0]
 
 
-def _check_names(options):
+def _check_names(options, checked=prepare):
     """Refuse an option that there is not, and say which ones there are."""
-    known = [name for name in inspect.signature(prepare).parameters if name not in _PLACED]
+    known = [name for name in inspect.signature(checked).parameters if name not in _PLACED]
     for name in options:
         if name not in known:
             hint = "a run has one seed" if name == "seeds" else nearest(name, known)

@@ -87,7 +87,14 @@ def transient(params, duration, connected=True):
     ParameterError
         If that is very long.
     """
-    (slowest, *_) = of_params(params, connected)
+    return transient_of(of_params(params, connected), duration)
+
+
+def transient_of(times, duration):
+    """The same from a list of times, slowest first."""
+    if not times:
+        return SHORTEST_S
+    slowest = times[0]
     found = max(SHORTEST_S, _RELAXED * slowest.seconds)
     if found > max(_LONGEST_S, _RELAXED * duration):
         raise ParameterError(
@@ -110,26 +117,33 @@ def check_length(job):
         times = [one for one in times if one.kind != "delay"]
         times.append(Time("delay", "the longest delay", longest * job.dt))
         times.sort(key=lambda one: -one.seconds)
-    total = job.transient + job.duration
+    check_run(times, job.transient, job.duration)
+
+
+def check_run(times, transient, duration):
+    """Warn of times, a list with the slowest first, that a run is too short for."""
+    if not times:
+        return
+    total = transient + duration
     for one in times:
         if one.kind == "delay" and one.seconds > total:
             _warn(f"{one} is longer than the run of {shown(total)}: some spikes never arrive")
-        elif one.kind == "refractory time" and one.seconds >= job.duration:
+        elif one.kind == "refractory time" and one.seconds >= duration:
             _warn(
-                f"{one} is as long as the measured time of {shown(job.duration)}: no neuron fires "
+                f"{one} is as long as the measured time of {shown(duration)}: no neuron fires "
                 "twice in it; take a longer duration"
             )
-        elif one.kind == "time constant" and one.seconds > job.duration:
+        elif one.kind == "time constant" and one.seconds > duration:
             _warn(
-                f"{one} is longer than the measured time of {shown(job.duration)}, which shows "
+                f"{one} is longer than the measured time of {shown(duration)}, which shows "
                 "less than one of it; take a longer duration"
             )
     slowest = times[0]
     # who asks for none wants the beginning, unless there is little else
-    wanted = job.transient == 0 and 4 * slowest.seconds <= job.duration
-    if job.transient < _LEAST * slowest.seconds * (1 - 1e-9) and not wanted:
+    wanted = transient == 0 and 4 * slowest.seconds <= duration
+    if transient < _LEAST * slowest.seconds * (1 - 1e-9) and not wanted:
         _warn(
-            f"transient: {shown(job.transient)} is short beside {slowest}: what is measured still "
+            f"transient: {shown(transient)} is short beside {slowest}: what is measured still "
             f"depends on the initial state; take {shown(_RELAXED * slowest.seconds)}"
         )
 

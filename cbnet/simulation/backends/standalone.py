@@ -71,7 +71,7 @@ def program(job, children, jobs=None, waiting=None):
         manifest = json.loads((sources / "manifest.json").read_text())
 
         def compile_sources(folder):
-            _compile(sources, folder, jobs or os.cpu_count() or 1, children)
+            compile_program(sources, folder, jobs or os.cpu_count() or 1, children)
 
         about = f"{description} (program)"
         with cache.entry(manifest["sources"], compile_sources, about, waiting) as made:
@@ -137,7 +137,8 @@ for (const auto &given : args)
 _OF_MAKE = ("MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL", "MFLAGS")
 
 
-def _compile(sources, folder, jobs, children):
+def compile_program(sources, folder, jobs, children):
+    """Compile the sources in one folder, which ``manifest.json`` lists, to ``main`` in another."""
     for name in ("static_arrays",):
         if (sources / name).is_dir():
             shutil.copytree(sources / name, folder / name)
@@ -238,6 +239,15 @@ def _write_sources():
     _finish(folder, device, params, layout, parts, wires)
 
 
+# One header that reads all others, compiled once in front.
+ALL_HEADERS = (
+    '#include "objects.h"\n#include "network.h"\n#include "brianlib/common_math.h"\n'
+    "#include <algorithm>\n#include <chrono>\n#include <cmath>\n#include <ctime>\n"
+    "#include <climits>\n#include <fstream>\n#include <iostream>\n#include <memory>\n"
+    "#include <random>\n#include <string>\n#include <vector>\n"
+)
+
+
 def _finish(folder, device, params, layout, parts, wires):
     """Write the manifest, and one header that reads all others."""
     from ..brian import network
@@ -249,12 +259,7 @@ def _finish(folder, device, params, layout, parts, wires):
         # Brian2's queue of spikes, a file there since 2.10, serves nobody but its Synapses
         if "brianlib" not in path.parts or wires.storage == "synapses"
     )
-    (folder / "all.h").write_text(
-        '#include "objects.h"\n#include "network.h"\n#include "brianlib/common_math.h"\n'
-        "#include <algorithm>\n#include <chrono>\n#include <cmath>\n#include <ctime>\n"
-        "#include <climits>\n#include <fstream>\n#include <iostream>\n#include <memory>\n"
-        "#include <random>\n#include <string>\n#include <vector>\n"
-    )
+    (folder / "all.h").write_text(ALL_HEADERS)
     graphs, counted = {}, {}
     for name, source, _ in projections(params, connected):
         if wires.storage == "synapses":

@@ -40,10 +40,38 @@ class Recording:
         return self.rows(steps) * len(self.traced) * np.dtype(self.dtype).itemsize
 
 
-def parse(record, label="record"):
+@dataclass(frozen=True)
+class Spans:
+    """Neurons of populations, one after the other.
+
+    Attributes
+    ----------
+    names : tuple of str
+    sizes : tuple of int
+    """
+
+    names: tuple
+    sizes: tuple
+
+    @property
+    def N(self):
+        """All neurons."""
+        return sum(self.sizes)
+
+    def size(self, population):
+        """Neurons of one population."""
+        return self.sizes[self.names.index(population)]
+
+    def span(self, population):
+        """First index of a population, and the index after its last."""
+        k = self.names.index(population)
+        return sum(self.sizes[:k]), sum(self.sizes[: k + 1])
+
+
+def parse(record, label="record", names=POPULATIONS):
     """What was asked for in plain numbers: a number, a list, or a dict with `every` in s.
 
-    What it returns it also takes.
+    What it returns it also takes. `names` are those of the populations.
 
     Raises
     ------
@@ -57,7 +85,7 @@ def parse(record, label="record"):
         at = f"{label}.{key}"
         if key in ("spikes", "v"):
             found[key] = (
-                _by_population(value, at) if isinstance(value, Mapping) else _who(value, at)
+                _by_population(value, at, names) if isinstance(value, Mapping) else _who(value, at)
             )
         elif key == "every":
             plain = isinstance(value, float) and not hasattr(value, "dim")
@@ -97,12 +125,11 @@ def _who(value, label):
     return given.tolist()
 
 
-def _by_population(value, label):
+def _by_population(value, label, names):
     for population in value:
-        if population not in POPULATIONS:
-            raise ParameterError(
-                f"{label}: got {population!r}; expected {' and '.join(POPULATIONS)}"
-            )
+        if population not in names:
+            joint = " and " if len(names) == 2 else ", "
+            raise ParameterError(f"{label}: got {population!r}; expected {joint.join(names)}")
     return {p: _COUNT.parse(count, f"{label}.{p}") for p, count in value.items()}
 
 
@@ -119,7 +146,7 @@ def choose(record, sizes, dt, duration):
     ----------
     record : object
         As :func:`cbnet.simulate` takes it.
-    sizes : cbnet.simulation.wiring.layout.Layout
+    sizes : cbnet.simulation.wiring.layout.Layout or Spans
     dt, duration : float
         In s.
 
@@ -132,7 +159,7 @@ def choose(record, sizes, dt, duration):
     ParameterError
         If there are no such neurons, or the interval does not fit.
     """
-    record = parse(record)
+    record = parse(record, names=sizes.names)
     if not isinstance(record, dict):
         everyone = _spread(record, sizes)
         return Recording(everyone, everyone)
@@ -166,7 +193,7 @@ def _listed(indices, sizes, label):
 
 def _fitting(count, sizes, population):
     """At most all of a population, unless that is fewer than asked for of every one."""
-    most = max(sizes.size(p) for p in POPULATIONS)
+    most = max(sizes.size(p) for p in sizes.names)
     return min(count, sizes.size(population)) if count <= most else count
 
 
@@ -174,7 +201,7 @@ def _of_each(who, sizes, what):
     """So many neurons of each population, or all of a smaller one, or those listed."""
     if isinstance(who, list):
         return _listed(who, sizes, f"record.{what}")
-    counts = who if isinstance(who, dict) else {p: _fitting(who, sizes, p) for p in POPULATIONS}
+    counts = who if isinstance(who, dict) else {p: _fitting(who, sizes, p) for p in sizes.names}
     found = [np.empty(0, np.int32)]
     for population, count in counts.items():
         first, last = sizes.span(population)

@@ -28,6 +28,11 @@ class Layout:
     in_degree: dict
 
     @property
+    def names(self):
+        """Of the populations."""
+        return POPULATIONS
+
+    @property
     def N(self):
         """All neurons."""
         return self.N_E + self.N_I
