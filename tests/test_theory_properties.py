@@ -135,7 +135,7 @@ def test_short_synaptic_time_constants_are_exponential_jumps(g, r_E, sds, a):
         params = conductances(g, a, tau_S=tau * ms)
         neuron = Neuron(params, noise="colored")
         inputs = np.array([r_E]), np.array([r_I])
-        found = colored_noise.solve(colored_noise.of_neuron(neuron, *inputs, 0), rtol=0.05)
+        found = colored_noise.solve(colored_noise.of_neuron(neuron, inputs, 0), rtol=0.05)
         gaps.append(abs(found.rate / shot - 1))
     assert gaps[1] < found.error + error
     assert gaps[1] < gaps[0]

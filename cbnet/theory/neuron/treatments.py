@@ -25,13 +25,14 @@ class Method:
     name : str
         What a caller writes.
     passage : callable
-        ``(neuron, r_E, r_I, rtol, cv, moments) -> Passage`` for a :class:`Neuron` and two arrays of
-        input rates in Hz of shape (N,). Rates always; ``cv`` and ``moments`` say whether CV and the
-        moments of v are wanted too. Raises ConvergenceError with the best Passage.
+        ``(neuron, inputs, rtol, cv, moments) -> Passage`` for a neuron and its inputs: arrays with
+        N rows, as the neuron's own ``passage`` takes them. Rates always; ``cv`` and ``moments`` say
+        whether CV and the moments of v are wanted too. Raises ConvergenceError with the best
+        Passage.
     density : callable, optional
-        ``(neuron, r_E, r_I, v) -> p``: density of v (1/V) at an array of potentials, one input.
+        ``(neuron, inputs, v) -> p``: density of v (1/V) at an array of potentials, one row.
     intervals : callable, optional
-        ``(neuron, r_E, r_I, t) -> f``: density of intervals (1/s) at an array of times, one input.
+        ``(neuron, inputs, t) -> f``: density of intervals (1/s) at an array of times, one row.
     rtol : float
         Relative accuracy that is aimed at if none is asked for.
     tolerated : float

@@ -212,12 +212,13 @@ def rice(membrane, outside=_warn):
 def passage_of(rate_of):
     """A formula in the form of the table of methods: rates, with the error known of its range."""
 
-    def passage(neuron, r_E, r_I, rtol=None, cv=False, moments=False):
-        left, rates, error = [], np.empty(len(r_E)), np.full(len(r_E), WITHIN[rate_of.__name__])
-        cvs = np.full(len(r_E), np.nan)
-        for row in range(len(r_E)):
+    def passage(neuron, inputs, rtol=None, cv=False, moments=False):
+        size = len(inputs[0])
+        left, rates, error = [], np.empty(size), np.full(size, WITHIN[rate_of.__name__])
+        cvs = np.full(size, np.nan)
+        for row in range(size):
             count = len(left)
-            membrane = of_neuron(neuron, r_E, r_I, row)
+            membrane = of_neuron(neuron, inputs, row)
             rates[row] = rate_of(membrane, lambda *words: left.append(words))
             if cv and rate_of is shift:
                 cvs[row] = _passage_of_shift(membrane, lambda *words: None, True).cv[0]
@@ -228,7 +229,7 @@ def passage_of(rate_of):
             _warn(*left[0])
         note = ""
         if left:
-            some = "" if len(r_E) == 1 else f" at {len(left)} of {len(r_E)} inputs"
+            some = "" if size == 1 else f" at {len(left)} of {size} inputs"
             note = f"outside of its range{some}: error not known"
         nothing = np.full(len(rates), np.nan)
         return first_passage.Passage(rates, cvs, error, nothing, nothing, note)

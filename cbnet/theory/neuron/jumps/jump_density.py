@@ -139,17 +139,18 @@ class _Question:
 
     key: tuple
     neuron: object = field(compare=False)
+    inputs: tuple = field(compare=False)
 
 
-def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
+def density(neuron, inputs, v, rtol=shot_noise.RTOL):
     """Density of v outside the refractory time for one input, in 1/V; zero above the threshold.
 
     Parameters
     ----------
     neuron : Neuron
         Of any leak and jumps.
-    r_E, r_I : float
-        Rates in Hz of each of its K and γK inputs.
+    inputs : sequence of ndarray
+        As the neuron's ``passage`` takes them, of one row.
     v : array_like
         Potentials in V.
     rtol : float
@@ -181,16 +182,17 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     """
     numbers = {k: x for k, x in neuron.values.items() if isinstance(x, (int, float, str))}
     parts = neuron.reduced.sources, numbers
-    key = (*(tuple(sorted(part.items())) for part in parts), float(r_E), float(r_I), rtol)
-    found = _solved(_Question(key, neuron))
+    given = tuple(x.tobytes() for x in inputs)
+    key = (*(tuple(sorted(part.items())) for part in parts), given, rtol)
+    found = _solved(_Question(key, neuron, tuple(inputs)))
     if found is None:
-        off = _of_white_noise(neuron, r_E, r_I)
+        off = _of_white_noise(neuron, inputs)
         if off > _STATED:
             warn(
                 "density: got jumps that cannot be followed; it is that of white noise, whose "
                 f"shares of bins may be off by {off:.1%} or more; simulate it"
             )
-        return white_noise.density(neuron, r_E, r_I, v)
+        return white_noise.density(neuron, inputs, v)
     if found.error > _STATED:
         warn(
             f"density: the shares of bins may be off by {found.error:.1%}; "
@@ -199,16 +201,15 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     return found(v)
 
 
-def _of_white_noise(neuron, r_E, r_I):
+def _of_white_noise(neuron, inputs):
     """By how much shares of bins of a fortieth of the way from reset to threshold are off.
 
     White noise does not have the skewness of the free membrane, and its density vanishes at the
     threshold and bends at the reset where that of finite jumps does so within a jump: by h_E over
     the width of a bin and half of h_I over it, as neurons with K of some thousands have it.
     """
-    rates = np.array([float(r_E)]), np.array([float(r_I)])
-    process = jump_process.of_neuron(neuron, *rates)[0]
-    mu, tau = neuron.rest(*rates)
+    process = jump_process.of_neuron(neuron, *inputs)[0]
+    mu, tau = neuron.rest(*inputs)
     at = np.fmin(mu, process.threshold)
     third = tau / 3 * (process.R_E * process.up(at) ** 3 + process.R_I * process.down(at) ** 3)
     skewness = np.abs(third / (tau / 2 * process.noise(at)) ** 1.5)
@@ -220,8 +221,8 @@ def _of_white_noise(neuron, r_E, r_I):
 @functools.lru_cache(_KEPT)
 def _solved(question):
     """The density, None where jumps are too fine or take too much memory."""
-    neuron, (*_, r_E, r_I, rtol) = question.neuron, question.key
-    process = jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
+    rtol = question.key[-1]
+    process = jump_process.of_neuron(question.neuron, *question.inputs)[0]
     process, _ = jump_process.with_excitation(process)
     if process is None:
         raise ParameterError(
