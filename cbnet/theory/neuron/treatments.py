@@ -127,8 +127,11 @@ def has_filters(params):
 def choose(noise, params):
     """The method of a name; that which is right for the parameters, if there is no name."""
     require(params)
-    if noise is None:
-        noise = default(params)
+    return named(default(params) if noise is None else noise)
+
+
+def named(noise):
+    """The method of a name."""
     if isinstance(noise, str) and noise in METHODS:
         return METHODS[noise]
     hint = nearest(str(noise), METHODS)
