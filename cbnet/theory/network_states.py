@@ -192,6 +192,7 @@ def solve_network(net, *, noise=None, rtol=None, oscillations=False, seed=0):
     """
     neurons = neurons_of(net, noise)
     method = neurons[0].method
+    treatments.warn_of_limit(method, _filtered(neurons))
     rtol, tolerated = treatments.tolerances(method, rtol)
     if not method.network:
         raise ParameterError(
@@ -219,6 +220,11 @@ def solve_network(net, *, noise=None, rtol=None, oscillations=False, seed=0):
 
         solution = with_modes(solution)
     return solution
+
+
+def _filtered(neurons):
+    """Whether any synapses have a time constant."""
+    return any(tau > 0 for neuron in neurons for tau in neuron.taus)
 
 
 def _answer(net, neurons, phi, found, rtol):
@@ -259,6 +265,6 @@ def _answer(net, neurons, phi, found, rtol):
         frequency=to_quantity(unknown, "Hz"),
         determinant=found.determinant,
         complete=found.complete,
-        noise=neurons[0].method.name + (f" ({note})" if note else ""),
+        noise=treatments.described(neurons[0].method, _filtered(neurons), note),
         error=float(error.max()) if F else np.inf,
     )

@@ -141,7 +141,12 @@ def named(noise):
 
 def warn_without_filters(method, params):
     """Say that a treatment takes filtered synapses as instantaneous ones."""
-    if has_filters(params) and not method.filtered:
+    warn_of_limit(method, has_filters(params))
+
+
+def warn_of_limit(method, filtered):
+    """As :func:`warn_without_filters`, where it is known whether there are time constants."""
+    if filtered and not method.filtered:
         warn(
             f"noise: got {method.name!r} with synaptic time constants, which it takes as zero; use "
             "'colored'",
@@ -164,6 +169,11 @@ def tolerances(method, rtol):
 
 def describe(method, params, note=""):
     """What an answer says of its noise: the name first, remarks in brackets."""
-    if has_filters(params) and not method.filtered:
+    return described(method, has_filters(params), note)
+
+
+def described(method, filtered, note=""):
+    """As :func:`describe`, where it is known whether there are time constants."""
+    if filtered and not method.filtered:
         note = "; ".join(filter(None, ("limit tau_S -> 0", note)))
     return method.name + (f" ({note})" if note else "")
