@@ -52,6 +52,11 @@ class Neuron(PoissonDriven):
         R = self.arrivals(r_E, r_I)[rows]
         return {**values, "R_E": R[:, :1], "R_I": R[:, 1:]}
 
+    @property
+    def time_constants(self):
+        """Of the synapses, by kind, s; zero for those that move v at once."""
+        return self.taus
+
     def arrivals(self, r_E, r_I):
         """Arrivals per second of both kinds, of shape (rows, 2)."""
         values = self.values | self.columns
@@ -75,7 +80,7 @@ class Neuron(PoissonDriven):
         some.columns = {name: x[rows] for name, x in self.columns.items()}
         return some
 
-    def filtered_membrane(self, r_E, r_I, row=0):
+    def filtered_membrane(self, r_E, r_I, row=0, most=2):
         """The membrane and its synaptic variables under one row of inputs."""
         values = self.values | {name: x[row] for name, x in self.columns.items()}
         R = self.arrivals(r_E, r_I)[row]

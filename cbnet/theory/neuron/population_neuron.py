@@ -9,6 +9,8 @@ import numpy as np
 from ...errors import ParameterError
 from ...model import reduced
 from . import treatments
+from .colored.filtered_membrane import Membrane
+from .colored.slots import slots_of
 from .poisson_driven import PoissonDriven
 
 
@@ -84,7 +86,7 @@ class PopulationNeuron(PoissonDriven):
     """
 
     def __init__(self, net, name, noise="diffusion"):
-        neuron = net[name].neuron
+        self.name, neuron = name, net[name].neuron
         _check_efficacies(net, name)
         self.values = _numbers(net.values(name), name)
         self.reduced = reduced.of_neuron(neuron, self.values, name)
@@ -135,6 +137,20 @@ class PopulationNeuron(PoissonDriven):
             return sum((r * h(v) for r, h in zip(columns, effects, strict=True)), leak(v))
 
         return total
+
+    @property
+    def time_constants(self):
+        """Of the synapses at which anything arrives, by kind, s; zero for those that move v."""
+        return {kind: tau for (kind, _), tau in zip(self.classes, self.taus, strict=True)}
+
+    def filtered_membrane(self, R, row=0, most=2):
+        """The membrane and its synaptic variables, at most so many, under one row of inputs."""
+        ends, classes = (self.reset, self.threshold), self.membrane.classes
+        most = len(classes) if most is None else most
+        rates, jumps, taus = slots_of(classes, R[row], ends, self.name, most)
+        return Membrane(
+            self.membrane.leak, jumps, rates, taus, self.threshold, self.reset, self.tau_rp
+        )
 
     def restricted(self, rows):
         """This neuron for some rows of its inputs."""

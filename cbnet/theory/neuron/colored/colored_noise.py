@@ -181,17 +181,19 @@ def without_filters(noise):
     return f"noise: got {noise!r} with instantaneous synapses; set tau_S or use 'shot'"
 
 
-def of_neuron(neuron, inputs, row):
-    """The Membrane of one row of inputs."""
-    if not neuron.reduced.filtered:
+def of_neuron(neuron, inputs, row, most=2):
+    """The Membrane of one row of inputs, of at most so many synaptic variables (None: any)."""
+    taus = neuron.time_constants
+    filtered = [kind for kind, tau in taus.items() if tau > 0]
+    if not filtered:
         raise ParameterError(without_filters(neuron.noise))
-    if neuron.reduced.partly_filtered:
-        kind, target = next((k, t) for k, t in neuron.reduced.targets.items() if t != "v")
+    if len(filtered) < len(taus):
+        kind, target = filtered[0], neuron.reduced.targets[filtered[0]]
         raise ParameterError(
             f"noise: got a time constant of {kind} alone ({target!r}); {neuron.noise!r} needs one "
             "of both kinds of synapses; use 'shot' or 'diffusion', which take it as zero"
         )
-    return neuron.filtered_membrane(*inputs, row=row)
+    return neuron.filtered_membrane(*inputs, row=row, most=most)
 
 
 _COLUMNS = ("rate", "cv", "error", "v_mean", "v_sd")

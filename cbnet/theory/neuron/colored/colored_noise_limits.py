@@ -44,7 +44,7 @@ def fast(membrane, outside=_warn):
     tau_S = _one_filter(membrane, membrane.threshold)
     kept = np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0
     ends = _shifted("fast", membrane, kept, outside)
-    return 0.0 if ends is None else float(_diffusion(membrane, [1.0, 1.0], *ends).rate[0])
+    return 0.0 if ends is None else float(_diffusion(membrane, None, *ends).rate[0])
 
 
 def shift(membrane, outside=_warn):
@@ -62,7 +62,7 @@ def _passage_of_shift(membrane, outside, cv):
     if ends is None:
         nothing = np.full(1, np.nan)
         return first_passage.Passage(np.zeros(1), nothing, np.zeros(1), nothing, nothing)
-    return _diffusion(membrane, [1.0, 1.0], *ends, cv=cv)
+    return _diffusion(membrane, None, *ends, cv=cv)
 
 
 def _shifted(name, membrane, kept, outside):
@@ -218,7 +218,7 @@ def passage_of(rate_of):
         cvs = np.full(size, np.nan)
         for row in range(size):
             count = len(left)
-            membrane = of_neuron(neuron, inputs, row)
+            membrane = of_neuron(neuron, inputs, row, 2 if rate_of is adiabatic else None)
             rates[row] = rate_of(membrane, lambda *words: left.append(words))
             if cv and rate_of is shift:
                 cvs[row] = _passage_of_shift(membrane, lambda *words: None, True).cv[0]
@@ -238,9 +238,9 @@ def passage_of(rate_of):
     return passage
 
 
-def _white(membrane, v, weights=(1.0, 1.0)):
-    """Σ w_i R_i h_i²."""
-    parts = zip(weights, membrane.rates, membrane.jumps, strict=True)
+def _white(membrane, v, weights=None):
+    """Σ w_i R_i h_i², of equal weights if none are given."""
+    parts = zip(weights or [1.0] * len(membrane.taus), membrane.rates, membrane.jumps, strict=True)
     return sum(w * R * h(v) ** 2 for w, R, h in parts)
 
 
