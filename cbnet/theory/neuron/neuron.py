@@ -5,8 +5,10 @@ import copy
 import numpy as np
 
 from ...model import reduced
+from ...model.parameters import POPULATIONS
 from . import treatments
 from .colored.filtered_membrane import membrane
+from .jumps.jump_process import along
 from .poisson_driven import PoissonDriven
 
 
@@ -53,6 +55,11 @@ class Neuron(PoissonDriven):
         return {**values, "R_E": R[:, :1], "R_I": R[:, 1:]}
 
     @property
+    def straight(self):
+        """Whether leak and jumps are straight lines in v."""
+        return self.reduced.affine_leak and self.reduced.affine_jumps
+
+    @property
     def time_constants(self):
         """Of the synapses, by kind, s; zero for those that move v at once."""
         return self.taus
@@ -79,6 +86,22 @@ class Neuron(PoissonDriven):
         some = copy.copy(self)
         some.columns = {name: x[rows] for name, x in self.columns.items()}
         return some
+
+    def jump_fields(self, r_E, r_I):
+        """Leak, jumps, rates, whether all are straight, and the leading excitation, by row."""
+        columns, straight = self.bound(r_E, r_I), self.straight
+        for k in range(r_E.size):
+            values = {
+                name: float(x[k if x.shape[0] > 1 else 0, 0]) if isinstance(x, np.ndarray) else x
+                for name, x in columns.items()
+            }
+            jumps = tuple(self._displacement(kind, values) for kind in POPULATIONS)
+            leak, rates = self.reduced.function("leak", values), (values["R_E"], values["R_I"])
+            yield leak, jumps, rates, straight, 0
+
+    def _displacement(self, kind, values):
+        h = self.reduced.function(f"jump_{kind}", values)
+        return h if self.reduced.targets[kind] == "v" else along(h, self.reduced.affine_jumps)
 
     def filtered_membrane(self, r_E, r_I, row=0, most=2):
         """The membrane and its synaptic variables under one row of inputs."""

@@ -14,7 +14,7 @@ class PoissonDriven:
 
     Which arrays its inputs are, each with one row an input, is the matter of a subclass, which has
     ``drift(*inputs, rows=slice(None))``, ``squared_noise`` and ``slope`` of the drift alike:
-    functions of v of shape (rows, m) in SI units; ``processes(*inputs)``, a list of JumpProcess;
+    functions of v of shape (rows, m) in SI units; ``jump_fields(*inputs)``, of JumpProcess;
     ``filtered_membrane(*inputs, row=0)``; and ``restricted(rows)``, itself for some inputs.
 
     Attributes

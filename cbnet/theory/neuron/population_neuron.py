@@ -11,7 +11,10 @@ from ...model import reduced
 from . import treatments
 from .colored.filtered_membrane import Membrane
 from .colored.slots import slots_of
+from .jumps.jump_process import along
 from .poisson_driven import PoissonDriven
+
+_STEP = 0.1  # of the way from reset to threshold: jumps that stand in for any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,6 +140,22 @@ class PopulationNeuron(PoissonDriven):
             return sum((r * h(v) for r, h in zip(columns, effects, strict=True)), leak(v))
 
         return total
+
+    def jump_fields(self, R):
+        """Leak, jumps, rates, whether all are straight, and the leading excitation, by row."""
+        straight = self.affine
+        jumps = [c.h if c.tau == 0 else along(c.h, straight) for c in self.membrane.classes]
+        width, theta = self.threshold - self.reset, np.array([self.threshold])
+        sizes = np.array([float(h(theta)[0]) for h in jumps])
+        if not np.any(sizes > 0):  # excitation that never arrives: grids are aligned to some
+            step = float(np.abs(sizes).max(initial=0.0)) or _STEP * width
+            jumps, sizes = [*jumps, lambda v: step + 0 * v], np.append(sizes, step)
+        for row in R:
+            rates = np.append(row, np.zeros(sizes.size - row.size))
+            lead = int(np.argmax(np.where(sizes > 0, rates * sizes, -1.0)))
+            some = [k for k in range(sizes.size) if rates[k] > 0 or k == lead]
+            chosen = tuple(jumps[k] for k in some), tuple(float(rates[k]) for k in some)
+            yield self.membrane.leak, *chosen, straight, some.index(lead)
 
     @property
     def time_constants(self):

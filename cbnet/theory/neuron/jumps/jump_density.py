@@ -53,20 +53,28 @@ class Occupied(jump_nodes.NodalSystem):
         """dz/dt of the reversed leak."""
         return -self.coordinate.speed(v)
 
-    def _end(self, D, E, I):  # noqa: E741
+    def _end(self, D, jumps):
         if not self.rising[0]:
-            self.asked[0] = D[0] = E[0] = I[0] = 0.0  # nothing below
+            self.asked[0] = D[0] = 0.0  # nothing below
+            for weights in jumps:
+                weights[0] = 0.0
         if self.rising[-1]:
             D[-1] = 0.0  # nothing comes from above the threshold
 
     def targets(self, z, v):
-        """Where an arrival of each kind comes from, and whether that is below all."""
+        """Where an arrival of each class comes from, and whether that is below all."""
         process, coordinate = self.process, self.coordinate
-        up = coordinate.lowered(z, v)
-        down = jump_process.origin(process.down, v) if process.R_I > 0 else v
-        gone = up < self.edges[0], down < self.v[0]
-        down = coordinate.z(np.clip(down, self.v[0], self.v[-1]))
-        return (np.clip(up, self.edges[0], 0.0), down), gone
+        found, gone = [], []
+        for k, (jump, rate) in enumerate(process.classes):
+            if k == process.lead:
+                there = coordinate.lowered(z, v)
+                gone.append(there < self.edges[0])
+                found.append(np.clip(there, self.edges[0], 0.0))
+                continue
+            there = jump_process.origin(jump, v) if rate > 0 else v
+            gone.append(there < self.v[0])
+            found.append(coordinate.z(np.clip(there, self.v[0], self.v[-1])))
+        return found, gone
 
     def below(self, z):
         """F at z."""
@@ -211,10 +219,11 @@ def _of_white_noise(neuron, inputs):
     process = jump_process.of_neuron(neuron, *inputs)[0]
     mu, tau = neuron.rest(*inputs)
     at = np.fmin(mu, process.threshold)
-    third = tau / 3 * (process.R_E * process.up(at) ** 3 + process.R_I * process.down(at) ** 3)
+    third = tau / 3 * sum(R * h(at) ** 3 for h, R in process.classes)
     skewness = np.abs(third / (tau / 2 * process.noise(at)) ** 1.5)
     ends, width = np.array([process.threshold]), (process.threshold - process.reset) / _STATED_FOR
-    local = np.maximum(process.up(ends), np.abs(process.down(ends)) / 2) / width
+    jumps = [np.maximum(h(ends), np.abs(h(ends)) / 2) for h in process.jumps]
+    local = functools.reduce(np.maximum, jumps) / width
     return float(np.fmax(skewness, local)[0])
 
 
@@ -319,8 +328,8 @@ def _first(process, coordinate, bottom):
         jump_start.images(process, roots, low, _LEAST, _MOST, forward=True),
         [v for v, _ in ends],
     ]
-    if process.R_I > 0:
-        points.append(process.threshold + process.down(np.array([process.threshold])))
+    ends = np.array([process.threshold])
+    points += [process.threshold + h(ends) for h, R in process.others if R > 0]
     z = coordinate.z(np.concatenate(points))
     chain = np.linspace(bottom, 0.0, int(np.ceil(-bottom)) + 1)
     return process, jump_start.tidy(np.concatenate([z, chain]), bottom)

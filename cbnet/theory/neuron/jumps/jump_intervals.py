@@ -122,7 +122,7 @@ def _distance(one, other, mean):
 def _of_intervals(process, rtol):
     """The equation on panels that the variance of the interval needs, and on others."""
     leak = process.leak(np.linspace(process.reset, process.threshold, 200))
-    if process.R_E == 0 and process.R_I == 0 and np.all(leak > 0):
+    if not any(process.rates) and np.all(leak > 0):
         raise ParameterError(
             "isi_density: got a neuron without noise; its intervals are all the same: read rate"
         )

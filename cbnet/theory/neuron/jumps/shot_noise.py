@@ -286,7 +286,7 @@ def _free(process):
     """
     width = process.threshold - process.reset
     v = process.reset + width * np.array([-1.0, 0.0, 1.0])
-    for function in (process.leak, process.up, process.down):
+    for function in (process.leak, *process.jumps):
         f = function(v)
         if abs(f[0] - 2 * f[1] + f[2]) > 1e-9 * np.abs(f).max():
             return None
@@ -303,7 +303,7 @@ def _system(process, found, level):
     n, fractions, images, finer = level
     theta = np.array([process.threshold])
     jump = float(np.max(np.abs(process.up(theta))))
-    way = float(np.abs(process.leak(theta))[0]) / (process.R_E + process.R_I)
+    way = float(np.abs(process.leak(theta))[0]) / sum(process.rates)
     try:
         edges, climb = panels(process, found, images, fractions, finer)
         system = jump_system.JumpSystem(process, edges, climb, n, _LARGEST)
