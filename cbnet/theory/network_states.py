@@ -9,7 +9,7 @@ from ..errors import ConvergenceError, ParameterError, warn
 from ..model.parameters import to_quantity
 from .network.corrected import corrected_states
 from .network.line import SILENT
-from .network.of_network import highest_of, neurons_of, transfer_of
+from .network.of_network import highest_of, method_of, neurons_of, transfer_of
 from .network.rate_equation import RateEquation
 from .network.states import all_states
 from .neuron import treatments
@@ -191,8 +191,8 @@ def solve_network(net, *, noise=None, rtol=None, oscillations=False, seed=0):
         If a rate is less accurate than asked for; ``best`` is the NetworkSolution.
     """
     neurons = neurons_of(net, noise)
-    method = neurons[0].method
-    treatments.warn_of_limit(method, _filtered(neurons))
+    method = method_of(neurons)
+    treatments.warn_of_limit(method, any(n.filtered for n in neurons))
     rtol, tolerated = treatments.tolerances(method, rtol)
     if not method.network:
         raise ParameterError(
@@ -222,9 +222,16 @@ def solve_network(net, *, noise=None, rtol=None, oscillations=False, seed=0):
     return solution
 
 
-def _filtered(neurons):
-    """Whether any synapses have a time constant."""
-    return any(tau > 0 for neuron in neurons for tau in neuron.taus)
+def _described(names, neurons, note):
+    """What the answer says of its noise; of populations that are treated otherwise, by name."""
+    method = method_of(neurons)
+    other = [
+        f"{neuron.method.name} for {name}"
+        for name, neuron in zip(names, neurons, strict=True)
+        if neuron.method is not method
+    ]
+    note = "; ".join(filter(None, (", ".join(other), note)))
+    return treatments.described(method, any(n.filtered for n in neurons), note)
 
 
 def _answer(net, neurons, phi, found, rtol):
@@ -265,6 +272,6 @@ def _answer(net, neurons, phi, found, rtol):
         frequency=to_quantity(unknown, "Hz"),
         determinant=found.determinant,
         complete=found.complete,
-        noise=treatments.described(neurons[0].method, _filtered(neurons), note),
+        noise=_described(net.names, neurons, note),
         error=float(error.max()) if F else np.inf,
     )

@@ -24,8 +24,8 @@ def neurons_of(net, noise):
     Parameters
     ----------
     net : Network
-    noise : str
-        A treatment of noise.
+    noise : str or None
+        A treatment of noise; of each population that which is right for it, if there is none.
 
     Returns
     -------
@@ -57,8 +57,13 @@ def transfer_of(net, neurons):
         total = net.total(name, silent)
         external.append(np.array([total.get(each, 0.0) for each in neuron.classes]))
     first = [neurons.index(neuron) for neuron in neurons]
-    step = _COSTLY_STEP if neurons[0].method.costly else _STEP
+    step = _COSTLY_STEP if any(n.method.costly for n in neurons) else _STEP
     return Transfer(in_degrees, external, [_rate(n) for n in neurons], first, step)
+
+
+def method_of(neurons):
+    """The treatment that limits what is known of a network: the least accurate."""
+    return max((neuron.method for neuron in neurons), key=lambda method: method.rtol)
 
 
 def highest_of(neurons):

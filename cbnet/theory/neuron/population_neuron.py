@@ -68,8 +68,9 @@ class PopulationNeuron(PoissonDriven):
     net : Network
     name : str
         Of the population.
-    noise : str
-        How fluctuations are treated: a name of :data:`treatments.METHODS`.
+    noise : str, optional
+        How fluctuations are treated: a name of :data:`treatments.METHODS`; if none is given, that
+        which is right for the synapses at which anything arrives.
 
     Attributes
     ----------
@@ -88,13 +89,12 @@ class PopulationNeuron(PoissonDriven):
         If the strings do not reduce to one dimension.
     """
 
-    def __init__(self, net, name, noise="diffusion"):
+    def __init__(self, net, name, noise=None):
         self.name, neuron = name, net[name].neuron
         _check_efficacies(net, name)
         self.values = _numbers(net.values(name), name)
         self.reduced = reduced.of_neuron(neuron, self.values, name)
-        self.method = treatments.named(noise)
-        self.noise, self.tau_rp = self.method.name, self.values["tau_rp"]
+        self.tau_rp = self.values["tau_rp"]
         self.threshold, self.reset = (
             float(self.reduced.function(end, self.values)(0.0)) for end in ("threshold", "reset")
         )
@@ -102,6 +102,9 @@ class PopulationNeuron(PoissonDriven):
         self.classes = list(net.total(name, np.zeros(len(net.names))))
         found = self.reduced.time_constants(self.values)
         self.taus = [found[kind] for kind, _ in self.classes]
+        noise = treatments.right_for(self.filtered) if noise is None else noise
+        self.method = treatments.named(noise)
+        self.noise = self.method.name
         self.membrane = ClassMembrane(
             *_leak(self.reduced, self.values, net.drive(name)),
             tuple(self._class(neuron, *each) for each in zip(self.classes, self.taus, strict=True)),
@@ -156,6 +159,11 @@ class PopulationNeuron(PoissonDriven):
             some = [k for k in range(sizes.size) if rates[k] > 0 or k == lead]
             chosen = tuple(jumps[k] for k in some), tuple(float(rates[k]) for k in some)
             yield self.membrane.leak, *chosen, straight, some.index(lead)
+
+    @property
+    def filtered(self):
+        """Whether any arrivals reach v through a variable that decays."""
+        return any(tau > 0 for tau in self.taus)
 
     @property
     def time_constants(self):

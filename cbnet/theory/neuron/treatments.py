@@ -116,7 +116,12 @@ METHODS = {
 
 def default(params):
     """The name of the treatment that is right for these parameters."""
-    return "colored" if has_filters(params) else "shot"
+    return right_for(has_filters(params))
+
+
+def right_for(filtered):
+    """The name of the treatment that is right with time constants, or without."""
+    return "colored" if filtered else "shot"
 
 
 def has_filters(params):
