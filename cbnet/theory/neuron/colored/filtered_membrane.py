@@ -1,5 +1,6 @@
 """A neuron whose synaptic variables take time to decay, in plain numbers."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -51,6 +52,10 @@ class Membrane:
 
         Beyond the threshold a drift that is nearly a straight line is continued.
         """
+        return self._rest
+
+    @functools.cached_property
+    def _rest(self):
         width = self.threshold - self.reset
         # fine at the threshold, and far enough for membranes that inhibition or leak hold low
         depth = width * np.concatenate(
