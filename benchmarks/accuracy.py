@@ -134,7 +134,7 @@ def colored():
             inputs = np.array([float(r_E)]), np.array([float(r_I)])
             neuron = Neuron(params, noise="colored")
             try:
-                theory = colored_noise.solve(colored_noise.of_neuron(neuron, *inputs, 0))
+                theory = colored_noise.solve(colored_noise.of_neuron(neuron, inputs, 0))
             except ConvergenceError as error:
                 theory = error.best
             white = Neuron(params, noise="diffusion").passage(*inputs, cv=False)

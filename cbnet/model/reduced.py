@@ -14,7 +14,7 @@ import platform
 
 import numpy as np
 
-from ..errors import ParameterError
+from ..errors import ModelError, ParameterError
 from ..support import cache, code
 from ..support.expressions import numpy_function
 
@@ -32,7 +32,7 @@ class Reduced:
     arguments : dict of str to sequence of str
         By name, the parameters the function needs, total rates ``R_E``, ``R_I`` among them.
     targets : dict of str to str
-        The variable that a spike of ``"E"`` and ``"I"`` moves: ``"v"``, or a synaptic variable.
+        The variable that a spike of each kind moves: ``"v"``, or a synaptic variable.
     affine, affine_leak, affine_jumps : bool
         Whether the drift, the leak and the jumps are straight lines in v.
     """
@@ -107,12 +107,13 @@ class Reduced:
         ----------
         name : str
             ``"A"`` (drift, V/s), ``"B2"`` (squared noise, V²/s), ``"leak"`` (V/s), ``"dA"`` and
-            ``"dleak"`` (their derivatives with respect to v), ``"jump_E"``, ``"jump_I"``,
-            ``"threshold"``, ``"reset"`` (V); for filtered synapses ``"charge_E"`` and
-            ``"charge_I"`` too, the integral of what a spike adds to the synaptic variable, and its
-            time constants ``"tau_E"``, ``"tau_I"`` in s.
+            ``"dleak"`` (their derivatives with respect to v), ``"threshold"``, ``"reset"`` (V). Of
+            a kind, such as E: ``"jump_E"`` (V), ``"drift_E"``, what one arrival a second adds to A,
+            and its derivative ``"slope_E"``; if it is filtered ``"charge_E"`` too, the integral of
+            what a spike adds to the synaptic variable, and its time constant ``"tau_E"`` in s.
         values : dict of str to float or ndarray
-            Parameters and total arrival rates ``R_E``, ``R_I``; arrays broadcast against v.
+            Parameters, efficacies and, for A and B², total arrival rates ``R_E``, ``R_I``; arrays
+            broadcast against v.
 
         Returns
         -------
@@ -194,22 +195,75 @@ def of_model(model, values):
     ParameterError
         If the time constant of a synaptic variable is not above zero.
     """
-    found = _remembered(model.coupling(values), model.threshold, model.reset, model.units)
+    found = _remembered(*strings_of(model, values))
     found.time_constants(values)  # refuses what does not decay
     found.check_ends(values, model)
     return found
 
 
+def strings_of(model, values):
+    """What :func:`cbnet.model.reduction.reduce` takes, of a model at these values."""
+    coupling = model.coupling(values)
+    kinds = (("E", coupling.excitatory, ()), ("I", coupling.inhibitory, ()))
+    return coupling.equations, kinds, model.threshold, model.reset, model.units
+
+
+def of_neuron(neuron, values, place):
+    """The functions of a neuron with synapses of any kinds, remembered as those of a model are.
+
+    The efficacy of a kind is a parameter of its functions, by the name that the kind gives it.
+
+    Parameters
+    ----------
+    neuron : Neuron
+        The strings.
+    values : dict of str to float
+        Of its parameters, SI.
+    place : str
+        What messages begin with, such as the name of a population.
+
+    Returns
+    -------
+    Reduced
+
+    Raises
+    ------
+    ModelError
+        If the strings do not reduce to one dimension: plastic synapses, a further variable.
+    ParameterError
+        If the time constant of a synaptic variable is not above zero, or the reset is not below the
+        threshold.
+    """
+    kinds = []
+    for kind, synapse in neuron.synapses.items():
+        for name in ("equations", "on_post"):
+            text = " ".join(getattr(synapse, name).split())
+            if text:
+                raise ModelError(
+                    f"{place}.synapses[{kind!r}].{name}: got {text!r}; expected none: the theory "
+                    "has no synapses that change"
+                )
+        own = ((synapse.efficacy, neuron.units[kind]),) if synapse.efficacy else ()
+        kinds.append((kind, synapse.on_pre, own))
+    units = tuple(sorted((n, e.unit) for n, e in neuron.parameters.items() if not e.choices))
+    strings = neuron.equations, tuple(kinds), neuron.threshold, neuron.reset, units
+    try:
+        found = _remembered(*strings)
+    except ModelError as error:
+        raise ModelError(f"{place}: {error}") from None
+    found.time_constants(values)
+    found.check_ends(values, neuron)
+    return found
+
+
 @functools.lru_cache(maxsize=64)
-def _remembered(coupling, threshold, reset, units):
-    strings = [dataclasses.asdict(coupling), threshold, reset, units]
+def _remembered(*strings):
     about = json.dumps([strings, _origin()], sort_keys=True)
 
     def derive():
         from . import reduction
 
-        found = reduction.reduce(coupling, threshold, reset, units).functions
-        return dataclasses.asdict(found)
+        return dataclasses.asdict(reduction.reduce(*strings).functions)
 
     return Reduced(**cache.text(hashlib.sha256(about.encode()).hexdigest(), derive))
 

@@ -40,10 +40,9 @@ from sympy.core.relational import Relational
 from ..errors import ModelError
 from . import names
 from .parameters import unit
-from .reduced import Reduced
+from .reduced import Reduced, strings_of
 
 V = sp.Symbol("v", real=True)
-RATES = {"E": sp.Symbol("R_E", real=True), "I": sp.Symbol("R_I", real=True)}
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
 _VOLT = get_or_create_dimension(unit("V")[1])
 _SECOND = get_or_create_dimension(unit("s")[1])
@@ -85,29 +84,42 @@ class Synapse:
         """h(v), by how much the spike moves v; to first order in the charge if it is filtered."""
         return sp.simplify(self.charge * self.per_target) if self.filtered else self.jump
 
+    @property
+    def drift(self):
+        """What one arrival a second adds to the drift."""
+        h = self.effect
+        # what has a duration leaves Stratonovich's term behind
+        return h + (h * sp.diff(h, V) / 2 if self.filtered else 0)
+
 
 @dataclass(frozen=True)
 class Diffusion:
-    """A membrane in one dimension: expressions in ``v``, ``R_E``, ``R_I`` and parameters.
+    """A membrane in one dimension: expressions in ``v``, rates of arrivals and parameters.
 
     Attributes
     ----------
-    A, B2 : sympy.Expr
-        Drift (V/s) and squared noise (V²/s), Itô.
     leak : sympy.Expr
         f(v), what is left of the drift without arrivals.
     synapses : dict of str to Synapse
-        By kind of presynaptic spike, ``"E"`` and ``"I"``.
+        By kind of presynaptic spike.
     threshold, reset : sympy.Expr
         Where a spike is fired and where v restarts.
     """
 
-    A: sp.Expr
-    B2: sp.Expr
     leak: sp.Expr
     synapses: dict
     threshold: sp.Expr
     reset: sp.Expr
+
+    @functools.cached_property
+    def A(self):
+        """Drift (V/s), Itô, with the total rate ``R_kind`` of the arrivals of each kind."""
+        return sum((_rate(k) * s.drift for k, s in self.synapses.items()), self.leak)
+
+    @functools.cached_property
+    def B2(self):
+        """Squared noise (V²/s)."""
+        return sum((_rate(k) * s.effect**2 for k, s in self.synapses.items()), sp.Integer(0))
 
     @functools.cached_property
     def jumps(self):
@@ -153,6 +165,8 @@ class Diffusion:
         }
         for kind, synapse in self.synapses.items():
             expressions[f"jump_{kind}"] = self.jumps[kind]
+            expressions[f"drift_{kind}"] = synapse.drift
+            expressions[f"slope_{kind}"] = sp.diff(synapse.drift, V)
             if synapse.filtered:
                 expressions[f"charge_{kind}"] = synapse.charge
                 expressions[f"tau_{kind}"] = 1 / synapse.decay
@@ -196,7 +210,11 @@ def _is_straight(expression):
 
 
 def _symbol(name):
-    return {"R_E": RATES["E"], "R_I": RATES["I"]}.get(name) or sp.Symbol(name, real=True)
+    return sp.Symbol(name, real=True)
+
+
+def _rate(kind):
+    return _symbol(f"R_{kind}")
 
 
 def of_model(model, values):
@@ -219,13 +237,32 @@ def of_model(model, values):
         If the strings do not reduce to one dimension; the message names the identifier or the
         statement.
     """
-    return reduce(model.coupling(values), model.threshold, model.reset, model.units)
+    return reduce(*strings_of(model, values))
 
 
 @functools.lru_cache(maxsize=64)
-def reduce(coupling, threshold, reset, units):
-    """As :func:`of_model`, from the strings of a coupling and the units of the parameters."""
-    equations, variables = _variables(coupling.equations, dict(units))
+def reduce(equations, kinds, threshold, reset, units):
+    """From strings: as :func:`of_model`.
+
+    Parameters
+    ----------
+    equations, threshold, reset : str
+        Brian2's.
+    kinds : tuple of (str, str, tuple)
+        Of each kind its name, its ``on_pre``, and (symbol, unit) of names that it alone knows.
+    units : tuple of (str, str)
+        Of the parameters.
+
+    Returns
+    -------
+    Diffusion
+
+    Raises
+    ------
+    ModelError
+        As of :func:`of_model`.
+    """
+    equations, variables = _variables(equations, dict(units))
     rates_of_change = {}
     for name, expression in equations.get_substituted_expressions(variables):
         if name in equations.diff_eq_names:
@@ -236,21 +273,12 @@ def reduce(coupling, threshold, reset, units):
     states = [V, *(sp.Symbol(name, real=True) for name in rates_of_change)]
     decays = {name: _decay_rate(name, rhs, states) for name, rhs in rates_of_change.items()}
     synapses = {
-        kind: _synapse(on_pre, v_rhs, decays, variables, equations)
-        for kind, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory))
+        kind: _synapse(on_pre, v_rhs, decays, variables | _constants(dict(own)), equations)
+        for kind, on_pre, own in kinds
     }
     _check_used(decays, v_rhs, synapses)
-    leak = v_rhs.subs(dict.fromkeys(states[1:], 0))
-    A, B2 = leak, sp.Integer(0)
-    for kind, synapse in synapses.items():
-        h = synapse.effect
-        # what has a duration leaves Stratonovich's term behind
-        A = A + RATES[kind] * (h + (h * sp.diff(h, V) / 2 if synapse.filtered else 0))
-        B2 = B2 + RATES[kind] * h**2
     return Diffusion(
-        A=A,
-        B2=B2,
-        leak=leak,
+        leak=v_rhs.subs(dict.fromkeys(states[1:], 0)),
         synapses=synapses,
         threshold=_boundary(threshold, ">", variables, equations["v"].dim),
         reset=_boundary(reset, "=", variables, equations["v"].dim),
@@ -331,11 +359,17 @@ def _variables(text, units):
     variables = {**DEFAULT_FUNCTIONS, **DEFAULT_CONSTANTS}
     for name, value in DEFAULT_UNITS.items():
         variables[name] = Constant(name, float(value), dimensions=value.dim)
-    for name, unit_name in units.items():
-        dim = get_or_create_dimension(unit(unit_name)[1])
-        variables[name] = Constant(name, 1.0, dimensions=dim)
+    variables |= _constants(units)
     variables |= {n: Variable(n, dimensions=e.dim) for n, e in equations.items()}
     return equations, variables
+
+
+def _constants(units):
+    """Names that have a value, by their units."""
+    return {
+        name: Constant(name, 1.0, dimensions=get_or_create_dimension(unit(unit_name)[1]))
+        for name, unit_name in units.items()
+    }
 
 
 def _parse(code, variables, dim, where):

@@ -1,6 +1,5 @@
 """Fixed points of many networks at once: white noise, vectorised over the networks."""
 
-import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -248,9 +247,7 @@ class _Batch:
 
     def of(self, rows):
         """The neuron with the columns of some networks."""
-        some = copy.copy(self.neuron)
-        some.columns = {name: x[rows] for name, x in self.neuron.columns.items()}
-        return some
+        return self.neuron.restricted(rows)
 
     def rough(self, rows, nu):
         """Rates that tell on which side of a root one is."""

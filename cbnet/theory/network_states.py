@@ -10,7 +10,7 @@ from ..model.parameters import to_quantity
 from .network.corrected import corrected_states
 from .network.line import SILENT
 from .network.modes_of_network import with_modes
-from .network.of_network import highest_of, neurons_of, transfer_of
+from .network.of_network import highest_of, method_of, neurons_of, transfer_of
 from .network.rate_equation import RateEquation
 from .network.states import all_states
 from .neuron import treatments
@@ -192,7 +192,8 @@ def solve_network(net, *, noise=None, rtol=None, oscillations=False, seed=0):
         If a rate is less accurate than asked for; ``best`` is the NetworkSolution.
     """
     neurons = neurons_of(net, noise)
-    method = neurons[0].method
+    method = method_of(neurons)
+    treatments.warn_of_limit(method, any(n.filtered for n in neurons))
     rtol, tolerated = treatments.tolerances(method, rtol)
     if not method.network:
         raise ParameterError(
@@ -218,6 +219,18 @@ def solve_network(net, *, noise=None, rtol=None, oscillations=False, seed=0):
     if oscillations:
         solution = with_modes(solution)
     return solution
+
+
+def _described(names, neurons, note):
+    """What the answer says of its noise; of populations that are treated otherwise, by name."""
+    method = method_of(neurons)
+    other = [
+        f"{neuron.method.name} for {name}"
+        for name, neuron in zip(names, neurons, strict=True)
+        if neuron.method is not method
+    ]
+    note = "; ".join(filter(None, (", ".join(other), note)))
+    return treatments.described(method, any(n.filtered for n in neurons), note)
 
 
 def _answer(net, neurons, phi, found, rtol):
@@ -258,6 +271,6 @@ def _answer(net, neurons, phi, found, rtol):
         frequency=to_quantity(unknown, "Hz"),
         determinant=found.determinant,
         complete=found.complete,
-        noise=neurons[0].method.name + (f" ({note})" if note else ""),
+        noise=_described(net.names, neurons, note),
         error=float(error.max()) if F else np.inf,
     )

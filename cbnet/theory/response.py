@@ -79,7 +79,7 @@ class Response(results.Result):
         if float(self.r_E) == 0 == float(self.r_I):
             # nothing but the leak moves v, whatever the treatment of noise
             neuron = Neuron(self.parameters, self.population, "shot", float(self.frozen_at))
-        p = neuron.method.density(neuron, float(self.r_E), float(self.r_I), in_volts(v, "v"))
+        p = neuron.method.density(neuron, self._inputs(), in_volts(v, "v"))
         return p / to_quantity(1.0, "V")
 
     @one_thread
@@ -113,8 +113,11 @@ class Response(results.Result):
         neuron = self._one("isi_density", "intervals", "shot")
         if tuple(getattr(getattr(t, "dim", None), "_dims", ())) != unit("s")[1]:
             raise ParameterError(f"t: got {t}; expected times, as in 20*ms")
-        f = neuron.method.intervals(neuron, float(self.r_E), float(self.r_I), np.asarray(t, float))
+        f = neuron.method.intervals(neuron, self._inputs(), np.asarray(t, float))
         return f / to_quantity(1.0, "s")
+
+    def _inputs(self):
+        return np.array([float(self.r_E)]), np.array([float(self.r_I)])
 
     def _one(self, label, wanted, instead):
         """The neuron of a response to one input, whose method must know something."""

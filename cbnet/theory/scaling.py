@@ -294,7 +294,7 @@ def exponent(params, eta, noise="shot", population="E"):
         E, I = (np.array([float(h(v)) / _TINY]) for h in (h_E, h_I))  # noqa: E741
         if noise == "diffusion":
             return float((-2 * (E + ratio * I) / (E**2 + ratio * I**2))[0])
-        return float(momentum(0.0 * E, E, I, 1.0, ratio)[0])
+        return float(momentum(0.0 * E, (E, I), (1.0, ratio))[0])
 
     return float(quad(slope, mu, theta, epsabs=1e-14, epsrel=1e-10)[0])
 

@@ -8,7 +8,7 @@ from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..model.parameters import to_quantity, unit
 from ..support.threads import one_thread
-from .network.of_network import neurons_of, transfer_of
+from .network.of_network import method_of, neurons_of, transfer_of
 from .network.tuning import NoValue, felt_by, value_for_rate, values_for_rates
 from .neuron import treatments
 
@@ -94,7 +94,7 @@ def tune(net, target_rates, what, *, noise=None, rtol=None):
         raise ParameterError(
             f"what: got {len(what)} addresses for {len(names)} populations; expected one for each"
         )
-    method = neurons_of(net, noise)[0].method
+    method = method_of(neurons_of(net, noise))
     rtol = treatments.tolerances(method, rtol)[0]
     units, start = zip(*(net.value(address) for address in what), strict=True)
     start = np.array(start, float)
@@ -109,7 +109,7 @@ def tune(net, target_rates, what, *, noise=None, rtol=None):
 
     def rates(values, tol=rtol * 1e-2):
         changed = tuned(values)
-        return transfer_of(changed, neurons_of(changed, method.name))(targets[None], tol)[0][0]
+        return transfer_of(changed, neurons_of(changed, noise))(targets[None], tol)[0][0]
 
     felt = felt_by(rates, start)
     for p, name in enumerate(names):
@@ -131,7 +131,7 @@ def tune(net, target_rates, what, *, noise=None, rtol=None):
                 "nearer, or name values that one population feels each"
             )
     network = tuned(values)
-    neurons = neurons_of(network, method.name)
+    neurons = neurons_of(network, noise)
     phi = transfer_of(network, neurons)
     found, _, gain = phi.sensitivity(targets[None], rtol * 1e-2)
     return Tuned(

@@ -95,14 +95,14 @@ def test_the_limit_of_short_time_constants(conductance, g, a, r_E, r_I, sampled,
 def test_rare_spikes_of_filtered_synapses(conductance, g, a, r_E, r_I, tau, sampled, sem):
     """Below 0.05 Hz, where three standard errors are all that can be asked."""
     neuron = Neuron(conductance.replace(g=g, a=a, tau_S=f"{tau}ms"), noise="colored")
-    found = colored_noise.solve(colored_noise.of_neuron(neuron, *inputs(r_E, r_I), 0))
+    found = colored_noise.solve(colored_noise.of_neuron(neuron, inputs(r_E, r_I), 0))
     assert abs(found.rate - sampled) < 3 * sem + found.error * found.rate
 
 
 def test_a_neuron_whose_simulation_had_no_spike_has_hardly_any(conductance):
     # beside it 0.027 ± 0.004 Hz, some 45 spikes in 1700 s: none in as long means less than 3/1700 s
     neuron = Neuron(conductance.replace(g=12, a=0.01, tau_S="2ms"), noise="colored")
-    found = colored_noise.solve(colored_noise.of_neuron(neuron, *inputs(50, 90), 0), rtol=0.05)
+    found = colored_noise.solve(colored_noise.of_neuron(neuron, inputs(50, 90), 0), rtol=0.05)
     assert 0 <= found.rate < 3 / 1700
 
 

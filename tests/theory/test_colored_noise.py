@@ -60,7 +60,7 @@ with colored_reference.TABLE.open() as file:
 def membrane(point):
     params, r_E, r_I = colored_reference.parameters(point)
     neuron = Neuron(params, noise="colored")
-    return colored_noise.of_neuron(neuron, np.array([float(r_E)]), np.array([float(r_I)]), 0)
+    return colored_noise.of_neuron(neuron, (np.array([float(r_E)]), np.array([float(r_I)])), 0)
 
 
 def conductance(r_E, r_I, tau_E, tau_I, **changes):

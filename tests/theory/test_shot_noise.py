@@ -240,7 +240,7 @@ def test_random_neurons_have_an_answer_or_a_named_error():
         inputs = 10 ** rng.uniform(-1, 2, 1), 10 ** rng.uniform(-1, 2, 1)
         with np.errstate(divide="raise", invalid="raise", over="raise"):
             try:
-                found = shot_noise.passage(neuron, *inputs, 1e-3, moments=True)
+                found = shot_noise.passage(neuron, inputs, 1e-3, moments=True)
             except ConvergenceError as error:
                 found = error.best
                 assert found.error[0] > 1e-3

@@ -135,7 +135,7 @@ def test_short_synaptic_time_constants_are_exponential_jumps(g, r_E, sds, a):
         params = conductances(g, a, tau_S=tau * ms)
         neuron = Neuron(params, noise="colored")
         inputs = np.array([r_E]), np.array([r_I])
-        found = colored_noise.solve(colored_noise.of_neuron(neuron, *inputs, 0), rtol=0.05)
+        found = colored_noise.solve(colored_noise.of_neuron(neuron, inputs, 0), rtol=0.05)
         gaps.append(abs(found.rate / shot - 1))
     assert gaps[1] < found.error + error
     assert gaps[1] < gaps[0]
@@ -220,18 +220,16 @@ def test_density_is_one_outside_and_carries_the_rate_out_of_the_threshold(model,
     neuron = Neuron(params)
     theta = neuron.threshold
     v = np.linspace(theta - 0.06 - 12 * sd, theta, 40_001)
-    p = white_density(neuron, r_E, ratio * r_E, v)
+    inputs = np.array([r_E]), np.array([ratio * r_E])
+    p = white_density(neuron, inputs, v)
     # trapezoids: the kinks at threshold and reset leave errors of second order
     h = (v[1] - v[0]) / sd
     assert np.trapezoid(p, v) == pytest.approx(1, abs=10 * h**2 + 1e-7)
-    inputs = np.array([r_E]), np.array([ratio * r_E])
     half = neuron.reduced.function("B2", neuron.bound(*inputs))(np.array([[theta]]))[0, 0] / 2
     # p rises within B²/A above the threshold's drift, and over sd otherwise
     drift = neuron.reduced.function("A", neuron.bound(*inputs))(np.array([[theta]]))[0, 0]
     step = 1e-3 * min(sd, half / abs(drift) if drift else sd)
-    one, two = (
-        white_density(neuron, r_E, ratio * r_E, np.array([theta - k * step])) for k in (1, 2)
-    )
+    one, two = (white_density(neuron, inputs, np.array([theta - k * step])) for k in (1, 2))
     slope = (4 * one[0] - two[0]) / (2 * step)  # second order
     assert half * slope * (1 - nu * neuron.tau_rp) == pytest.approx(nu, rel=1e-4)
 
@@ -250,10 +248,11 @@ def test_with_finite_jumps_the_density_next_to_the_threshold_gives_the_rate(g, a
     edge = theta / (1 - a)  # v + a (0 − v) = θ
     # the density is a slope of panels: midpoints of many cells in each
     v = np.linspace(edge, theta, 20_001)
-    near = shot_density(neuron, r_E, ratio * r_E, (v[1:] + v[:-1]) / 2).sum() * (v[1] - v[0])
+    inputs = np.array([r_E]), np.array([ratio * r_E])
+    near = shot_density(neuron, inputs, (v[1:] + v[:-1]) / 2).sum() * (v[1] - v[0])
     assert near * 1000 * r_E * (1 - nu * neuron.tau_rp) == pytest.approx(nu, rel=2e-3)
     v = np.linspace(-0.080, theta, 40_001)
-    p = shot_density(neuron, r_E, ratio * r_E, (v[1:] + v[:-1]) / 2)
+    p = shot_density(neuron, inputs, (v[1:] + v[:-1]) / 2)
     assert p.sum() * (v[1] - v[0]) == pytest.approx(1, abs=1e-4)
 
 

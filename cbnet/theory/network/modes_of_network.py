@@ -50,9 +50,9 @@ def modes_of_network(net, rates):
 
 def sizes_of(net):
     """Number of neurons and the populations' shares; None where sizes are not known."""
-    sizes = net.sizes
-    if sizes is None or any(n is None for n in sizes):
-        return None, np.full(len(net.names), 1 / len(net.names))
+    sizes = [net.sizes[name] for name in net.names]
+    if any(n is None for n in sizes):
+        return None, np.full(len(sizes), 1 / len(sizes))
     sizes = np.array(sizes, float)
     return sizes.sum(), sizes / sizes.sum()
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...model.distributions import Uniform
-from ..neuron.neuron import Neuron
+from ..neuron.population_neuron import PopulationNeuron
 from ..neuron.white.linear_response import LinearResponse
 from .arrivals import Transfer
 from .feedback import Feedback, Link
@@ -24,15 +24,15 @@ def neurons_of(net, noise):
     Parameters
     ----------
     net : Network
-    noise : str
-        A treatment of noise.
+    noise : str or None
+        A treatment of noise; of each population that which is right for it, if there is none.
 
     Returns
     -------
-    list of Neuron
+    list of PopulationNeuron
     """
     names, index = net.distinct
-    own = [Neuron.of_population(net, name, noise) for name in names]
+    own = [PopulationNeuron(net, name, noise) for name in names]
     return [own[k] for k in index]
 
 
@@ -42,7 +42,7 @@ def transfer_of(net, neurons):
     Parameters
     ----------
     net : Network
-    neurons : list of Neuron
+    neurons : list of PopulationNeuron
     """
     silent = np.zeros(len(net.names))
     column = {name: q for q, name in enumerate(net.names)}
@@ -57,8 +57,13 @@ def transfer_of(net, neurons):
         total = net.total(name, silent)
         external.append(np.array([total.get(each, 0.0) for each in neuron.classes]))
     first = [neurons.index(neuron) for neuron in neurons]
-    step = _COSTLY_STEP if neurons[0].method.costly else _STEP
+    step = _COSTLY_STEP if any(n.method.costly for n in neurons) else _STEP
     return Transfer(in_degrees, external, [_rate(n) for n in neurons], first, step)
+
+
+def method_of(neurons):
+    """The treatment that limits what is known of a network: the least accurate."""
+    return max((neuron.method for neuron in neurons), key=lambda method: method.rtol)
 
 
 def highest_of(neurons):
@@ -100,7 +105,7 @@ def feedback_of(net, neurons, rates, order=10, finer=1.0):
     Parameters
     ----------
     net : Network
-    neurons : list of Neuron
+    neurons : list of PopulationNeuron
         Populations with the same one respond alike.
     rates : ndarray, shape (P,)
         In Hz.
@@ -126,18 +131,11 @@ def feedback_of(net, neurons, rates, order=10, finer=1.0):
 
 def response_to_arrivals(neuron, R, order, finer):
     """The response of one neuron to each class of its arrivals, at arrival rates R (1/s)."""
-    leak, effects = neuron.membrane.leak, [each.h for each in neuron.membrane.classes]
-
-    def drift(v):
-        return leak(v) + sum(r * h(v) for r, h in zip(R, effects, strict=True))
-
-    def noise(v):
-        return sum(r * h(v) ** 2 for r, h in zip(R, effects, strict=True))
-
+    R = np.asarray(R, float)[None]
     return LinearResponse(
-        drift,
-        noise,
-        [(h, _squared(h)) for h in effects],
+        neuron.drift(R),
+        neuron.squared_noise(R),
+        [(each.drift, _squared(each.h)) for each in neuron.membrane.classes],
         neuron.threshold,
         neuron.reset,
         neuron.tau_rp,

@@ -1,17 +1,18 @@
 """A neuron of one population as the numerical theory sees it."""
 
-from dataclasses import replace
+import copy
 
 import numpy as np
 
-from ...errors import ConvergenceError, ParameterError
 from ...model import reduced
-from ...support.threads import one_thread
+from ...model.parameters import POPULATIONS
 from . import treatments
-from .white.first_passage import inaccurate, known
+from .colored.filtered_membrane import membrane
+from .jumps.jump_process import along
+from .poisson_driven import PoissonDriven
 
 
-class Neuron:
+class Neuron(PoissonDriven):
     """A neuron of one population as the numerical theory sees it: SI floats, arrays of inputs.
 
     Parameters
@@ -38,7 +39,7 @@ class Neuron:
             rows = [{**row, **params.model.derive({**self.values, **row})} for row in rows]
             self.columns = {name: np.array([row[name] for row in rows]) for name in rows[0]}
         self.reduced = reduced.of_model(params.model, self.values)
-        self.taus = self.reduced.time_constants(self.values)
+        self.taus, self.affine = self.reduced.time_constants(self.values), self.reduced.affine
         self.method = treatments.choose(noise, params)
         self.noise, self.frozen_at = self.method.name, frozen_at
         self.tau_rp = self.values["tau_rp"]
@@ -50,52 +51,65 @@ class Neuron:
     def bound(self, r_E, r_I, rows=slice(None)):
         """Values with the total arrival rates of some rows of the inputs, as columns."""
         values = self.values | {name: x[rows, None] for name, x in self.columns.items()}
-        return {
-            **values,
-            "R_E": values["K"] * r_E[rows, None],
-            "R_I": values["gamma"] * values["K"] * r_I[rows, None],
-        }
+        R = self.arrivals(r_E, r_I)[rows]
+        return {**values, "R_E": R[:, :1], "R_I": R[:, 1:]}
 
-    def frozen(self, r_E, r_I):
-        """Where the noise is frozen, and B² there."""
-        at = np.full(r_E.shape, self.frozen_at)
-        if np.isnan(self.frozen_at):
-            mu = self.rest(r_E, r_I)[0]
-            at = (np.where(np.isnan(mu), self.threshold, mu) + self.threshold) / 2
-        return at, self.reduced.function("B2", self.bound(r_E, r_I))(at[:, None])[:, 0]
+    @property
+    def straight(self):
+        """Whether leak and jumps are straight lines in v."""
+        return self.reduced.affine_leak and self.reduced.affine_jumps
 
-    def rest(self, r_E, r_I):
-        """Root μ of the drift and −1/A'(μ), NaN where there is none."""
-        values = self.bound(r_E, r_I)
-        A, dA = (self.reduced.function(name, values) for name in ("A", "dA"))
-        start = np.full((len(r_E), 1), self.reset)
-        if self.reduced.affine:
-            slope = dA(start)
-            mu = np.where(slope < 0, start - A(start) / np.where(slope < 0, slope, -1.0), np.nan)
-        else:
-            mu = self._stable_root(A, start)
-            slope = dA(np.where(np.isnan(mu), start, mu))
-        tau = np.where((slope < 0) & ~np.isnan(mu), -1 / np.where(slope < 0, slope, -1.0), np.nan)
-        return mu[:, 0], tau[:, 0]
+    @property
+    def time_constants(self):
+        """Of the synapses, by kind, s; zero for those that move v at once."""
+        return self.taus
 
-    def _stable_root(self, A, start):
-        """The root nearest the reset below the threshold with drift towards it on both sides."""
-        width = self.threshold - self.reset
-        v = np.broadcast_to(
-            np.linspace(self.reset - 10 * width, self.threshold, 1101), (len(start), 1101)
-        )
-        up = A(v) > 0
-        stable = up[:, :-1] & ~up[:, 1:]
-        distance = np.where(stable, np.abs(v[:, :-1] - self.reset), np.inf)
-        k, row = distance.argmin(1), np.arange(len(start))
-        low, high = v[row, k][:, None], v[row, k + 1][:, None]
-        for _ in range(60):
-            middle = (low + high) / 2
-            rising = A(middle) > 0
-            low, high = np.where(rising, middle, low), np.where(rising, high, middle)
-        return np.where(stable.any(1)[:, None], low, np.nan)
+    def arrivals(self, r_E, r_I):
+        """Arrivals per second of both kinds, of shape (rows, 2)."""
+        values = self.values | self.columns
+        return np.stack([values["K"] * r_E, values["gamma"] * values["K"] * r_I], axis=-1)
 
-    @one_thread
+    def drift(self, r_E, r_I, rows=slice(None)):
+        """A(v) of some rows of the inputs, V/s."""
+        return self.reduced.function("A", self.bound(r_E, r_I, rows))
+
+    def slope(self, r_E, r_I, rows=slice(None)):
+        """Its derivative, 1/s."""
+        return self.reduced.function("dA", self.bound(r_E, r_I, rows))
+
+    def squared_noise(self, r_E, r_I, rows=slice(None)):
+        """B²(v) of some rows of the inputs, V²/s."""
+        return self.reduced.function("B2", self.bound(r_E, r_I, rows))
+
+    def restricted(self, rows):
+        """This neuron for some rows of its inputs."""
+        some = copy.copy(self)
+        some.columns = {name: x[rows] for name, x in self.columns.items()}
+        return some
+
+    def jump_fields(self, r_E, r_I):
+        """Leak, jumps, rates, whether all are straight, and the leading excitation, by row."""
+        columns, straight = self.bound(r_E, r_I), self.straight
+        for k in range(r_E.size):
+            values = {
+                name: float(x[k if x.shape[0] > 1 else 0, 0]) if isinstance(x, np.ndarray) else x
+                for name, x in columns.items()
+            }
+            jumps = tuple(self._displacement(kind, values) for kind in POPULATIONS)
+            leak, rates = self.reduced.function("leak", values), (values["R_E"], values["R_I"])
+            yield leak, jumps, rates, straight, 0
+
+    def _displacement(self, kind, values):
+        h = self.reduced.function(f"jump_{kind}", values)
+        return h if self.reduced.targets[kind] == "v" else along(h, self.reduced.affine_jumps)
+
+    def filtered_membrane(self, r_E, r_I, row=0, most=2):
+        """The membrane and its synaptic variables under one row of inputs."""
+        values = self.values | {name: x[row] for name, x in self.columns.items()}
+        R = self.arrivals(r_E, r_I)[row]
+        values |= {"R_E": R[0], "R_I": R[1]}
+        return membrane(self.reduced, values, values["tau_rp"])
+
     def passage(self, r_E, r_I, rtol=None, cv=True, moments=False):
         """First-passage statistics for arrays of inputs in Hz: a Passage.
 
@@ -106,42 +120,8 @@ class Neuron:
         ParameterError
             If the drift at the threshold is no finite number.
         """
-        r_E, r_I = (np.ravel(x) for x in np.broadcast_arrays(r_E, r_I))
-        rtol = self.method.rtol if rtol is None else rtol
-        if not self.reduced.affine:
-            self._check_drift(r_E, r_I)
-        with np.errstate(all="ignore"):  # what is no number is found below
-            try:
-                found = self._possible(self.method.passage(self, r_E, r_I, rtol, cv, moments))
-            except ConvergenceError as failure:
-                failure.best = self._possible(failure.best)
-                raise
-        lost = np.isinf(found.error)
-        if lost.any() and not self.method.formula:
-            raise ConvergenceError(inaccurate(rtol, np.inf, found.note), best=found)
-        return found
-
-    def _possible(self, found):
-        """The same answer; its error is infinite where it cannot be one, or says nothing."""
-        most = (1 + 1e-9) / self.tau_rp if self.tau_rp > 0 else np.inf
-        wrong = ~(found.rate <= most) | ~(found.rate >= 0)
-        # not asked for, or undefined
-        wrong |= (found.cv < 0) | np.isinf(found.cv) | (found.v_sd < 0) | np.isinf(found.v_sd)
-        wrong |= found.v_mean > self.threshold + 1e-9 * abs(self.threshold)
-        error = np.where(wrong, np.inf, found.error)
-        # that of a formula is its distance to what it approximates, however far that is
-        return replace(found, error=error if self.method.formula else known(error))
-
-    def _check_drift(self, r_E, r_I):
-        """Refuse exponentials that overflow below the threshold."""
-        with np.errstate(over="ignore", invalid="ignore"):
-            at = np.full((len(r_E), 1), self.threshold)
-            drift = self.reduced.function("A", self.bound(r_E, r_I))(at)
-        if not np.isfinite(drift).all():
-            raise ParameterError(
-                f"theta: got {self.threshold * 1e3:.5g} mV, where the drift is larger than floats "
-                "hold; take a lower threshold"
-            )
+        inputs = tuple(np.ravel(x) for x in np.broadcast_arrays(r_E, r_I))
+        return self.answer(inputs, rtol, cv, moments)
 
 
 def _numbers(values):

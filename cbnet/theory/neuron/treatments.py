@@ -25,13 +25,14 @@ class Method:
     name : str
         What a caller writes.
     passage : callable
-        ``(neuron, r_E, r_I, rtol, cv, moments) -> Passage`` for a :class:`Neuron` and two arrays of
-        input rates in Hz of shape (N,). Rates always; ``cv`` and ``moments`` say whether CV and the
-        moments of v are wanted too. Raises ConvergenceError with the best Passage.
+        ``(neuron, inputs, rtol, cv, moments) -> Passage`` for a neuron and its inputs: arrays with
+        N rows, as the neuron's own ``passage`` takes them. Rates always; ``cv`` and ``moments`` say
+        whether CV and the moments of v are wanted too. Raises ConvergenceError with the best
+        Passage.
     density : callable, optional
-        ``(neuron, r_E, r_I, v) -> p``: density of v (1/V) at an array of potentials, one input.
+        ``(neuron, inputs, v) -> p``: density of v (1/V) at an array of potentials, one row.
     intervals : callable, optional
-        ``(neuron, r_E, r_I, t) -> f``: density of intervals (1/s) at an array of times, one input.
+        ``(neuron, inputs, t) -> f``: density of intervals (1/s) at an array of times, one row.
     rtol : float
         Relative accuracy that is aimed at if none is asked for.
     tolerated : float
@@ -115,7 +116,12 @@ METHODS = {
 
 def default(params):
     """The name of the treatment that is right for these parameters."""
-    return "colored" if has_filters(params) else "shot"
+    return right_for(has_filters(params))
+
+
+def right_for(filtered):
+    """The name of the treatment that is right with time constants, or without."""
+    return "colored" if filtered else "shot"
 
 
 def has_filters(params):
@@ -126,8 +132,11 @@ def has_filters(params):
 def choose(noise, params):
     """The method of a name; that which is right for the parameters, if there is no name."""
     require(params)
-    if noise is None:
-        noise = default(params)
+    return named(default(params) if noise is None else noise)
+
+
+def named(noise):
+    """The method of a name."""
     if isinstance(noise, str) and noise in METHODS:
         return METHODS[noise]
     hint = nearest(str(noise), METHODS)
@@ -137,7 +146,12 @@ def choose(noise, params):
 
 def warn_without_filters(method, params):
     """Say that a treatment takes filtered synapses as instantaneous ones."""
-    if has_filters(params) and not method.filtered:
+    warn_of_limit(method, has_filters(params))
+
+
+def warn_of_limit(method, filtered):
+    """As :func:`warn_without_filters`, where it is known whether there are time constants."""
+    if filtered and not method.filtered:
         warn(
             f"noise: got {method.name!r} with synaptic time constants, which it takes as zero; use "
             "'colored'",
@@ -160,6 +174,11 @@ def tolerances(method, rtol):
 
 def describe(method, params, note=""):
     """What an answer says of its noise: the name first, remarks in brackets."""
-    if has_filters(params) and not method.filtered:
+    return described(method, has_filters(params), note)
+
+
+def described(method, filtered, note=""):
+    """As :func:`describe`, where it is known whether there are time constants."""
+    if filtered and not method.filtered:
         note = "; ".join(filter(None, ("limit tau_S -> 0", note)))
     return method.name + (f" ({note})" if note else "")

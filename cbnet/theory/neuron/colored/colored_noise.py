@@ -17,7 +17,6 @@ from ..jumps import rare_trains
 from ..white.first_passage import Passage, inaccurate
 from . import colored_density, few_arrivals, plane, synaptic_law
 from .colored_grid import LEVELS, Bottomless, reachable, stationary
-from .filtered_membrane import membrane as membrane_of
 
 RTOL = 1e-2
 _REFUSED = 1e-6  # Hz: not worth the grid that lower rates need
@@ -155,12 +154,12 @@ def density(membrane, v, rtol=RTOL):
     return plane.density(found, v)
 
 
-def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
+def passage(neuron, inputs, rtol=RTOL, cv=True, moments=False):
     """:func:`solve` for a Neuron and arrays of inputs in Hz, as the table of methods has it."""
     firing, failure = [], None
-    for row in range(len(r_E)):
+    for row in range(len(inputs[0])):
         try:
-            firing.append(solve(of_neuron(neuron, r_E, r_I, row), rtol))
+            firing.append(solve(of_neuron(neuron, inputs, row), rtol))
         except ConvergenceError as error:
             failure = error
             firing.append(error.best)
@@ -172,9 +171,9 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     return answer
 
 
-def density_of_neuron(neuron, r_E, r_I, v):
+def density_of_neuron(neuron, inputs, v):
     """:func:`density` for a Neuron and one input, as the table of methods has it."""
-    return density(of_neuron(neuron, np.array([r_E]), np.array([r_I]), 0), v)
+    return density(of_neuron(neuron, inputs, 0), v)
 
 
 def without_filters(noise):
@@ -182,22 +181,19 @@ def without_filters(noise):
     return f"noise: got {noise!r} with instantaneous synapses; set tau_S or use 'shot'"
 
 
-def of_neuron(neuron, r_E, r_I, row):
-    """The Membrane of one row of inputs."""
-    if not neuron.reduced.filtered:
+def of_neuron(neuron, inputs, row, most=2):
+    """The Membrane of one row of inputs, of at most so many synaptic variables (None: any)."""
+    taus = neuron.time_constants
+    filtered = [kind for kind, tau in taus.items() if tau > 0]
+    if not filtered:
         raise ParameterError(without_filters(neuron.noise))
-    if neuron.reduced.partly_filtered:
-        kind, target = next((k, t) for k, t in neuron.reduced.targets.items() if t != "v")
+    if len(filtered) < len(taus):
+        kind, target = filtered[0], neuron.reduced.targets[filtered[0]]
         raise ParameterError(
             f"noise: got a time constant of {kind} alone ({target!r}); {neuron.noise!r} needs one "
             "of both kinds of synapses; use 'shot' or 'diffusion', which take it as zero"
         )
-    values = neuron.values | {name: x[row] for name, x in neuron.columns.items()}
-    values = values | {
-        "R_E": values["K"] * r_E[row],
-        "R_I": values["gamma"] * values["K"] * r_I[row],
-    }
-    return membrane_of(neuron.reduced, values, values["tau_rp"])
+    return neuron.filtered_membrane(*inputs, row=row, most=most)
 
 
 _COLUMNS = ("rate", "cv", "error", "v_mean", "v_sd")

@@ -5,6 +5,8 @@ outside of their range they warn. Errors are those that random neurons within th
 exceed (``python -m benchmarks.formulas``); outside of it none is known.
 """
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from ....errors import warn
@@ -41,10 +43,13 @@ def fast(membrane, outside=_warn):
     N. Brunel and S. Sergi, J. Theor. Biol. 195, 87 (1998); N. Fourcaud and N. Brunel, Neural
     Comput. 14, 2057 (2002), Eq. 4.12.
     """
+    return _alone(_of_fast(membrane, outside))
+
+
+def _of_fast(membrane, outside):
     tau_S = _one_filter(membrane, membrane.threshold)
     kept = np.exp(-membrane.tau_rp / tau_S) if tau_S > 0 else 0.0
-    ends = _shifted("fast", membrane, kept, outside)
-    return 0.0 if ends is None else float(_diffusion(membrane, [1.0, 1.0], *ends).rate[0])
+    return _shifted("fast", membrane, kept, outside)
 
 
 def shift(membrane, outside=_warn):
@@ -54,19 +59,15 @@ def shift(membrane, outside=_warn):
     with what others computed (J. Schuecker, M. Diesmann and M. Helias, Phys. Rev. E 92, 052119
     (2015); NNMT's method "shift"); CVs are those of white noise between the two.
     """
-    return _passage_of_shift(membrane, outside, False).rate[0]
+    return _alone(_of_shift(membrane, outside))
 
 
-def _passage_of_shift(membrane, outside, cv):
-    ends = _shifted("shift", membrane, 1.0, outside)
-    if ends is None:
-        nothing = np.full(1, np.nan)
-        return first_passage.Passage(np.zeros(1), nothing, np.zeros(1), nothing, nothing)
-    return _diffusion(membrane, [1.0, 1.0], *ends, cv=cv)
+def _of_shift(membrane, outside):
+    return _shifted("shift", membrane, 1.0, outside)
 
 
 def _shifted(name, membrane, kept, outside):
-    """Threshold and reset raised, the latter by a part of its shift; None where v cannot get up."""
+    """White noise between raised ends, the lower by part of its shift; None if v cannot get up."""
     mu, tau = membrane.rest()
     ends = np.array([membrane.threshold, membrane.reset])
     B2 = _white(membrane, ends)
@@ -90,7 +91,7 @@ def _shifted(name, membrane, kept, outside):
         # no noise carries v past its own reversal potential
         outside(name, "a shifted threshold below the reversal potential of excitation")
         return None
-    return theta, V_r
+    return _White(membrane, None, theta, V_r)
 
 
 def rescaled(membrane, outside=_warn):
@@ -100,13 +101,16 @@ def rescaled(membrane, outside=_warn):
     least one below; within it at most 15 % of the rate off. Below the threshold it is some times
     too high, as no white noise knows how rarely a smooth v crosses.
     """
+    return _alone(_of_rescaled(membrane, outside))
+
+
+def _of_rescaled(membrane, outside):
     mu, tau = membrane.rest()
     sd = _free_sd(membrane, mu)
     if mu < membrane.threshold + 3 * sd or membrane.threshold - membrane.reset < sd:
         outside("rescaled", "mu at least three sd above the threshold, and V_r at least one below")
     weights = [tau / (tau + tau_i) if np.isfinite(tau) else 1.0 for tau_i in membrane.taus]
-    found = _diffusion(membrane, weights, membrane.threshold, membrane.reset)
-    return float(found.rate[0])
+    return _White(membrane, weights, membrane.threshold, membrane.reset)
 
 
 def adiabatic(membrane, outside=_warn):
@@ -212,23 +216,28 @@ def rice(membrane, outside=_warn):
 def passage_of(rate_of):
     """A formula in the form of the table of methods: rates, with the error known of its range."""
 
-    def passage(neuron, r_E, r_I, rtol=None, cv=False, moments=False):
-        left, rates, error = [], np.empty(len(r_E)), np.full(len(r_E), WITHIN[rate_of.__name__])
-        cvs = np.full(len(r_E), np.nan)
-        for row in range(len(r_E)):
+    def passage(neuron, inputs, rtol=None, cv=False, moments=False):
+        size = len(inputs[0])
+        left, rates, error = [], np.empty(size), np.full(size, WITHIN[rate_of.__name__])
+        cvs, whites = np.full(size, np.nan), [None] * size
+        for row in range(size):
             count = len(left)
-            membrane = of_neuron(neuron, r_E, r_I, row)
-            rates[row] = rate_of(membrane, lambda *words: left.append(words))
-            if cv and rate_of is shift:
-                cvs[row] = _passage_of_shift(membrane, lambda *words: None, True).cv[0]
+            membrane = of_neuron(neuron, inputs, row, 2 if rate_of is adiabatic else None)
+            if rate_of in _WHITE_NOISE:
+                whites[row] = _WHITE_NOISE[rate_of](membrane, lambda *words: left.append(words))
+            else:
+                rates[row] = rate_of(membrane, lambda *words: left.append(words))
             if len(left) > count:
                 error[row] = np.inf
+        if rate_of in _WHITE_NOISE:
+            rates, own = _together(whites, cv and rate_of is shift)
+            cvs = own if rate_of is shift else cvs
         # whoever looks for a fixed point asks for rates alone: most are not its own
         if left and (cv or moments):
             _warn(*left[0])
         note = ""
         if left:
-            some = "" if len(r_E) == 1 else f" at {len(left)} of {len(r_E)} inputs"
+            some = "" if size == 1 else f" at {len(left)} of {size} inputs"
             note = f"outside of its range{some}: error not known"
         nothing = np.full(len(rates), np.nan)
         return first_passage.Passage(rates, cvs, error, nothing, nothing, note)
@@ -237,9 +246,9 @@ def passage_of(rate_of):
     return passage
 
 
-def _white(membrane, v, weights=(1.0, 1.0)):
-    """Σ w_i R_i h_i²."""
-    parts = zip(weights, membrane.rates, membrane.jumps, strict=True)
+def _white(membrane, v, weights=None):
+    """Σ w_i R_i h_i², of equal weights if none are given."""
+    parts = zip(weights or [1.0] * len(membrane.taus), membrane.rates, membrane.jumps, strict=True)
     return sum(w * R * h(v) ** 2 for w, R, h in parts)
 
 
@@ -255,14 +264,52 @@ def _free_sd(membrane, mu):
     return membrane.free_sd((min(mu, membrane.threshold) + membrane.threshold) / 2)
 
 
-def _diffusion(membrane, weights, threshold, reset, cv=False):
-    """Passage under white noise of weighted strength, with the drift of Stratonovich."""
-    step = 1e-4 * (membrane.threshold - membrane.reset)
+@dataclass(frozen=True)
+class _White:
+    """White noise of weighted strength between two ends, with the drift of Stratonovich."""
 
-    def noise(v):
-        return _white(membrane, v, weights)
+    membrane: object
+    weights: list | None
+    threshold: float
+    reset: float
 
-    def drift(v):
-        return membrane.drift(v) + (noise(v + step) - noise(v - step)) / (8 * step)
+    def noise(self, v):
+        """B²(v)."""
+        return _white(self.membrane, v, self.weights)
 
-    return first_passage.solve(drift, noise, threshold, reset, membrane.tau_rp, 1e-6, cv=cv)
+    def drift(self, v):
+        """A(v)."""
+        step = 1e-4 * (self.membrane.threshold - self.membrane.reset)
+        return self.membrane.drift(v) + (self.noise(v + step) - self.noise(v - step)) / (8 * step)
+
+
+_WHITE_NOISE = {fast: _of_fast, shift: _of_shift, rescaled: _of_rescaled}
+
+
+def _alone(white):
+    return float(_together([white], False)[0][0])
+
+
+def _together(whites, cv):
+    """Rates of several, zero for None, and their CVs."""
+    rates, cvs = np.zeros(len(whites)), np.full(len(whites), np.nan)
+    some = [k for k, white in enumerate(whites) if white is not None]
+    if not some:
+        return rates, cvs
+    asked = [whites[k] for k in some]
+
+    def select(rows):
+        mine = [asked[row] for row in rows]
+
+        def of(name):
+            return lambda v: np.stack(
+                [getattr(one, name)(x) for one, x in zip(mine, v, strict=True)]
+            )
+
+        return of("drift"), of("noise")
+
+    ends = (np.array([getattr(one, name) for one in asked]) for name in ("threshold", "reset"))
+    tau_rp = asked[0].membrane.tau_rp
+    found = first_passage.solve(None, None, *ends, tau_rp, 1e-6, cv=cv, select=select)
+    rates[some], cvs[some] = found.rate, found.cv
+    return rates, cvs

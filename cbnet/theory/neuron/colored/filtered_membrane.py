@@ -1,5 +1,6 @@
 """A neuron whose synaptic variables take time to decay, in plain numbers."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -18,9 +19,9 @@ class Membrane:
     leak : callable
         f(v) in V/s.
     jumps : tuple of callable
-        h_E(v), h_I(v) in V.
+        h_i(v) in V: h_E, h_I.
     rates, taus : tuple of float
-        R_E, R_I in Hz; τ_E, τ_I in s.
+        R_i in Hz; τ_i in s.
     threshold, reset, tau_rp : float
         In V, V, s.
     """
@@ -38,7 +39,7 @@ class Membrane:
         return self.leak(v) + sum(R * h(v) for R, h in zip(self.rates, self.jumps, strict=True))
 
     def amplitudes(self, v):
-        """Effect on dv/dt of one standard deviation of x_E and of x_I, shape (2, ...)."""
+        """Effect on dv/dt of one standard deviation of each x_i, which is the first axis."""
         return np.stack(
             [
                 h(v) * np.sqrt(R / (2 * tau))
@@ -51,6 +52,10 @@ class Membrane:
 
         Beyond the threshold a drift that is nearly a straight line is continued.
         """
+        return self._rest
+
+    @functools.cached_property
+    def _rest(self):
         width = self.threshold - self.reset
         # fine at the threshold, and far enough for membranes that inhibition or leak hold low
         depth = width * np.concatenate(

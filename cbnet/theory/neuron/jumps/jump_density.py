@@ -53,20 +53,28 @@ class Occupied(jump_nodes.NodalSystem):
         """dz/dt of the reversed leak."""
         return -self.coordinate.speed(v)
 
-    def _end(self, D, E, I):  # noqa: E741
+    def _end(self, D, jumps):
         if not self.rising[0]:
-            self.asked[0] = D[0] = E[0] = I[0] = 0.0  # nothing below
+            self.asked[0] = D[0] = 0.0  # nothing below
+            for weights in jumps:
+                weights[0] = 0.0
         if self.rising[-1]:
             D[-1] = 0.0  # nothing comes from above the threshold
 
     def targets(self, z, v):
-        """Where an arrival of each kind comes from, and whether that is below all."""
+        """Where an arrival of each class comes from, and whether that is below all."""
         process, coordinate = self.process, self.coordinate
-        up = coordinate.lowered(z, v)
-        down = jump_process.origin(process.down, v) if process.R_I > 0 else v
-        gone = up < self.edges[0], down < self.v[0]
-        down = coordinate.z(np.clip(down, self.v[0], self.v[-1]))
-        return (np.clip(up, self.edges[0], 0.0), down), gone
+        found, gone = [], []
+        for k, (jump, rate) in enumerate(process.classes):
+            if k == process.lead:
+                there = coordinate.lowered(z, v)
+                gone.append(there < self.edges[0])
+                found.append(np.clip(there, self.edges[0], 0.0))
+                continue
+            there = jump_process.origin(jump, v) if rate > 0 else v
+            gone.append(there < self.v[0])
+            found.append(coordinate.z(np.clip(there, self.v[0], self.v[-1])))
+        return found, gone
 
     def below(self, z):
         """F at z."""
@@ -139,17 +147,18 @@ class _Question:
 
     key: tuple
     neuron: object = field(compare=False)
+    inputs: tuple = field(compare=False)
 
 
-def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
+def density(neuron, inputs, v, rtol=shot_noise.RTOL):
     """Density of v outside the refractory time for one input, in 1/V; zero above the threshold.
 
     Parameters
     ----------
     neuron : Neuron
         Of any leak and jumps.
-    r_E, r_I : float
-        Rates in Hz of each of its K and γK inputs.
+    inputs : sequence of ndarray
+        As the neuron's ``passage`` takes them, of one row.
     v : array_like
         Potentials in V.
     rtol : float
@@ -181,16 +190,17 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     """
     numbers = {k: x for k, x in neuron.values.items() if isinstance(x, (int, float, str))}
     parts = neuron.reduced.sources, numbers
-    key = (*(tuple(sorted(part.items())) for part in parts), float(r_E), float(r_I), rtol)
-    found = _solved(_Question(key, neuron))
+    given = tuple(x.tobytes() for x in inputs)
+    key = (*(tuple(sorted(part.items())) for part in parts), given, rtol)
+    found = _solved(_Question(key, neuron, tuple(inputs)))
     if found is None:
-        off = _of_white_noise(neuron, r_E, r_I)
+        off = _of_white_noise(neuron, inputs)
         if off > _STATED:
             warn(
                 "density: got jumps that cannot be followed; it is that of white noise, whose "
                 f"shares of bins may be off by {off:.1%} or more; simulate it"
             )
-        return white_noise.density(neuron, r_E, r_I, v)
+        return white_noise.density(neuron, inputs, v)
     if found.error > _STATED:
         warn(
             f"density: the shares of bins may be off by {found.error:.1%}; "
@@ -199,29 +209,29 @@ def density(neuron, r_E, r_I, v, rtol=shot_noise.RTOL):
     return found(v)
 
 
-def _of_white_noise(neuron, r_E, r_I):
+def _of_white_noise(neuron, inputs):
     """By how much shares of bins of a fortieth of the way from reset to threshold are off.
 
     White noise does not have the skewness of the free membrane, and its density vanishes at the
     threshold and bends at the reset where that of finite jumps does so within a jump: by h_E over
     the width of a bin and half of h_I over it, as neurons with K of some thousands have it.
     """
-    rates = np.array([float(r_E)]), np.array([float(r_I)])
-    process = jump_process.of_neuron(neuron, *rates)[0]
-    mu, tau = neuron.rest(*rates)
+    process = jump_process.of_neuron(neuron, *inputs)[0]
+    mu, tau = neuron.rest(*inputs)
     at = np.fmin(mu, process.threshold)
-    third = tau / 3 * (process.R_E * process.up(at) ** 3 + process.R_I * process.down(at) ** 3)
+    third = tau / 3 * sum(R * h(at) ** 3 for h, R in process.classes)
     skewness = np.abs(third / (tau / 2 * process.noise(at)) ** 1.5)
     ends, width = np.array([process.threshold]), (process.threshold - process.reset) / _STATED_FOR
-    local = np.maximum(process.up(ends), np.abs(process.down(ends)) / 2) / width
+    jumps = [np.maximum(h(ends), np.abs(h(ends)) / 2) for h in process.jumps]
+    local = functools.reduce(np.maximum, jumps) / width
     return float(np.fmax(skewness, local)[0])
 
 
 @functools.lru_cache(_KEPT)
 def _solved(question):
     """The density, None where jumps are too fine or take too much memory."""
-    neuron, (*_, r_E, r_I, rtol) = question.neuron, question.key
-    process = jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
+    rtol = question.key[-1]
+    process = jump_process.of_neuron(question.neuron, *question.inputs)[0]
     process, _ = jump_process.with_excitation(process)
     if process is None:
         raise ParameterError(
@@ -318,8 +328,8 @@ def _first(process, coordinate, bottom):
         jump_start.images(process, roots, low, _LEAST, _MOST, forward=True),
         [v for v, _ in ends],
     ]
-    if process.R_I > 0:
-        points.append(process.threshold + process.down(np.array([process.threshold])))
+    ends = np.array([process.threshold])
+    points += [process.threshold + h(ends) for h, R in process.others if R > 0]
     z = coordinate.z(np.concatenate(points))
     chain = np.linspace(bottom, 0.0, int(np.ceil(-bottom)) + 1)
     return process, jump_start.tidy(np.concatenate([z, chain]), bottom)

@@ -195,9 +195,10 @@ def panels(process, found, levels, fractions, finer):
 def _images(process, levels, bottom):
     """θ and the points from which 1, 2, ... excitatory arrivals lead to it."""
     theta = process.threshold
-    jump = process.up if process.up(np.array([theta]))[0] > 0 else process.down
+    leading = (process.up, process.rate_up)
+    found = [leading, *process.others]
+    jump, rate = next((each for each in found if each[0](np.array([theta]))[0] > 0), found[-1])
     size = float(jump(np.array([theta]))[0])
-    rate = process.R_E if jump is process.up else process.R_I
     if not (rate > 0 and size > _FINEST * max(abs(theta), theta - process.reset)):
         return np.array([theta])
     found = [theta]

@@ -21,15 +21,15 @@ _ENOUGH, _STATED, _UNRESOLVED = 5e-3, 0.01, 0.5  # error of a bin that will do; 
 _SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
 
 
-def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
+def interval_density(neuron, inputs, t, rtol=RTOL):
     """Density of the intervals between spikes at times t (s) for one input, in 1/s.
 
     Parameters
     ----------
     neuron : Neuron
         Of any leak and jumps.
-    r_E, r_I : float
-        Rates in Hz of each of its K and γK inputs.
+    inputs : sequence of ndarray
+        As the neuron's ``passage`` takes them, of one row.
     t : array_like
         Intervals in s.
     rtol : float
@@ -58,12 +58,12 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     Assumes what :func:`shot_noise.passage` does. Spikes rarer than rounding allows are a
     Poisson train.
     """
-    process = jump_process.of_neuron(neuron, np.array([r_E]), np.array([r_I]))[0]
+    process = jump_process.of_neuron(neuron, *inputs)[0]
     t = np.asarray(t, float) - process.tau_rp
     system, again = _of_intervals(process, rtol)
     statistics, lost = system.statistics(False, False)
     if not lost <= rtol:
-        rate = shot_noise.passage(neuron, np.array([r_E]), np.array([r_I]), rtol, cv=False).rate[0]
+        rate = shot_noise.passage(neuron, inputs, rtol, cv=False).rate[0]
         if not rate > 0:
             raise ParameterError(_SILENT)
         return intervals.poisson(t, rate / (1 - rate * process.tau_rp))
@@ -122,7 +122,7 @@ def _distance(one, other, mean):
 def _of_intervals(process, rtol):
     """The equation on panels that the variance of the interval needs, and on others."""
     leak = process.leak(np.linspace(process.reset, process.threshold, 200))
-    if process.R_E == 0 and process.R_I == 0 and np.all(leak > 0):
+    if not any(process.rates) and np.all(leak > 0):
         raise ParameterError(
             "isi_density: got a neuron without noise; its intervals are all the same: read rate"
         )

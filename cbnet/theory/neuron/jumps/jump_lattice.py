@@ -8,6 +8,7 @@ moves by one, and the images of the threshold, at which T has its layers, are th
 the coordinate of the nodes (:mod:`_jump_nodes`).
 """
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,22 +82,23 @@ def of_process(process, reach):
         How far above the bottom of the well the lower end must lie, in units of Φ, unless nothing
         goes below it.
     """
-    if not (process.straight and process.R_E > 0):
+    if not (process.straight and process.rate_up > 0):
         return None
     theta, reset = process.threshold, process.reset
     width = theta - reset
     at = np.array([reset, theta])
-    (f0, f1), (E0, E1), (I0, I1) = process.leak(at), process.up(at), process.down(at)
-    pull, s, t = (f1 - f0) / width, (E1 - E0) / width, (I1 - I0) / width
+    (f0, f1), (E0, E1) = process.leak(at), process.up(at)
+    pull, s = (f1 - f0) / width, (E1 - E0) / width
     if not (E1 > 0 and pull < 0 and s > -1 and abs(E1) > _FINEST * max(abs(theta), width)):
         return None
     s = 0.0 if abs(s) * width < 1e-9 * E1 else s
     rest = theta - f1 / pull
-    if process.R_I > 0:
+    lowest = rest
+    for other in (h(at) for h, R in process.others if R > 0):
         # inhibition may lead down for ever, or to its reversal
-        lowest = min(rest, reset, theta - I1 / t if t < 0 else -np.inf) if I1 < 0 or t < 0 else rest
-    else:
-        lowest = rest
+        t = (other[1] - other[0]) / width
+        if other[1] < 0 or t < 0:
+            lowest = min(lowest, reset, theta - other[1] / t if t < 0 else -np.inf)
     lowest = min(lowest, reset)
     # an excitatory jump must lead up wherever v goes
     turn = theta - E1 / s if s > 0 else -np.inf
@@ -122,13 +124,13 @@ def _cut(process, reach):
     """
     width = process.threshold - process.reset
     v = process.reset - width * _OFFSETS
-    f, up, down = process.leak(v), process.up(v), process.down(v)
-    A = f + process.R_E * up + process.R_I * down
-    B2 = process.R_E * up**2 + process.R_I * down**2
+    f, A, B2 = process.leak(v), process.drift(v), process.noise(v)
+    up, others = process.up(v), [(h(v), R) for h, R in process.others]
     q = -2 * np.maximum(A, 0.0) / B2 * _GUESSES[:, None]
     with np.errstate(over="ignore"):
-        value = process.R_E * np.expm1(np.minimum(q * up, 300.0)) + q * f
-        value += process.R_I * np.expm1(np.minimum(q * down, 300.0))
+        value = process.rate_up * np.expm1(np.minimum(q * up, 300.0)) + q * f
+        for h, R in others:
+            value += R * np.expm1(np.minimum(q * h, 300.0))
     # convex in q, zero at q = 0: the last guess before it is positive
     row = np.maximum(np.count_nonzero(value < 0, axis=0) - 1, 0)
     q = -q[row, np.arange(v.size)]
@@ -136,5 +138,5 @@ def _cut(process, reach):
     low = np.interp([reach], psi, v)
     # where the jumps of inhibition are few and large, v overshoots
     for _ in range(_OVERSHOOT):
-        low = low + np.minimum(process.down(low), 0.0)
+        low = low + functools.reduce(np.minimum, [h(low) for h, _ in process.others], 0.0)
     return float(low[0])

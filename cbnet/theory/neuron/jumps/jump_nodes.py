@@ -99,17 +99,16 @@ class NodalSystem:
         local = k - panel * n
         D = np.where(rising[panel][:, None], mirrored[2][local], x[2][local])
         D *= (self.speed(v) / h[panel])[:, None]
-        self.rates = process.R_E, process.R_I
+        self.rates = process.rates
         total = sum(self.rates)
-        targets, (self.fires, self.fires_I) = self.targets(self.points, v)
-        E, I = map(self.weights, targets)  # noqa: E741
-        E[1][self.fires] = 0.0
-        I[1][self.fires_I] = 0.0
-        self.jumps = E, I
+        targets, self.fires = self.targets(self.points, v)
+        self.jumps = [self.weights(target) for target in targets]
+        for (_, weights), fires in zip(self.jumps, self.fires, strict=True):
+            weights[fires] = 0.0
         self.asked = np.ones(N)
-        self._end(D, E[1], I[1])
+        self._end(D, [weights for _, weights in self.jumps])
         own = panel * n
-        reach = np.concatenate([E[0] - k, I[0] - k, own - k])
+        reach = np.concatenate([*(first - k for first, _ in self.jumps), own - k])
         high, low = int(reach.max()) + n, -int(reach.min())
         rows = 2 * high + low + 1
         if rows * N > largest:
@@ -119,7 +118,8 @@ class NodalSystem:
         banded = np.zeros(rows * N)
         # element (i, j) at row high + low + j - i of column N - 1 - j
         offset = np.arange(n + 1)
-        for start, block in ((own, D), (E[0], self.rates[0] * E[1]), (I[0], self.rates[1] * I[1])):
+        parts = [(j[0], R * j[1]) for R, j in zip(self.rates, self.jumps, strict=True)]
+        for start, block in ((own, D), *parts):
             j = start[:, None] + offset
             banded[(N - 1 - j) * rows + (high + low + j - k[:, None])] += block
         banded[(N - 1 - k) * rows + high + low] -= total
@@ -134,18 +134,27 @@ class NodalSystem:
         """dz/dt of what carries the solution."""
         return self.coordinate.speed(v)
 
-    def _end(self, D, E, I):  # noqa: E741
+    def _end(self, D, jumps):
         """A leak that rises to the threshold carries v over it: no time is left there."""
         if self.rising[-1]:
-            self.asked[-1] = D[-1] = E[-1] = I[-1] = 0.0
+            self.asked[-1] = D[-1] = 0.0
+            for weights in jumps:
+                weights[-1] = 0.0
 
     def targets(self, z, v):
-        """Where an arrival of each kind leads from z, within the panels; whether it fires."""
+        """Where an arrival of each class leads from z, within the panels; whether it fires."""
         process, coordinate = self.process, self.coordinate
-        up, down = coordinate.lifted(z, v), v + process.down(v)
-        fires = up > 1e-9, down > process.threshold + 1e-12 * abs(coordinate.size)
-        down = coordinate.z(np.clip(down, self.v[0], self.v[-1]))
-        return (np.clip(up, self.edges[0], 0.0), down), fires
+        found, fires = [], []
+        for k, jump in enumerate(process.jumps):
+            if k == process.lead:
+                there = coordinate.lifted(z, v)
+                fires.append(there > 1e-9)
+                found.append(np.clip(there, self.edges[0], 0.0))
+                continue
+            there = v + jump(v)
+            fires.append(there > process.threshold + 1e-12 * abs(coordinate.size))
+            found.append(coordinate.z(np.clip(there, self.v[0], self.v[-1])))
+        return found, fires
 
     def weights(self, z):
         """First point and weights of T at z."""
@@ -220,7 +229,7 @@ class NodalSystem:
         solution is tells what rounding does to a neuron that hardly ever fires, and corrects it.
         """
         if self._times is None:
-            fired = self.rates[0] * self.fires + self.rates[1] * self.fires_I
+            fired = sum(R * fires for R, fires in zip(self.rates, self.fires, strict=True))
             sure = np.where(self.asked > 0, fired, sum(self.rates))
             T, chance = self.solve(np.stack([self.asked, sure], 1)).T
             self._times = T, self.at_reset(chance)

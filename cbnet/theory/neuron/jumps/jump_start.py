@@ -34,7 +34,7 @@ def coarse(process, rtol):
     rtol : float
         Accuracy of the answer.
     """
-    if not (process.R_E > 0 and process.up(np.array([process.threshold]))[0] > 0):
+    if not (process.rate_up > 0 and process.up(np.array([process.threshold]))[0] > 0):
         return None
     coordinate = jump_lattice.of_process(process, _FAR)
     if coordinate is not None:
@@ -49,7 +49,8 @@ def coarse(process, rtol):
     ends = zeros(process, bottom)
     width = process.threshold - process.reset
     roots = [v for v, rising in ends if rising]
-    few = coordinate.size > _FEW * width or roots
+    others = [float(h(np.array([process.threshold]))[0]) for h, R in process.others if R > 0]
+    few = max(coordinate.size, *others, 0.0) > _FEW * width or roots
     points = images(process, [process.threshold, *roots], bottom) if few else np.empty(0)
     points = np.concatenate([points, [process.reset], [v for v, _ in ends]])
     z = np.concatenate([coordinate.z(points), chain, _layers(process, coordinate, chain, rtol)])
@@ -70,8 +71,9 @@ def _floor(process, bottom):
     v = bottom - jump * np.arange(_NEAR)
     gathers = process.leak(v) > 0
     low = v[np.argmax(gathers)] if gathers.any() else bottom
-    for _ in range(_OVERSHOOT if process.R_I > 0 else 0):
-        low = low + min(float(process.down(np.array([low]))[0]), 0.0)
+    lowering = [h for h, R in process.others if R > 0]
+    for _ in range(_OVERSHOOT):
+        low = low + min([0.0, *(float(h(np.array([low]))[0]) for h in lowering)])
     return low
 
 
@@ -98,7 +100,7 @@ def _layers(process, coordinate, chain, rtol):
     top = chain[-1 - split :] if chain.size > split else chain
     low, high = top[:-1], top[1:]
     v = coordinate.v(low)
-    ways = np.abs(process.leak(v)) / (process.R_E + process.R_I) / coordinate.size
+    ways = np.abs(process.leak(v)) / sum(process.rates) / coordinate.size
     at, width = np.zeros(low.size), _THIN * ways
     falls = process.leak(coordinate.v((low + high) / 2)) <= 0
     found = []
@@ -146,9 +148,8 @@ def images(process, roots, bottom, least=_LEAST, most=_MOST, forward=False):
     forward : bool
         Whether arrivals lead from the roots.
     """
-    total = process.R_E + process.R_I
-    kinds = [(process.up, process.R_E / total), (process.down, process.R_I / total)]
-    kinds = [(jump, share) for jump, share in kinds if share > 0]
+    total = sum(process.rates)
+    kinds = [(jump, R / total) for jump, R in process.classes if R / total > 0]
     v, chance = np.array(roots, float), np.ones(len(roots))
     found, size = [v], v.size
     while v.size and size < most:

@@ -188,9 +188,9 @@ class JumpSystem:
     def _assemble(self):
         process, n, N = self.process, self.n, self.v.size
         P = self.width.size
-        rates = float(process.R_E), float(process.R_I)
+        rates = tuple(map(float, process.rates))
         self.rates = rates
-        parts = [self._difference(h(self.v)) for h in (process.up, process.down)]
+        parts = [self._difference(h(self.v)) for h in process.jumps]
         down = max(*(part[1] for part in parts), int(not self.asked.all()))
         up = max(part[2] for part in parts)
         blocks = np.zeros((N, down + up + 1, n))

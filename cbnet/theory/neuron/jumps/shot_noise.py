@@ -57,15 +57,15 @@ _LD_PANELS = 32
 _LD_NODES, _LD_WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
-def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
+def passage(neuron, inputs, rtol=RTOL, cv=True, moments=False):
     """Rate, CV, mean and sd of v for arrays of inputs.
 
     Parameters
     ----------
     neuron : Neuron
         Of the strings and values.
-    r_E, r_I : ndarray, shape (N,)
-        Rates in Hz of each of its K and γK inputs.
+    inputs : sequence of ndarray
+        As the neuron's ``passage`` takes them, of N rows.
     rtol : float
         Relative accuracy of every answer that is asked for.
     cv, moments : bool
@@ -96,18 +96,18 @@ def passage(neuron, r_E, r_I, rtol=RTOL, cv=True, moments=False):
     equation of an integrate-and-fire neuron with finite jumps; N. G. van Kampen, *Stochastic
     Processes in Physics and Chemistry*, Sec. XII.2, for the backward equation.
     """
-    values, error = np.full((4, r_E.size), np.nan), np.full(r_E.size, np.inf)
-    beyond = np.zeros(r_E.size, bool)
-    for k, process in enumerate(jump_process.of_neuron(neuron, r_E, r_I)):
+    size = len(inputs[0])
+    values, error, beyond = np.full((4, size), np.nan), np.full(size, np.inf), np.zeros(size, bool)
+    for k, process in enumerate(jump_process.of_neuron(neuron, *inputs)):
         values[:, k], error[k], beyond[k] = one_neuron(process, rtol, cv, moments)
     note = ""
     if beyond.any():
-        some = "" if r_E.size == 1 else f" at {beyond.sum()} of {r_E.size} inputs"
+        some = "" if size == 1 else f" at {beyond.sum()} of {size} inputs"
         note = f"a rate below {_LEAST:g} Hz given as 0{some}"
     answer = Passage(values[0], values[1], error, values[2], values[3], note)
     missed = ~(error <= rtol) & ~(values[0] < _UNSEEN)
     if missed.any():
-        why = f"{missed.sum()} of {r_E.size} rates" if r_E.size > 1 else ""
+        why = f"{missed.sum()} of {size} rates" if size > 1 else ""
         raise ConvergenceError(inaccurate(rtol, error[missed].max(), why), best=answer)
     return answer
 
@@ -286,7 +286,7 @@ def _free(process):
     """
     width = process.threshold - process.reset
     v = process.reset + width * np.array([-1.0, 0.0, 1.0])
-    for function in (process.leak, process.up, process.down):
+    for function in (process.leak, *process.jumps):
         f = function(v)
         if abs(f[0] - 2 * f[1] + f[2]) > 1e-9 * np.abs(f).max():
             return None
@@ -303,7 +303,7 @@ def _system(process, found, level):
     n, fractions, images, finer = level
     theta = np.array([process.threshold])
     jump = float(np.max(np.abs(process.up(theta))))
-    way = float(np.abs(process.leak(theta))[0]) / (process.R_E + process.R_I)
+    way = float(np.abs(process.leak(theta))[0]) / sum(process.rates)
     try:
         edges, climb = panels(process, found, images, fractions, finer)
         system = jump_system.JumpSystem(process, edges, climb, n, _LARGEST)

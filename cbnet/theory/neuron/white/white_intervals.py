@@ -23,14 +23,14 @@ _FORGETFUL = 15.0  # rise of Ψ from the reset to the threshold: fewer than e^-1
 _SILENT = "isi_density: got a neuron that never fires; it has no intervals; raise r_E"
 
 
-def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
+def interval_density(neuron, inputs, t, rtol=RTOL):
     """As :func:`cbnet.theory.neuron.jumps.jump_intervals.interval_density`, under white noise.
 
     Parameters
     ----------
     neuron : Neuron
         Of any drift and noise.
-    r_E, r_I, t, rtol
+    inputs, t, rtol
         As there.
 
     Raises
@@ -44,7 +44,6 @@ def interval_density(neuron, r_E, r_I, t, rtol=RTOL):
     -----
     A neuron that has forgotten its reset long before it fires is a Poisson process.
     """
-    inputs = np.array([r_E]), np.array([r_I])
     rate = float(neuron.passage(*inputs, cv=False).rate[0])
     if not rate > 0:
         raise ParameterError(_SILENT)
