@@ -225,22 +225,8 @@ def of_model(model, values):
 @functools.lru_cache(maxsize=64)
 def reduce(coupling, threshold, reset, units):
     """As :func:`of_model`, from the strings of a coupling and the units of the parameters."""
-    equations, variables = _variables(coupling.equations, dict(units))
-    rates_of_change = {}
-    for name, expression in equations.get_substituted_expressions(variables):
-        if name in equations.diff_eq_names:
-            dim = equations[name].dim / _SECOND
-            rates_of_change[name] = _membrane_rhs(expression, variables, name, dim)
-    _check_refractory(equations)
-    v_rhs = rates_of_change.pop("v")
-    states = [V, *(sp.Symbol(name, real=True) for name in rates_of_change)]
-    decays = {name: _decay_rate(name, rhs, states) for name, rhs in rates_of_change.items()}
-    synapses = {
-        kind: _synapse(on_pre, v_rhs, decays, variables, equations)
-        for kind, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory))
-    }
-    _check_used(decays, v_rhs, synapses)
-    leak = v_rhs.subs(dict.fromkeys(states[1:], 0))
+    on_pres = {"E": (coupling.excitatory, {}), "I": (coupling.inhibitory, {})}
+    leak, synapses, ends = _parts(coupling.equations, on_pres, threshold, reset, dict(units))
     A, B2 = leak, sp.Integer(0)
     for kind, synapse in synapses.items():
         h = synapse.effect
@@ -252,9 +238,96 @@ def reduce(coupling, threshold, reset, units):
         B2=B2,
         leak=leak,
         synapses=synapses,
-        threshold=_boundary(threshold, ">", variables, equations["v"].dim),
-        reset=_boundary(reset, "=", variables, equations["v"].dim),
+        threshold=ends[0],
+        reset=ends[1],
     )
+
+
+@dataclass(frozen=True)
+class Strings:
+    """What the strings of a neuron say of its membrane, whatever its synapses are called.
+
+    Attributes
+    ----------
+    leak : sympy.Expr
+        dv/dt without arrivals, V/s.
+    synapses : dict of str to Synapse
+        By kind; the symbol of its efficacy stands in the jump.
+    threshold, reset : sympy.Expr
+    """
+
+    leak: sp.Expr
+    synapses: dict
+    threshold: sp.Expr
+    reset: sp.Expr
+
+    @property
+    def straight(self):
+        """Whether leak and jumps are straight lines in v."""
+        lines = [self.leak, *(s.effect for s in self.synapses.values())]
+        return all(map(_is_straight, lines))
+
+
+@functools.lru_cache(maxsize=64)
+def _of_strings(equations, synapses, threshold, reset, units):
+    on_pres = {kind: (on_pre, dict(own)) for kind, on_pre, own in synapses}
+    leak, found, ends = _parts(equations, on_pres, threshold, reset, dict(units))
+    return Strings(leak, found, *ends)
+
+
+def of_neuron(neuron):
+    """The expressions of a neuron in one dimension.
+
+    Parameters
+    ----------
+    neuron : cbnet.Neuron
+
+    Returns
+    -------
+    Strings
+
+    Raises
+    ------
+    ModelError
+        If the strings are not those of one potential that spikes move at once, or through
+        variables that decay.
+    """
+    units = tuple((n, e.unit) for n, e in neuron.parameters.items() if not e.choices)
+    synapses = tuple(
+        (kind, s.on_pre, ((s.efficacy, neuron.units[kind]),) if s.efficacy else ())
+        for kind, s in neuron.synapses.items()
+    )
+    return _of_strings(neuron.equations, synapses, neuron.threshold, neuron.reset, units)
+
+
+def _parts(text, on_pres, threshold, reset, units):
+    """Leak, synapses by kind, and (threshold, reset) of strings."""
+    equations, variables = _variables(text, units)
+    rates_of_change = {}
+    for name, expression in equations.get_substituted_expressions(variables):
+        if name in equations.diff_eq_names:
+            dim = equations[name].dim / _SECOND
+            rates_of_change[name] = _membrane_rhs(expression, variables, name, dim)
+    _check_refractory(equations)
+    v_rhs = rates_of_change.pop("v")
+    states = [V, *(sp.Symbol(name, real=True) for name in rates_of_change)]
+    decays = {name: _decay_rate(name, rhs, states) for name, rhs in rates_of_change.items()}
+    synapses = {}
+    for kind, (on_pre, own) in on_pres.items():
+        known = variables | _constants(own)
+        synapses[kind] = _synapse(on_pre, v_rhs, decays, known, equations)
+    _check_used(decays, v_rhs, synapses)
+    dim = equations["v"].dim
+    ends = (_boundary(threshold, ">", variables, dim), _boundary(reset, "=", variables, dim))
+    return v_rhs.subs(dict.fromkeys(states[1:], 0)), synapses, ends
+
+
+def _constants(units):
+    """Brian2's variables of parameters, by name."""
+    return {
+        name: Constant(name, 1.0, dimensions=get_or_create_dimension(unit(unit_name)[1]))
+        for name, unit_name in units.items()
+    }
 
 
 def _check_refractory(equations):
@@ -331,9 +404,7 @@ def _variables(text, units):
     variables = {**DEFAULT_FUNCTIONS, **DEFAULT_CONSTANTS}
     for name, value in DEFAULT_UNITS.items():
         variables[name] = Constant(name, float(value), dimensions=value.dim)
-    for name, unit_name in units.items():
-        dim = get_or_create_dimension(unit(unit_name)[1])
-        variables[name] = Constant(name, 1.0, dimensions=dim)
+    variables |= _constants(units)
     variables |= {n: Variable(n, dimensions=e.dim) for n, e in equations.items()}
     return equations, variables
 

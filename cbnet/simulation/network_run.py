@@ -7,11 +7,12 @@ import numpy as np
 
 from ..errors import SimulationError, warn
 from . import network_times
-from .backends import brian2_objects, processes, standalone
+from .backends import brian2_objects, network_core, processes, standalone
 from .brian import statements
 from .measure.network_simulation import NetworkSimulation, measure
 from .measure.stationarity import drifts
 from .network_job import prepare
+from .wiring import classes
 
 _COARSE = 0.1  # of threshold - reset, by which arrivals of a step may move v
 
@@ -56,10 +57,14 @@ def run(job, progress=None):
     if progress:
         progress.stage("simulating 1 network")
     update = progress.update if progress else lambda fraction: None
+    slow = classes.refusal(job.net)
     with processes.Children() as children:
-        accumulated, counted = brian2_objects.run(
-            job, children, update, compiled=not missing, jobs=os.cpu_count()
-        )
+        if missing or slow:
+            accumulated, counted = brian2_objects.run(
+                job, children, update, compiled=not missing, jobs=os.cpu_count()
+            )
+        else:
+            accumulated, counted = network_core.run(job, children, update, os.cpu_count())
     if not np.isfinite(accumulated.voltage_sums).all():
         raise SimulationError(
             f"v: a potential is no number any more: the equations run away within dt = "
@@ -79,7 +84,8 @@ def run(job, progress=None):
         duration=job.duration,
         seed=job.seed,
         graph_seed=job.graph_seed,
-        storage="Brian2 Synapses" + (", numpy at run time" if missing else ""),
+        storage=("Brian2 Synapses" if missing or slow else "stored")
+        + (", numpy at run time" if missing else ""),
         wall_s=time.perf_counter() - started,
         build_s=counted["build_s"],
         simulate_s=counted["simulate_s"],

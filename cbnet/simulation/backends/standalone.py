@@ -66,8 +66,32 @@ def program(job, children, jobs=None, waiting=None):
     def generate(folder):
         _generate(job, folder, children)
 
-    description = wanted.description
-    with cache.entry(wanted.key, generate, f"{description} (sources)", waiting) as sources:
+    with cached(wanted.key, wanted.description, generate, children, jobs, waiting) as found:
+        yield Program(*found)
+
+
+@contextlib.contextmanager
+def cached(key, description, generate, children, jobs=None, waiting=None):
+    """A compiled program from the cache, or made now; kept as long as it is in use.
+
+    Parameters
+    ----------
+    key : str
+        Hash of all that its sources are generated from.
+    description : str
+        What it is, in one line.
+    generate : callable
+        ``generate(folder)`` writes sources and ``manifest.json``.
+    children, jobs, waiting
+        As of :func:`program`.
+
+    Yields
+    ------
+    folder : Path
+        Of the binary.
+    manifest : dict
+    """
+    with cache.entry(key, generate, f"{description} (sources)", waiting) as sources:
         manifest = json.loads((sources / "manifest.json").read_text())
 
         def compile_sources(folder):
@@ -75,7 +99,7 @@ def program(job, children, jobs=None, waiting=None):
 
         about = f"{description} (program)"
         with cache.entry(manifest["sources"], compile_sources, about, waiting) as made:
-            yield Program(made, manifest)
+            yield made, manifest
 
 
 def _generate(job, folder, children):
@@ -96,10 +120,15 @@ def _generate(job, folder, children):
             folder / "graph.npz",
             **{f"{p}{k}": array for p in POPULATIONS for k, array in enumerate(job.graph[p])},
         )
+    write_in_a_process(folder, children, __name__, "_write_sources")
+
+
+def write_in_a_process(folder, children, module, function):
+    """Call a function without arguments, which generates sources, in a process of its own there."""
     root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     done = children.run(
-        [sys.executable, "-c", f"from {__name__} import _write_sources; _write_sources()"],
+        [sys.executable, "-c", f"from {module} import {function}; {function}()"],
         cwd=folder,
         # temporary files of Brian2 vanish with the folder, whatever happens
         env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)},
@@ -186,11 +215,10 @@ def _errors(output):
 
 def _write_sources():
     """Generate the sources in the working directory, in a process that does nothing else."""
-    import brian2
     from brian2.devices import device
 
     from ..brian import network
-    from ..brian.observer import Observer
+    from ..brian.observer import Observer, of_reduced
 
     folder = Path.cwd()
     spec = json.loads((folder / "specification.json").read_text())
@@ -199,10 +227,7 @@ def _write_sources():
     if spec["explicit"]:
         with np.load(folder / "graph.npz") as stored:
             graph = {p: tuple(stored[f"{p}{k}"] for k in range(3)) for p in POPULATIONS}
-    brian2.prefs.reset_to_defaults()  # the user's own are for the user's programs
-    brian2.set_device("cpp_standalone", build_on_run=False)
-    brian2.prefs.core.stop_on_keyboard_interrupt = False
-    brian2.defaultclock.dt = spec["dt"] * brian2.second
+    begin_program(spec["dt"])
     in_degree = {(source, target): k for source, target, k in spec["in_degree"]}
     layout = Layout(spec["N_E"], spec["N_I"], in_degree)
     wires = Wires(spec["storage"], graph=graph)
@@ -211,14 +236,43 @@ def _write_sources():
     parts = network.create(
         params, layout, spec["dt"], wires, spec["arrivals"], np.dtype(spec["counts"])
     )
-    observer = Observer(
+    seen = of_reduced(
         parts.neurons,
-        layout.N_E,
         parts.reduced,
         lambda name: network.variables_of(params, name)["E"],
         parts.fused,
         spec["arrivals"],
     )
+    observer = Observer(parts.neurons, len(POPULATIONS), seen)
+    together = parts.network
+    together.add(observer)
+    end_program(folder, together, observer)
+    _finish(folder, device, params, layout, parts, wires)
+
+
+def begin_program(dt):
+    """Let what is made from now on become a program, of time step dt (s) unless a run says else."""
+    import brian2
+
+    brian2.prefs.reset_to_defaults()  # the user's own are for the user's programs
+    brian2.set_device("cpp_standalone", build_on_run=False)
+    brian2.prefs.core.stop_on_keyboard_interrupt = False
+    brian2.defaultclock.dt = dt * brian2.second
+
+
+def end_program(folder, together, observer):
+    """Write the sources of a network which an observer ends.
+
+    Parameters
+    ----------
+    folder : Path
+    together : brian2.Network
+    observer : cbnet.simulation.brian.observer.Observer
+        Whose run arguments give the time step and the seed.
+    """
+    import brian2
+    from brian2.devices import device
+
     device.apply_run_args()
     names = {
         name: device.get_array_name(variable)
@@ -232,11 +286,19 @@ def _write_sources():
     device.insert_code(
         "main", f"brian::_random_generators[0].seed((unsigned long){names['seed']}[0]);"
     )
-    together = parts.network
-    together.add(observer)
     together.run(_FOREVER * brian2.second)
     device.build(directory=str(folder), compile=False, run=False)
-    _finish(folder, device, params, layout, parts, wires)
+
+
+def sources_of(folder, brian2_synapses=False):
+    """Files that must be compiled; the header that reads all others is written."""
+    (folder / "all.h").write_text(ALL_HEADERS)
+    return sorted(
+        str(path.relative_to(folder))
+        for path in folder.rglob("*.cpp")
+        # Brian2's queue of spikes, a file there since 2.10, serves nobody but its Synapses
+        if "brianlib" not in path.parts or brian2_synapses
+    )
 
 
 # One header that reads all others, compiled once in front.
@@ -253,13 +315,7 @@ def _finish(folder, device, params, layout, parts, wires):
     from ..brian import network
 
     connected, explicit = wires.connected, wires.graph is not None
-    files = sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*.cpp")
-        # Brian2's queue of spikes, a file there since 2.10, serves nobody but its Synapses
-        if "brianlib" not in path.parts or wires.storage == "synapses"
-    )
-    (folder / "all.h").write_text(ALL_HEADERS)
+    files = sources_of(folder, wires.storage == "synapses")
     graphs, counted = {}, {}
     for name, source, _ in projections(params, connected):
         if wires.storage == "synapses":
@@ -268,7 +324,7 @@ def _finish(folder, device, params, layout, parts, wires):
         if explicit and synapses.graph_arrays:
             graphs[source] = synapses.graph_arrays
         counted[name] = {
-            key: _file(device, synapses.variables[variable])
+            key: array_file(device, synapses.variables[variable])
             for key, variable in (
                 ("synapses", "synapses"),
                 ("events", "events"),
@@ -276,12 +332,12 @@ def _finish(folder, device, params, layout, parts, wires):
             )
         }
     if "delivered" in parts.neurons.variables and not counted:
-        counted["neurons"] = {"events": _file(device, parts.neurons.variables["delivered"])}
+        counted["neurons"] = {"events": array_file(device, parts.neurons.variables["delivered"])}
         for name, synapses in parts.synapses.items():
-            counted[name] = {"synapses": _file(device, synapses.variables["N"])}
+            counted[name] = {"synapses": array_file(device, synapses.variables["N"])}
     own = {name for names in graphs.values() for name in names}
     manifest = {
-        "sources": _hash(folder, files),
+        "sources": hash_of(folder, files),
         "files": files,
         "parameters": {
             variable: (population, name)
@@ -304,12 +360,13 @@ def _finish(folder, device, params, layout, parts, wires):
         (folder / left).unlink(missing_ok=True)
 
 
-def _file(device, variable):
+def array_file(device, variable):
+    """File that a program leaves of a variable, and its type."""
     name = os.path.basename(device.get_array_filename(variable))
     return name, np.dtype(variable.dtype).str
 
 
-def _hash(folder, files):
+def hash_of(folder, files):
     """Of the text of the sources, of cbnet's headers, of the compiler and its flags."""
     found = hashlib.sha256(json.dumps(structure.compiler(), sort_keys=True).encode())
     texts = [folder / name for name in files]

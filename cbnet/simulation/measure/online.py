@@ -241,24 +241,6 @@ def arrays(observation):
     }
 
 
-def _files(observation):
-    """Type and shape of every file of a program of E and I, which sees the membranes of E alone."""
-    found = arrays(observation)
-    for name in ("voltage_sums", "histogram", "current_sums"):
-        dtype, shape = found[name]
-        found[name] = dtype, shape[1:]
-    dtype, (_, bins) = found.pop("counts")
-    return found | {f"count_{p}": (dtype, (bins,)) for p in POPULATIONS}
-
-
-def _of_files(found):
-    """Arrays with a population dimension from those files."""
-    found["counts"] = np.stack([found.pop(f"count_{p}") for p in POPULATIONS])
-    for name in ("voltage_sums", "histogram", "current_sums"):
-        found[name] = np.stack([found[name], np.zeros_like(found[name])])
-    return found
-
-
 def read(folder, observation):
     """Read what the compiled simulation wrote.
 
@@ -285,7 +267,7 @@ def read(folder, observation):
             raise SimulationError(f"{folder / 'written'}: is not complete: the run did not finish")
         lengths = {name: int(length) for name, length in (line.split() for line in lines[:-1])}
         found = {}
-        for name, (dtype, shape) in _files(observation).items():
+        for name, (dtype, shape) in arrays(observation).items():
             expected = lengths[name] if shape == (-1,) else int(np.prod(shape))
             size, wanted = (folder / name).stat().st_size, expected * np.dtype(dtype).itemsize
             if size != wanted or lengths[name] != expected:
@@ -301,7 +283,7 @@ def read(folder, observation):
             found[name] = array.reshape(shape)
     except OSError as error:
         raise SimulationError(f"{error.filename}: {error.strerror}") from error
-    return Accumulated(observation, **_of_files(found))
+    return Accumulated(observation, **found)
 
 
 def block_lengths(total, blocks=BLOCKS):
