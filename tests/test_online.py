@@ -53,6 +53,7 @@ extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *
     o.traced.assign(traced, traced + numbers[9]);
     o.trace_every = numbers[10];
     o.trace_bytes = numbers[11];
+    o.refractoriness = volts[3];
     o.low = {volts[0], 0};
     o.high = {volts[1], 1};
     o.reference = {volts[2], 0};
@@ -67,7 +68,7 @@ extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *
 
 extern "C" void write_nothing(const char *folder) {
     cbnet::Observation o{{4, 1}, 0, 100, 10, {2, 0}, {0.0, 0.0}, {1.0, 1.0}, 2, 10, 10, {0.0, 0.0},
-                         {}, {}, 1, 8};
+                         {}, {}, 1, 8, 0.0};
     cbnet::Statistics(o, folder).write();
 }
 """
@@ -101,6 +102,7 @@ def observation(**changes):
         "high": (-0.055, 1),
         "reference": (-0.0595, 0),
         "bins": 30,
+        "neighbours": True,
         "recording": recording([3, 8, 50]),
     }
     return online.Observation(**defaults | changes)
@@ -145,7 +147,7 @@ class Run:
         ]
         given = [
             np.array(numbers, np.int64),
-            np.array([o.low[0], o.high[0], o.reference[0]]),
+            np.array([o.low[0], o.high[0], o.reference[0], online.REFRACTORINESS / o.dt]),
             *(kept.spikes, kept.traced),
             len(self.fired),
             first.astype(np.int64),

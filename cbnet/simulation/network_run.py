@@ -12,7 +12,6 @@ from .brian import statements
 from .measure.network_simulation import NetworkSimulation, measure
 from .measure.stationarity import drifts
 from .network_job import prepare
-from .wiring import classes
 
 _COARSE = 0.1  # of threshold - reset, by which arrivals of a step may move v
 
@@ -57,9 +56,8 @@ def run(job, progress=None):
     if progress:
         progress.stage("simulating 1 network")
     update = progress.update if progress else lambda fraction: None
-    slow = classes.refusal(job.net)
     with processes.Children() as children:
-        if missing or slow:
+        if job.refusal:
             accumulated, counted = brian2_objects.run(
                 job, children, update, compiled=not missing, jobs=os.cpu_count()
             )
@@ -84,7 +82,7 @@ def run(job, progress=None):
         duration=job.duration,
         seed=job.seed,
         graph_seed=job.graph_seed,
-        storage=("Brian2 Synapses" if missing or slow else "stored")
+        storage=("Brian2 Synapses" if job.refusal else "stored")
         + (", numpy at run time" if missing else ""),
         wall_s=time.perf_counter() - started,
         build_s=counted["build_s"],

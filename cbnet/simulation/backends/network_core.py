@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from ...errors import SimulationError
+from ...errors import ParameterError, SimulationError
 from ...model.distributions import Law, Uniform
-from ...model.wirings import Bernoulli, FixedIn, GaussianIn
+from ...model.wirings import Bernoulli, Explicit, FixedIn, GaussianIn
 from ..brian import statements
 from ..measure import online
 from ..wiring import classes, edges
@@ -54,7 +54,7 @@ class Shape:
     projections: int
     inputs: int
     trains: int
-    counts: str = "int32"
+    counts: str
 
 
 def run(job, children, on_progress, jobs=None):
@@ -85,6 +85,7 @@ def run(job, children, on_progress, jobs=None):
         projections=len(net.projections),
         inputs=len(net.inputs),
         trains=sum(net.sizes[one.target] for one in net.inputs),
+        counts=_count_type(net, job.dt),
     )
 
     def generate(folder):
@@ -238,6 +239,48 @@ class _Values:
                 }
             )
         return _columns("inputs", rows) | {"inputs.trains": np.concatenate(trains)}
+
+
+def _count_type(net, dt):
+    """Type of the number of arrivals of a step: two bytes where they cannot overflow.
+
+    Raises
+    ------
+    ParameterError
+        If there are too many from outside.
+    """
+    most = {}
+    for p in net.projections:
+        if isinstance(p.wiring, Explicit):
+            degree = int(np.bincount(p.wiring.j).max()) if len(p.wiring.j) else 0
+        else:
+            spread = 8 * p.number * getattr(p.wiring, "cv", 0.0)
+            degree = p.number + spread + 12 * np.sqrt(p.number) + 40
+        most[p.target] = most.get(p.target, 0) + degree
+    for one in net.inputs:
+        mean = (one.number + 8 * net.spread(one)) * one.rate * dt
+        mean += 12 * np.sqrt(mean) + 40
+        if mean > 65_000:
+            raise ParameterError(
+                f"{one.place}.rate: got {mean:.3g} spikes into a neuron in a step of "
+                f"{dt * 1e3:g} ms; expected fewer than 65000: take a shorter dt"
+            )
+        most[one.target] = most.get(one.target, 0) + mean
+    return "uint16" if max(most.values(), default=0) < 65_000 else "int32"
+
+
+def is_listed(p, targets, dt):
+    """Whether the program is told the synapses of a projection, which it cannot draw itself.
+
+    Parameters
+    ----------
+    p : cbnet.Projection
+    targets : int
+        Size of its target.
+    dt : float
+        Time step in s.
+    """
+    return _law(p, targets) == _LISTED or _delays(p.delay, dt) is None
 
 
 def _law(p, targets):

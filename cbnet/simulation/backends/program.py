@@ -194,6 +194,7 @@ def observed(seen):
         "observer.pieces": seen.pieces,
         "observer.trace_every": recording.every,
         "observer.trace_bytes": np.dtype(recording.dtype).itemsize,
+        "observer.refractoriness": online.REFRACTORINESS / seen.dt if seen.neighbours else 0.0,
         "observer.recorded": recorded,
         "observer.traced": traced,
     }

@@ -17,6 +17,7 @@ SETTINGS = (
     ("pieces", np.int32),
     ("trace_every", np.int32),
     ("trace_bytes", np.int32),
+    ("refractoriness", float),
     ("time_step", float),
     ("brian_seed", np.int64),
     ("synapse_seed", np.int64),

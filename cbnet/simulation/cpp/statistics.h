@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -33,6 +34,7 @@ struct Observation {
     std::vector<int32_t> traced;    // neurons whose voltage is kept
     int32_t trace_every;            // steps from one kept voltage to the next
     int32_t trace_bytes;            // of a kept voltage: 4 or 8
+    double refractoriness;          // R of LvR, in steps; 0: neighbouring intervals are not compared
 
     size_t populations() const { return sizes.size(); }
     // Currents that are summed: of each kind, and the net input.
@@ -107,6 +109,10 @@ public:
                 probe.input.resize(seen.kinds);
         }
         intervals.resize(static_cast<size_t>(all_followed) * parts);
+        if (seen.refractoriness > 0) {
+            pairs.resize(intervals.size());
+            last_interval.resize(all_followed);
+        }
         one_input.resize(seen.kinds);
         for (int32_t i : seen.recorded)
             trains[i].recorded = true;
@@ -181,6 +187,8 @@ public:
             gather<uint32_t>([](const Train &t, int group) { return t.lengths[group]; }, groups));
         put("interval_sums", flat(intervals));
         put("interval_histogram", lengths);
+        if (seen.refractoriness > 0)
+            put("local_sums", flat(pairs));
         put("counts", counts);
         put("block_spikes", block_spikes);
         put("voltage_sums", flat(voltage));
@@ -265,6 +273,8 @@ private:
     std::vector<int32_t> followed, rows_before;  // the first neurons of a population, and where
     int32_t all_followed = 0;
     std::vector<Sums> intervals;  // of those neurons, by the part of the window they end in
+    std::vector<Sums> pairs;      // likewise of successive intervals: number, terms of CV2 and LvR
+    std::vector<int32_t> last_interval;
     std::vector<double> lengths;  // weights of the intervals by their length
     Cut block_of, part_of, piece_of, piece_of_bins;
     std::vector<int32_t> recorded_neurons;
@@ -297,6 +307,8 @@ private:
             const int group = (train.during - 1) % groups;
             train.squares[group] += static_cast<double>(x * x) / (seen.measured_steps - x);
             train.lengths[group] += x;
+            if (seen.refractoriness > 0)
+                compare(i, train.during > 1, static_cast<int32_t>(x), part);
         }
         train.last = static_cast<int32_t>(now);
         train.during++;
@@ -304,6 +316,29 @@ private:
             recorded_neurons.push_back(i);
             recorded_steps.push_back(seen.first_step + now);
         }
+    }
+
+    // Two successive intervals in the window (local_variation.py).
+    void compare(int32_t i, bool second, int32_t y, int part) {
+        const size_t population = population_of(i);
+        const int32_t k = i - (ends[population] - seen.sizes[population]);
+        if (k >= followed[population])
+            return;
+        const size_t row = k + rows_before[population];
+        const double x = last_interval[row], both = std::max(1.0, x + y);
+        last_interval[row] = y;
+        if (!second)
+            return;
+        const double weight = seen.measured_steps / (seen.measured_steps - both);
+        Sums &sums = pairs[row * parts + part];
+        sums.n += weight;
+        sums.first += weight * 2 * std::abs(x - y) / both;
+        sums.second += weight * 3 * (1 - 4 * x * y / (both * both)) *
+                       (1 + 4 * seen.refractoriness / both);
+    }
+
+    size_t population_of(int32_t i) const {
+        return std::upper_bound(ends.begin(), ends.end(), i) - ends.begin();
     }
 
     // An interval that ends in the window, wherever it began. One of length x is seen if its end is
@@ -315,7 +350,7 @@ private:
         if (x >= longest)
             return;
         const double weight = x > seen.first_step ? static_cast<double>(window) / (all - x) : 1.0;
-        const size_t population = std::upper_bound(ends.begin(), ends.end(), i) - ends.begin();
+        const size_t population = population_of(i);
         const size_t bin = static_cast<double>(x) * interval_bins / longest;
         lengths[population * interval_bins + bin] += weight;
         const int32_t k = i - (ends[population] - seen.sizes[population]);

@@ -57,7 +57,7 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
             as_vector<double>({{low}}, {{populations}}), as_vector<double>({{high}}, {{populations}}),
             {{kinds | length}}, {{bins}}, {{pieces}},
             as_vector<double>({{reference}}, {{populations}}), recorded, traced,
-            {{trace_every}}, {{trace_bytes}}
+            {{trace_every}}, {{trace_bytes}}, {{refractoriness}}
         }, brian::results_dir));
     }
 
