@@ -33,6 +33,12 @@ def test_an_address_changes_what_it_names_and_nothing_else():
         ({"thalamus->*.w": 0.003}, "w", {"thalamus->E": 0.003, "thalamus->PV": 0.003}),
         ({"thalamus->E.until": "1 s"}, "until", {"thalamus->E": 1.0}),
         ({"SOM->PV.wiring": cbnet.Bernoulli()}, "wiring", {"SOM->PV": cbnet.Bernoulli()}),
+        ({"SOM->PV.wiring": "bernoulli"}, "wiring", {"SOM->PV": cbnet.Bernoulli()}),
+        (
+            {"E->E.delay": {"law": "uniform", "low": "1 ms", "high": "2 ms"}},
+            "delay",
+            {"E->E": cbnet.Uniform("1 ms", "2 ms")},
+        ),
     ):
         other = net.replace(changes)
         assert changed(net, other, name) == expected
@@ -120,6 +126,8 @@ def test_kinds_of_one_source_are_told_apart():
         ({"PV.tau": "1 ms"}, "PV.tau: got an unknown name; expected a parameter of the neuron"),
         ({"PV.tau_L": "1 mV"}, "PV.tau_L: got 1 mV"),
         ({"SOM->E.w": -1}, "SOM->E.w: got -1"),
+        ({"SOM->E.wiring": "random"}, "wiring: got 'random'; expected one of fixed_in"),
+        ({"SOM->E.w": {"law": "gamma"}}, "SOM->E.w.law: got 'gamma'; expected one of uniform"),
         ({"SOM->E.number": 501}, "SOM->E.number: got 501; expected at most 500"),
         ({"SOM.size": 40}, "SOM->E.number: got 100; expected at most 40"),
         ({"SOM->E.w": 0.1, "SOM->*.w": 0.2}, "SOM->[*].w: got another value than SOM->E.w"),

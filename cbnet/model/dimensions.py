@@ -12,10 +12,12 @@ from ..errors import ModelError
 from .parameters import unit
 
 ONE = (0.0,) * 7
-_COMMON = re.split(
-    " +",
-    "1 mV ms Hz nS pA pF mV/ms pA/ms nS/ms pA*ms nS*ms 1/V 1/A 1/S 1/F uS/cm^2 uA/cm^2 uF/cm^2",
-)
+# Units in which efficacies are usual, and what they are in SI units.
+_COMMON = {
+    "1": "1", "mV": "V", "ms": "s", "Hz": "Hz", "nS": "S", "pA": "A", "pF": "F",
+    "mV/ms": "V/s", "pA/ms": "A/s", "nS/ms": "S/s", "pA*ms": "A*s", "1/V": "1/V", "1/A": "1/A",
+    "1/S": "1/S", "1/F": "1/F", "uS/cm^2": "S/m^2", "uA/cm^2": "A/m^2", "uF/cm^2": "F/m^2",
+}  # fmt: skip
 _PURE = set(re.split(
     " +", "exp log log10 log1p expm1 exprel sin cos tan sinh cosh tanh arcsin arccos arctan"
 ))  # fmt: skip
@@ -32,8 +34,8 @@ _EQUATION = re.compile(
 def name_of(dims):
     """A unit of these dimensions: one that is usual, else made of SI base units."""
     dims = tuple(float(d) for d in dims)
-    for name in _COMMON:
-        if tuple(float(d) for d in unit(name)[1]) == dims:
+    for name, si in _COMMON.items():
+        if tuple(float(d) for d in unit(si)[1]) == dims:
             return name
     symbols = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
     powers = [(s, d) for s, d in zip(symbols, dims, strict=True) if d]
@@ -68,15 +70,13 @@ def right_sides(equations):
     return found
 
 
-def of_efficacy(on_pre, efficacy, known, place):
-    """Dimensions of the efficacy in an ``on_pre`` statement.
+def of_efficacy(synapse, known, place):
+    """Dimensions of the efficacy of a synapse.
 
     Parameters
     ----------
-    on_pre : str
-        One or more statements.
-    efficacy : str
-        The name whose dimensions are asked for.
+    synapse : Synapse
+        Whose statements or equations name it.
     known : dict of str to tuple
         Dimensions of variables and parameters.
     place : str
@@ -89,19 +89,24 @@ def of_efficacy(on_pre, efficacy, known, place):
     Raises
     ------
     ModelError
-        If the statement does not say them, or contradicts itself.
+        If the strings do not say them, or contradict themselves.
 
     Examples
     --------
+    >>> from cbnet import Synapse
     >>> from cbnet.model.dimensions import name_of, of_efficacy
     >>> from cbnet.model.parameters import unit
     >>> volt = unit("volt")[1]
-    >>> name_of(of_efficacy("v_post += w*(E_E - v_post)", "w", {"v": volt, "E_E": volt}, ""))
+    >>> name_of(of_efficacy(Synapse("v_post += w*(E_E - v_post)"), {"v": volt, "E_E": volt}, ""))
     '1'
     """
-    walk = _Walk(known, place, efficacy)
-    walk.statements(on_pre)
-    return walk.solved(on_pre)
+    walk = _Walk(known, place, synapse.efficacy)
+    for text in (synapse.on_pre, synapse.on_post):
+        walk.statements(text)
+    walk.equations(synapse.equations)
+    strings = (synapse.on_pre, synapse.on_post, synapse.equations)
+    text = "; ".join(" ".join(x.split()) for x in strings if x.strip())
+    return walk.solved(text) if synapse.efficacy else walk.consistent(text)
 
 
 def check_statements(text, known, place):
@@ -113,15 +118,9 @@ def check_statements(text, known, place):
 
 def check_equations(equations, known, place):
     """Refuse equations with unknown names or units that contradict each other."""
-    second = unit("s")[1]
     for line in _EQUATION.finditer(_unfolded(equations)):
-        if not line["right"]:
-            continue
         walk = _Walk(known, place)
-        dims = known[line["moves"] or line["plain"]]
-        if line["moves"]:
-            dims = tuple(d - s for d, s in zip(dims, second, strict=True))
-        walk.equal((dims, 0.0), walk.value(walk.tree(line["right"]).body[0].value))
+        walk.equations(line[0])
         walk.consistent(line[0])
 
 
@@ -149,6 +148,16 @@ class _Walk:
     def statements(self, text):
         for one in self.tree(text).body:
             self.statement(one)
+
+    def equations(self, text):
+        second = unit("s")[1]
+        for line in _EQUATION.finditer(_unfolded(text)):
+            if not line["right"]:
+                continue
+            dims = self.known[line["moves"] or line["plain"]]
+            if line["moves"]:
+                dims = tuple(d - s for d, s in zip(dims, second, strict=True))
+            self.equal((dims, 0.0), self.value(self.tree(line["right"]).body[0].value))
 
     def statement(self, node):
         if isinstance(node, ast.AugAssign):

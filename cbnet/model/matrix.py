@@ -3,9 +3,11 @@
 import numpy as np
 
 from ..errors import ParameterError
+from .dimensions import name_of
 from .distributions import Law
 from .links import Projection
 from .quantities import ONE, pick, split
+from .si import SI
 from .wirings import FixedIn
 
 
@@ -45,7 +47,10 @@ def matrix(
     ParameterError
         For entries that are missing or too many.
     """
-    names = [str(n) for n in names]
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+        raise ParameterError(
+            f"matrix: names: got {str(names)[:40]}; expected a list of populations"
+        )
     how = {
         "number": number,
         "probability": probability,
@@ -87,11 +92,11 @@ def matrix(
 def _kind(kinds, row, column, P):
     if isinstance(kinds, str):
         return kinds
-    if len(kinds) != P:
-        raise ParameterError(f"matrix: kinds: got {len(kinds)}; expected one for each of {P}")
+    if not isinstance(kinds, list | tuple) or len(kinds) != P:
+        raise ParameterError(f"matrix: kinds: got {kinds}; expected one for each of {P} sources")
     if all(isinstance(k, str) for k in kinds):
         return kinds[column]
-    if any(len(k) != P for k in kinds):
+    if any(not isinstance(k, list | tuple) or len(k) != P for k in kinds):
         raise ParameterError(f"matrix: kinds: got rows of other lengths; expected {P} in each")
     return kinds[row][column]
 
@@ -109,7 +114,7 @@ class _Entries:
             value, dims = split(given, f"matrix: {place}")
             shape = np.shape(value)
             if shape:
-                self.given = _with_dims(value, dims)
+                self.given, self.unit = value, name_of(dims)
         allowed = {(), (P,), (1, P), (P, 1), (P, P)}
         if shape not in allowed:
             raise ParameterError(
@@ -122,12 +127,5 @@ class _Entries:
             return self.given.at(row, column)
         if self.given is None or isinstance(self.given, str):
             return self.given
-        return pick(self.given, row, column)
-
-
-def _with_dims(value, dims):
-    if dims == ONE:
-        return value
-    from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
-
-    return Quantity(value, dim=get_or_create_dimension(dims))
+        one = pick(self.given, row, column)
+        return SI(one, self.unit) if np.ndim(self.given) and self.unit != "1" else one

@@ -1,7 +1,5 @@
 """Numbers, Brian2's quantities and strings with units, as floats in SI units and dimensions."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from ..errors import ParameterError
@@ -10,13 +8,12 @@ from .parameters import split_quantity, unit
 ONE = (0,) * 7
 
 
-class SI(float):
-    """A float in SI units that is taken wherever a quantity is, without an import of Brian2."""
-
-    def __new__(cls, value, unit_name="1"):
-        made = super().__new__(cls, value)
-        made.dim = SimpleNamespace(_dims=unit(unit_name)[1])
-        return made
+def text(given, place):
+    """A string, or ParameterError."""
+    if not isinstance(given, str):
+        shown = " ".join(str(given).split())[:40]
+        raise ParameterError(f"{place}: got {shown}; expected a string")
+    return given
 
 
 def split(given, place):
@@ -84,5 +81,5 @@ def pick(values, row, column):
     if np.ndim(values) == 0:
         return values
     if np.ndim(values) == 1:
-        return values[column]
+        return values[column if len(values) > 1 else 0]
     return values[row if len(values) > 1 else 0][column if len(values[0]) > 1 else 0]

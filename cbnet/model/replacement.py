@@ -1,10 +1,11 @@
 """Networks with other values than a network has."""
 
 import dataclasses
+from pathlib import Path
 
 from ..errors import ParameterError
-from . import addresses, resolution
-from .quantities import SI
+from . import addresses, file_values, resolution
+from .si import SI
 from .wirings import Explicit
 
 _NUMBERS = ("number", "probability", "pair_probability")
@@ -12,9 +13,14 @@ _NUMBERS = ("number", "probability", "pair_probability")
 
 def replaced(net, changes):
     """A network with other values by address, given with units."""
+    if not isinstance(changes, dict):
+        raise ParameterError(
+            f"replace: got {str(changes)[:40]}; expected values by address, as {{'E.tau_L': 10*ms}}"
+        )
     pending, by = {}, {}
     for address, raw in changes.items():
         found, name = addresses.find(net, address)
+        raw = _of_text(raw, name, address)
         for part in found:
             own = pending.setdefault(id(part), {})
             for each in addresses.full_names(name):
@@ -40,6 +46,13 @@ def replaced(net, changes):
         ]
 
     return type(net)(populations, links(net.projections), links(net.inputs), links(net.currents))
+
+
+def _of_text(raw, name, address):
+    """What a command line or a file of a sweep says: wirings by name, laws as tables."""
+    if name == "wiring" and isinstance(raw, str | dict):
+        return file_values.wiring(raw, Path())
+    return file_values.value(raw, address)
 
 
 def _population(one, sizes, values):

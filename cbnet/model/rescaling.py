@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .distributions import Law
+from .in_degree import tidy
 from .links import Current
 from .mean_effect import MeanEffect
 from .model import identifiers
@@ -24,7 +25,7 @@ _STRAIGHT = 1e-9
 def scaled(net, law, factor):
     """In-degrees and numbers of inputs times a factor, and efficacies by a law."""
     factor = FACTOR.parse(factor, "factor")
-    if law not in LAWS:
+    if not isinstance(law, str) or law not in LAWS:
         more = "" if law != "preserving" else ": it takes theory, see cbnet.tune"
         raise ParameterError(
             f"law: got {law!r}; expected one of {', '.join(LAWS)} ({nearest(str(law), LAWS)}){more}"
@@ -37,7 +38,7 @@ def scaled(net, law, factor):
 
     def change(link):
         _check(link)
-        number = link.number * factor
+        number = tidy(link.number * factor)
         if law == "log" and not min(link.number, number) > 1:
             raise ParameterError(
                 f"{link.place}.number: got {link.number:g} and {number:g}; expected both above 1 "
@@ -117,7 +118,7 @@ def resized(net, scale, rates):
     }
     projections = []
     for p in net.projections:
-        number = p.number * scale
+        number = tidy(p.number * scale)
         if isinstance(p.wiring, FixedIn):  # the in-degree of every neuron
             number = float(round(number))
         w = _weaker(p.w, scale**-0.5)
@@ -132,6 +133,8 @@ def resized(net, scale, rates):
 
 
 def _rates(net, rates):
+    if not hasattr(rates, "keys") and np.ndim(rates) != 1:
+        raise ParameterError(f"rates: got {str(rates)[:40]}; expected one for each population")
     if not hasattr(rates, "keys"):
         rates = dict(zip(net.names, rates, strict=False)) if len(rates) == len(net.names) else {}
     missing = [name for name in net.names if name not in rates]
@@ -195,8 +198,8 @@ def _lost(net, small, name, rates):
         )
     slope = (low - high) / (theta - reset)
     if abs(low - high) <= _STRAIGHT * size:
-        return (middle if abs(middle) > _STRAIGHT * size else 0.0), 0.0
-    return low + slope * reset, slope
+        return (float(middle) if abs(middle) > _STRAIGHT * size else 0.0), 0.0
+    return float(low + slope * reset), float(slope)
 
 
 def _mean_effect(effect, kind, w, v, name):

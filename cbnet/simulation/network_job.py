@@ -101,8 +101,7 @@ def _evenly(size, number):
 
 def _range(population):
     """Low and high end of the voltage's histogram, and where squares are summed about, in V."""
-    means = {n: np.mean(getattr(x, "mean", x)) if not isinstance(x, np.ndarray) else x.mean()
-             for n, x in population.values.items()}  # fmt: skip
+    means = {n: network_times.mean(x) for n, x in population.values.items()}
     low, high = (float(x) for x in statements.starting(population.neuron, means))
     if not low < high:
         low, high = min(low, -0.1), max(high, 0.05)

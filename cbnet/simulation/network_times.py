@@ -48,6 +48,13 @@ def ends(value):
     return float(np.min(value)), float(np.max(value))
 
 
+def mean(value):
+    """Of a number, an array or a law; None of nothing."""
+    if value is None or isinstance(value, Law):
+        return value and float(value.mean)
+    return float(np.mean(value))
+
+
 def _constants(p):
     """((name, seconds), whether it is one of a variable that spikes move) of a population."""
     neuron, parts = p.neuron, re.split(_OF, p.neuron.equations)

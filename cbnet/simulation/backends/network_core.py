@@ -111,6 +111,11 @@ def run(job, children, on_progress, jobs=None):
             raise SimulationError(f"{error.filename or results}: {error.strerror}") from error
         finally:
             shutil.rmtree(results, ignore_errors=True)
+    if not np.isfinite(accumulated.voltage_sums).all():
+        raise SimulationError(
+            f"v: a potential is no number any more: the equations run away within dt = "
+            f"{job.dt * 1e3:g} ms; take a lower threshold or a shorter dt"
+        )
     counted = {
         "synapses": synapses,
         "build_s": done.seconds - seconds,
