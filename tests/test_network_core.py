@@ -6,7 +6,7 @@ from brian2 import Hz, ms, mV
 
 import cbnet
 from cbnet.simulation import network_job
-from cbnet.simulation.backends import network_core, structure
+from cbnet.simulation.backends import network_core, network_values, structure
 from cbnet.simulation.wiring import classes
 
 CURRENT = cbnet.neuron("current")
@@ -43,7 +43,7 @@ def network(neuron=CURRENT, w=(0.3, 1.2), delay=DELAY, **changes):
 
 def told(net, tmp_path, dt=1e-4):
     job = network_job.prepare(net, "1s", dt=f"{dt}s", transient="0.2s")
-    return network_core._Values(job, classes.of_network(net), tmp_path).all()
+    return network_values.Values(job, classes.of_network(net), tmp_path).all()
 
 
 # Classes
@@ -114,13 +114,31 @@ def test_projections_and_inputs(tmp_path):
 
 def test_listed_synapses(tmp_path):
     """Laws that the program does not draw come as they are drawn for Brian2's own objects."""
-    delay = cbnet.Normal(1.5 * ms, cv=0.5, at_least=0.1 * ms)
+    delay = cbnet.LogNormal(1.5 * ms, cv=0.5)
     values = told(network(delay=delay), tmp_path)
-    assert np.all(values["synapses.law"] == network_core._LISTED)
+    assert np.all(values["synapses.law"] == network_values._LISTED)
     i, j, steps = np.fromfile(tmp_path / "edges_0.in", np.int32).reshape(3, -1)
     assert np.bincount(j).tolist() == [40] * 200 and np.all(i != j) and i.max() < 200
     assert steps.min() >= 0
     assert steps.mean() + 1 == pytest.approx(delay.mean / 1e-4, abs=5 * delay.sd / 1e-4 / 8000**0.5)
+
+
+def test_delays_of_a_normal_law(tmp_path):
+    law = cbnet.Normal(1.5 * ms, cv=0.5, at_least=0.1 * ms)
+    total = cbnet.Projection(
+        "E", "PV", "E", 7.3, w=1 * mV, delay=law, wiring=cbnet.FixedTotal(True)
+    )
+    values = told(network(projections=[total]), tmp_path)
+    assert values["synapses.law"] == network_values._TOTAL and values["synapses.total"] == 438
+    below = np.fromfile(tmp_path / "delays_0.in")
+    steps = values["synapses.shortest"][0] + 1 + np.arange(len(below))
+    shares = np.diff(below, prepend=0)
+    assert steps[0] == 1 and below[-1] == 1.0 and np.all(shares >= 0)
+    mean = shares @ steps * 1e-4
+    # rounding moves no mean, but that of what is cut within a step
+    assert mean == pytest.approx(law.mean, abs=shares[0] * 0.5e-4)
+    sd = np.sqrt(shares @ (steps * 1e-4 - mean) ** 2 - 1e-8 / 12)
+    assert sd == pytest.approx(law.sd, rel=shares[0])
 
 
 def test_values_need_no_other_program():

@@ -8,7 +8,7 @@ import numpy as np
 from ..errors import ParameterError, warn
 from ..model.parameters import SEED, Entry, unit
 from . import network_times, times
-from .backends import network_core, standalone
+from .backends import network_values, standalone
 from .brian import statements
 from .measure import recording as recordings
 from .measure.online import Observation
@@ -205,7 +205,7 @@ def _check_memory(job, memory):
         listed = sum(
             p.total
             for p in net.projections
-            if network_core.is_listed(p, net.sizes[p.target], job.dt)
+            if network_values.is_listed(p, net.sizes[p.target], job.dt)
         )
         own = _BYTES_STORED * (synapses - listed) + _BYTES_LISTED * listed
         per_spike, probes = 0, 0

@@ -23,6 +23,8 @@ OF_SYNAPSES = (
     ("cv", float),
     ("shortest", float),
     ("longest", float),
+    ("tabulated", np.int32),
+    ("total", np.int64),
     ("seed", np.int64),
 )
 OF_INPUTS = (

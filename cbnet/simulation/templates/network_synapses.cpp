@@ -14,7 +14,7 @@
     static std::vector<cbnet::Projection> projections;
     if (projections.empty())  // not before the first step: here all run arguments are known
     {
-        static const char *laws[] = {"fixed", "bernoulli", "gaussian"};
+        static const char *laws[] = {"fixed", "bernoulli", "gaussian", "total"};
         static const char *storages[] = {"stored", "bitmap", "procedural"};
         projections.resize({{number}});
         double synapses = 0, seconds = 0;
@@ -31,6 +31,9 @@
                 projections[k].build({
                     sizes, laws[{{law}}[k]], storages[{{storage}}[k]], static_cast<uint32_t>({{in_degree}}[k]),
                     {{cv}}[k], {{shortest}}[k], {{longest}}[k], static_cast<uint64_t>({{seed}}[k]),
+                    static_cast<uint64_t>({{total}}[k]),
+                    {{tabulated}}[k] ? cbnet::numbers_of<double>(brian::results_dir + "delays_" + std::to_string(k) + ".in")
+                                     : std::vector<double>()
                 });
             synapses += projections[k].synapses;
             seconds += projections[k].seconds;
