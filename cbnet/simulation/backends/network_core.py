@@ -16,7 +16,7 @@ from ...errors import ParameterError, SimulationError
 from ...model.wirings import Explicit
 from ..measure import online
 from ..wiring import classes
-from . import standalone, structure
+from . import making, structure
 from .network_values import Values
 from .program import execute
 
@@ -82,10 +82,10 @@ def run(job, children, on_progress, jobs=None):
 
     def generate(folder):
         (folder / "shape.json").write_text(json.dumps(dataclasses.asdict(shape)))
-        standalone.write_in_a_process(folder, children, __name__, "write_sources")
+        making.write_in_a_process(folder, children, __name__, "write_sources")
 
     about = f"{shape.populations} populations, {shape.N} neurons, {shape.classes} classes"
-    with standalone.cached(structure.of_shape(shape), about, generate, children, jobs) as made:
+    with making.cached(structure.of_shape(shape), about, generate, children, jobs) as made:
         folder, manifest = made
         results = Path(tempfile.mkdtemp(prefix="run-", dir=children.scratch))
         try:
@@ -126,16 +126,16 @@ def write_sources():
 
     folder = Path.cwd()
     shape = Shape(**json.loads((folder / "shape.json").read_text()))
-    standalone.begin_program(1e-4)
+    making.begin_program(1e-4)
     made = network_core.create(shape)
-    standalone.end_program(folder, brian2.Network(*made.values()), made["observer"])
-    files = standalone.sources_of(folder)
+    making.end_program(folder, brian2.Network(*made.values()), made["observer"])
+    files = making.sources_of(folder)
     synapses = made.get("synapses")
     manifest = {
-        "sources": standalone.hash_of(folder, files),
+        "sources": making.hash_of(folder, files),
         "files": files,
         "static_arrays": sorted(device.static_arrays),
-        "synapses": synapses and standalone.array_file(device, synapses.variables["synapses"]),
+        "synapses": synapses and making.array_file(device, synapses.variables["synapses"]),
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "shape.json").unlink()

@@ -4,31 +4,20 @@ A program is generated in a process of its own, because Brian2's standalone devi
 process and builds one project. What the program needs (parameter values, initial voltages, seeds,
 an explicit graph, duration, time step) is handed over when it runs, so that one program serves
 every value.
-
-Two entries of the cache belong to a program: its sources, found by what they are generated from,
-and the binary, found by the text of the sources. A change of cbnet's own files that leaves the
-sources as they were compiles nothing.
 """
 
 import contextlib
-import hashlib
 import json
-import os
-import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import SimulationError
 from ...model.parameters import POPULATIONS, Parameters
-from ...support import cache, compiler
+from ...support import compiler
 from ..wiring.layout import Layout, Wires, inputs, projections
-from . import processes, structure
-from .program import Program, disk_full
-
-_FOREVER = 1e5  # s: the observer stops the program
+from . import making, structure
+from .program import Program
 
 
 def compiler_missing():
@@ -66,40 +55,8 @@ def program(job, children, jobs=None, waiting=None):
     def generate(folder):
         _generate(job, folder, children)
 
-    with cached(wanted.key, wanted.description, generate, children, jobs, waiting) as found:
+    with making.cached(wanted.key, wanted.description, generate, children, jobs, waiting) as found:
         yield Program(*found)
-
-
-@contextlib.contextmanager
-def cached(key, description, generate, children, jobs=None, waiting=None):
-    """A compiled program from the cache, or made now; kept as long as it is in use.
-
-    Parameters
-    ----------
-    key : str
-        Hash of all that its sources are generated from.
-    description : str
-        What it is, in one line.
-    generate : callable
-        ``generate(folder)`` writes sources and ``manifest.json``.
-    children, jobs, waiting
-        As of :func:`program`.
-
-    Yields
-    ------
-    folder : Path
-        Of the binary.
-    manifest : dict
-    """
-    with cache.entry(key, generate, f"{description} (sources)", waiting) as sources:
-        manifest = json.loads((sources / "manifest.json").read_text())
-
-        def compile_sources(folder):
-            compile_program(sources, folder, jobs or os.cpu_count() or 1, children)
-
-        about = f"{description} (program)"
-        with cache.entry(manifest["sources"], compile_sources, about, waiting) as made:
-            yield made, manifest
 
 
 def _generate(job, folder, children):
@@ -120,41 +77,7 @@ def _generate(job, folder, children):
             folder / "graph.npz",
             **{f"{p}{k}": array for p in POPULATIONS for k, array in enumerate(job.graph[p])},
         )
-    write_in_a_process(folder, children, __name__, "_write_sources")
-
-
-def write_in_a_process(folder, children, module, function):
-    """Call a function without arguments, which generates sources, in a process of its own there."""
-    root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    done = children.run(
-        [sys.executable, "-c", f"from {module} import {function}; {function}()"],
-        cwd=folder,
-        # temporary files of Brian2 vanish with the folder, whatever happens
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)},
-    )
-    if done.code != 0 or not (folder / "manifest.json").is_file():
-        raise _failed("generating C++", done, folder)
-
-
-# Most of the time goes into reading the same headers for each of a dozen small files: they are
-# compiled once, in front. What is no kernel need not be fast.
-_MAKEFILE = """
-FLAGS = $(OPTIMISED)
-KERNELS = $(patsubst %.cpp,%.o,$(filter code_objects/%,$(SRCS)))
-REST = $(patsubst %.cpp,%.o,$(filter-out code_objects/%,$(SRCS)))
-
-program: $(KERNELS) $(REST)
-\t$(CXX) $(FLAGS) $^ -o main -lm
-
-$(REST): FLAGS += -O1
-
-%.o: %.cpp all.h.gch
-\t$(CXX) $(FLAGS) -I. -Icpp -include all.h -c $< -o $@
-
-all.h.gch: all.h
-\t$(CXX) $(OPTIMISED) -I. -Icpp -x c++-header all.h -o all.h.gch
-"""
+    making.write_in_a_process(folder, children, __name__, "_write_sources")
 
 
 # Synapses of Brian2 are drawn before the other run arguments are applied.
@@ -163,54 +86,6 @@ for (const auto &given : args)
     if (given.rfind("observer.synapse_seed=", 0) == 0)
         brian::_random_generators[0].seed(std::stoul(given.substr(given.find('=') + 1)));
 """
-_OF_MAKE = ("MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL", "MFLAGS")
-
-
-def compile_program(sources, folder, jobs, children):
-    """Compile the sources in one folder, which ``manifest.json`` lists, to ``main`` in another."""
-    for name in ("static_arrays",):
-        if (sources / name).is_dir():
-            shutil.copytree(sources / name, folder / name)
-    work = folder / "build"
-    shutil.copytree(sources, work)
-    files = json.loads((work / "manifest.json").read_text())["files"]
-    # whatever its name, the folder of the installation is none for make and its shell to read
-    shutil.copytree(structure.HEADERS, work / "cpp")
-    (work / "cbnet.mk").write_text(_MAKEFILE)
-    done = children.run(
-        [
-            "make",
-            "-s",
-            "-f",
-            "cbnet.mk",
-            f"-j{jobs}",
-            f"CXX={shlex.join(compiler.command()).replace('$', '$$')}",
-            f"OPTIMISED={compiler.FLAGS}",
-            f"SRCS={' '.join(files)}",
-        ],
-        cwd=work,
-        env={k: v for k, v in os.environ.items() if k not in _OF_MAKE} | {"TMPDIR": str(work)},
-    )
-    if done.code != 0 or not (work / "main").is_file():
-        raise _failed("compiling", done, folder)
-    (work / "main").rename(folder / "main")
-    shutil.rmtree(work)
-
-
-def _failed(what, done, folder):
-    full = disk_full(folder, done.output, "CBNET_CACHE")
-    why = processes.reason(done.code, done.output)
-    return SimulationError(f"{what} failed ({why}){full}:\n{_errors(done.output)}")
-
-
-def _errors(output):
-    """The compiler's first complaints, or the end of what was printed if there are none."""
-    lines = output.strip().splitlines()
-    if any(line.startswith("Traceback") for line in lines):  # of Python: the reason comes last
-        lines = lines[-4:]
-    first = next((i for i, line in enumerate(lines) if "error" in line.lower()), None)
-    shown = lines[-20:] if first is None else lines[max(0, first - 2) : first + 18]
-    return "\n".join(shown) or "the compiler printed nothing"
 
 
 def _write_sources():
@@ -227,7 +102,7 @@ def _write_sources():
     if spec["explicit"]:
         with np.load(folder / "graph.npz") as stored:
             graph = {p: tuple(stored[f"{p}{k}"] for k in range(3)) for p in POPULATIONS}
-    begin_program(spec["dt"])
+    making.begin_program(spec["dt"])
     in_degree = {(source, target): k for source, target, k in spec["in_degree"]}
     layout = Layout(spec["N_E"], spec["N_I"], in_degree)
     wires = Wires(spec["storage"], graph=graph)
@@ -246,68 +121,8 @@ def _write_sources():
     observer = Observer(parts.neurons, len(POPULATIONS), seen)
     together = parts.network
     together.add(observer)
-    end_program(folder, together, observer)
+    making.end_program(folder, together, observer)
     _finish(folder, device, params, layout, parts, wires)
-
-
-def begin_program(dt):
-    """Let what is made from now on become a program, of time step dt (s) unless a run says else."""
-    import brian2
-
-    brian2.prefs.reset_to_defaults()  # the user's own are for the user's programs
-    brian2.set_device("cpp_standalone", build_on_run=False)
-    brian2.prefs.core.stop_on_keyboard_interrupt = False
-    brian2.defaultclock.dt = dt * brian2.second
-
-
-def end_program(folder, together, observer):
-    """Write the sources of a network which an observer ends.
-
-    Parameters
-    ----------
-    folder : Path
-    together : brian2.Network
-    observer : cbnet.simulation.brian.observer.Observer
-        Whose run arguments give the time step and the seed.
-    """
-    import brian2
-    from brian2.devices import device
-
-    device.apply_run_args()
-    names = {
-        name: device.get_array_name(variable)
-        for name, variable in (
-            ("step", observer.variables["time_step"]),
-            ("clock", brian2.defaultclock.variables["dt"]),
-            ("seed", observer.variables["brian_seed"]),
-        )
-    }
-    device.insert_code("main", f"{names['clock']}[0] = {names['step']}[0];")
-    device.insert_code(
-        "main", f"brian::_random_generators[0].seed((unsigned long){names['seed']}[0]);"
-    )
-    together.run(_FOREVER * brian2.second)
-    device.build(directory=str(folder), compile=False, run=False)
-
-
-def sources_of(folder, brian2_synapses=False):
-    """Files that must be compiled; the header that reads all others is written."""
-    (folder / "all.h").write_text(ALL_HEADERS)
-    return sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*.cpp")
-        # Brian2's queue of spikes, a file there since 2.10, serves nobody but its Synapses
-        if "brianlib" not in path.parts or brian2_synapses
-    )
-
-
-# One header that reads all others, compiled once in front.
-ALL_HEADERS = (
-    '#include "objects.h"\n#include "network.h"\n#include "brianlib/common_math.h"\n'
-    "#include <algorithm>\n#include <chrono>\n#include <cmath>\n#include <ctime>\n"
-    "#include <climits>\n#include <fstream>\n#include <iostream>\n#include <memory>\n"
-    "#include <random>\n#include <string>\n#include <vector>\n"
-)
 
 
 def _finish(folder, device, params, layout, parts, wires):
@@ -315,7 +130,7 @@ def _finish(folder, device, params, layout, parts, wires):
     from ..brian import network
 
     connected, explicit = wires.connected, wires.graph is not None
-    files = sources_of(folder, wires.storage == "synapses")
+    files = making.sources_of(folder, wires.storage == "synapses")
     graphs, counted = {}, {}
     for name, source, _ in projections(params, connected):
         if wires.storage == "synapses":
@@ -324,7 +139,7 @@ def _finish(folder, device, params, layout, parts, wires):
         if explicit and synapses.graph_arrays:
             graphs[source] = synapses.graph_arrays
         counted[name] = {
-            key: array_file(device, synapses.variables[variable])
+            key: making.array_file(device, synapses.variables[variable])
             for key, variable in (
                 ("synapses", "synapses"),
                 ("events", "events"),
@@ -332,12 +147,14 @@ def _finish(folder, device, params, layout, parts, wires):
             )
         }
     if "delivered" in parts.neurons.variables and not counted:
-        counted["neurons"] = {"events": array_file(device, parts.neurons.variables["delivered"])}
+        counted["neurons"] = {
+            "events": making.array_file(device, parts.neurons.variables["delivered"])
+        }
         for name, synapses in parts.synapses.items():
-            counted[name] = {"synapses": array_file(device, synapses.variables["N"])}
+            counted[name] = {"synapses": making.array_file(device, synapses.variables["N"])}
     own = {name for names in graphs.values() for name in names}
     manifest = {
-        "sources": hash_of(folder, files),
+        "sources": making.hash_of(folder, files),
         "files": files,
         "parameters": {
             variable: (population, name)
@@ -358,20 +175,3 @@ def _finish(folder, device, params, layout, parts, wires):
     (folder / "manifest.json").write_text(json.dumps(manifest))
     for left in ("specification.json", "graph.npz"):
         (folder / left).unlink(missing_ok=True)
-
-
-def array_file(device, variable):
-    """File that a program leaves of a variable, and its type."""
-    name = os.path.basename(device.get_array_filename(variable))
-    return name, np.dtype(variable.dtype).str
-
-
-def hash_of(folder, files):
-    """Of the text of the sources, of cbnet's headers, of the compiler and its flags."""
-    found = hashlib.sha256(json.dumps(structure.compiler(), sort_keys=True).encode())
-    texts = [folder / name for name in files]
-    texts += sorted(folder.rglob("*.h")) + sorted(structure.HEADERS.glob("*.h"))
-    texts += sorted((folder / "static_arrays").glob("*"))
-    for path in texts:
-        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()
