@@ -78,6 +78,15 @@ void build(Projection *p, int64_t sources, int64_t targets, int64_t offset, cons
               static_cast<uint64_t>(seed)});
 }
 
+void build_tabulated(Projection *p, int64_t sources, int64_t targets, int64_t offset,
+                     const char *law, const char *storage, int64_t in_degree, int64_t total,
+                     int64_t shortest, const double *cumulative, int64_t n, int64_t seed) {
+    p->build({{static_cast<uint32_t>(sources), static_cast<uint32_t>(targets), offset}, law,
+              storage, static_cast<uint32_t>(in_degree), 0.2, static_cast<double>(shortest), 0.0,
+              static_cast<uint64_t>(seed), static_cast<uint64_t>(total),
+              std::vector<double>(cumulative, cumulative + n)});
+}
+
 void build_explicit(Projection *p, int64_t sources, int64_t targets, const int32_t *source,
                     const int32_t *target, const int32_t *delay, int64_t count) {
     p->build({static_cast<uint32_t>(sources), static_cast<uint32_t>(targets), targets}, source,
@@ -116,7 +125,8 @@ class Projection:
     """A projection in C++, from `sources` to `targets` neurons.
 
     Source s is target s + `offset`; None if they are different neurons. Without an in-degree it is
-    made of `graph`: sources, targets and delays.
+    made of `graph`: sources, targets and delays. `cumulative` are probabilities of delays from the
+    shortest on; `total` synapses are those of the law "total".
     """
 
     def __init__(
@@ -132,12 +142,19 @@ class Projection:
         seed=1,
         offset=None,
         graph=None,
+        cumulative=None,
+        total=0,
     ):
         self._library, self.sources, self.targets = library, sources, targets
         self._it = library.create()
         if graph is not None:
             arrays = [np.ascontiguousarray(a, np.int32) for a in graph]
             library.build_explicit(self._it, sources, targets, *arrays, len(arrays[0]))
+            return
+        if cumulative is not None:
+            of = (law.encode(), storage.encode(), in_degree, total, int(delay[0]), cumulative)
+            end = targets if offset is None else offset
+            library.build_tabulated(self._it, sources, targets, end, *of, len(cumulative), seed)
             return
         library.build(
             *(self._it, sources, targets, targets if offset is None else offset),

@@ -240,6 +240,22 @@ def of_model(model, values):
     return reduce(*strings_of(model, values))
 
 
+def of_neuron(neuron):
+    """The reduction of a neuron with synapses of any kinds: as :func:`of_model`.
+
+    Parameters
+    ----------
+    neuron : cbnet.Neuron
+        The symbol of each kind's efficacy stands in its jump.
+    """
+    units = tuple((n, e.unit) for n, e in neuron.parameters.items() if not e.choices)
+    kinds = tuple(
+        (kind, s.on_pre, ((s.efficacy, neuron.units[kind]),) if s.efficacy else ())
+        for kind, s in neuron.synapses.items()
+    )
+    return reduce(neuron.equations, kinds, neuron.threshold, neuron.reset, units)
+
+
 @functools.lru_cache(maxsize=64)
 def reduce(equations, kinds, threshold, reset, units):
     """From strings: as :func:`of_model`.

@@ -10,10 +10,11 @@ from ..errors import ParameterError, warn
 from ..model.network import Network
 from ..model.parameters import SEED, Entry, unit
 from . import network_times, times
+from .backends import network_values, standalone
 from .brian import statements
 from .measure import recording as recordings
 from .measure.online import Observation
-from .wiring import storage
+from .wiring import classes, storage
 
 _PROBES = 100  # neurons of each population whose voltage is seen
 _SAMPLES = 2_000_000  # voltages of a population that are kept until they are summed
@@ -21,6 +22,8 @@ _BINS = 200  # of the histogram of the voltage
 _BELOW = 3.0  # the histogram begins so many times threshold − reset below the reset
 _FEWEST_SAMPLES = 1000  # of the voltage in time, unless there are fewer steps
 _BYTES_PER_SYNAPSE = 64  # Brian2's indices, queues, efficacy and delay, and the graph as drawn
+_BYTES_STORED = 3  # of a synapse in the compiled core, which draws it
+_BYTES_LISTED = 64  # of one that it is told, and that is drawn here
 _BYTES_PER_SPIKE = 80  # Brian2's list, and its copies in order
 _RATE = 50.0  # Hz, at which memory for spikes is counted
 
@@ -67,6 +70,13 @@ class NetworkJob:
         recording = recordings.Recording(**{**kept, **listed})
         return cls(**{**stored, "net": Network.from_dict(stored["net"]), "recording": recording})
 
+    @functools.cached_property
+    def refusal(self):
+        """Why Brian2's own objects simulate it, and not the compiled core; empty if that does."""
+        return (
+            "there is no compiler" if standalone.compiler_missing() else classes.refusal(self.net)
+        )
+
     @property
     def spans(self):
         """Where every population is."""
@@ -91,6 +101,7 @@ class NetworkJob:
             connected=bool(self.net.projections),
             names=self.net.names,
             kinds=(),
+            neighbours=True,
         )
 
     @property
@@ -210,13 +221,23 @@ def _check_memory(job, memory):
     """Refuse what does not fit, before anything is allocated."""
     net, seen = job.net, job.observation
     synapses = sum(p.total for p in net.projections)
+    if not job.refusal:
+        listed = sum(
+            p.total
+            for p in net.projections
+            if network_values.is_listed(p, net.sizes[p.target], job.dt)
+        )
+        own = _BYTES_STORED * (synapses - listed) + _BYTES_LISTED * listed
+        per_spike, probes = 0, 0
+    else:
+        own, per_spike, probes = _BYTES_PER_SYNAPSE * synapses, _BYTES_PER_SPIKE, sum(seen.probes)
     available = storage.available_memory() if memory is None else memory
     spikes = seen.N * (job.transient + job.duration) * _RATE
     traces = job.recording.bytes(seen.steps)
-    voltages = 9 * sum(seen.probes) * (seen.steps // job.every)
+    voltages = 9 * probes * (seen.steps // job.every)
     parts = {
-        f"{synapses:.3g} synapses": _BYTES_PER_SYNAPSE * synapses,
-        f"spikes at {_RATE:g} Hz": _BYTES_PER_SPIKE * spikes,
+        f"{synapses:.3g} synapses": own,
+        f"spikes at {_RATE:g} Hz": per_spike * spikes,
         "voltages": 3 * (traces + voltages),
         "statistics": seen.bytes + 1000 * seen.N,
     }

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..errors import warn
 from . import network_times
-from .backends import brian2_objects, processes, standalone
+from .backends import brian2_objects, network_core, processes, standalone
 from .brian import statements
 from .measure.network_simulation import NetworkSimulation, measure
 from .measure.stationarity import drifts
@@ -57,9 +57,12 @@ def run(job, progress=None):
         progress.stage("simulating 1 network")
     update = progress.update if progress else lambda fraction: None
     with processes.Children() as children:
-        accumulated, counted = brian2_objects.run(
-            job, children, update, compiled=not missing, jobs=os.cpu_count()
-        )
+        if job.refusal:
+            accumulated, counted = brian2_objects.run(
+                job, children, update, compiled=not missing, jobs=os.cpu_count()
+            )
+        else:
+            accumulated, counted = network_core.run(job, children, update, os.cpu_count())
     fields, doubts = measure(accumulated)
     for doubt in doubts:
         warn(doubt)
@@ -67,7 +70,8 @@ def run(job, progress=None):
         added = "numpy adds up the jumps of one step where each should see those before it"
         fields["notes"] = "; ".join(filter(None, [fields["notes"], added]))
     _tell_drifts(accumulated, job.net)
-    _tell_coarse_jumps(job, fields)
+    if job.refusal:  # the core tests the threshold within steps
+        _tell_coarse_jumps(job, fields)
     return NetworkSimulation(
         parameters=job.net,
         synapses=counted["synapses"],
@@ -77,7 +81,8 @@ def run(job, progress=None):
         duration=job.duration,
         seed=job.seed,
         graph_seed=job.graph_seed,
-        storage="Brian2 Synapses" + (", numpy at run time" if missing else ""),
+        storage=("Brian2 Synapses" if job.refusal else "stored")
+        + (", numpy at run time" if missing else ""),
         wall_s=time.perf_counter() - started,
         build_s=counted["build_s"],
         simulate_s=counted["simulate_s"],

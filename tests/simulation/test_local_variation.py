@@ -15,7 +15,7 @@ def accumulated(indices, times, size, start, stop):
     steps = np.floor(times / DT).astype(int)
     o = online.Observation(
         (size,), round(start / DT), round((stop - start) / DT), DT, (0,), (0.0,), (1.0,), (0.0,),
-        names=("E",),
+        names=("E",), neighbours=True,
     )  # fmt: skip
     none = np.empty((o.steps, 0))
     return from_monitors(o, indices, steps, none, none > 0, [none, none])

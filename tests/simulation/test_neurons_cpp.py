@@ -13,8 +13,11 @@ DRIVER = r"""
 #include "filtered.h"
 #include "instantaneous.h"
 
-using cbnet::Instantaneous;
-using cbnet::Filtered;
+using Instantaneous = cbnet::Instantaneous<2>;
+using Filtered = cbnet::Filtered<2, 2>;
+using Random = cbnet::RandomOrder<2>;
+using Brian2 = cbnet::Brian2Order<2>;
+using FilteredNeurons = cbnet::FilteredNeurons<2, 2>;
 
 // One stepper and the state of n neurons.
 template <class Stepper> struct Population {
@@ -26,9 +29,9 @@ template <class Stepper> struct Population {
     Population(int64_t n, int64_t seed)
         : stepper(seed), active(n), lastspike(n, -1e4), spikes(n + 1) {}
 
-    cbnet::Neurons<uint16_t> neurons(double *v, float *held, uint16_t *n_E, uint16_t *n_I) {
+    cbnet::Neurons<uint16_t, 2> neurons(double *v, float *held, uint16_t *n_E, uint16_t *n_I) {
         const int n = active.size();
-        return {0, n, v, held, n_E, n_I, active.data(), lastspike.data(), 0.0};
+        return {0, n, v, held, {n_E, n_I}, active.data(), lastspike.data(), 0.0};
     }
 
     int64_t report(int n, int32_t *fired, char *not_refractory) {
@@ -40,9 +43,23 @@ template <class Stepper> struct Population {
 
 extern "C" {
 void outcomes(const double *jumps, int64_t E, int64_t I, double *out) {
-    cbnet::Outcomes table({jumps[0], jumps[1]}, {jumps[2], jumps[3]}, cbnet::Outcomes::RANDOM);
-    table.reserve(E, I);
-    const cbnet::Outcome &one = table.at(E, I);
+    const cbnet::Jump both[2] = {{jumps[0], jumps[1]}, {jumps[2], jumps[3]}};
+    const cbnet::Arrivals<2> arrivals{{static_cast<int>(E), static_cast<int>(I)}};
+    cbnet::Outcomes<2> table(both, cbnet::RANDOM);
+    table.reserve(arrivals);
+    const cbnet::Outcome &one = table.at(arrivals);
+    out[0] = one.factor;
+    out[1] = one.mean;
+    out[2] = one.spread;
+}
+
+// The same of three classes, of which the third does what the first does.
+void outcomes_of_three(const double *jumps, int64_t E, int64_t I, int64_t more, int64_t in_turn,
+                       double *out) {
+    const cbnet::Jump all[3] = {{jumps[0], jumps[1]}, {jumps[2], jumps[3]}, {jumps[0], jumps[1]}};
+    const cbnet::Outcomes<3> outcomes(all, in_turn ? cbnet::BY_CLASS : cbnet::RANDOM);
+    const cbnet::Outcome one =
+        outcomes.at({{static_cast<int>(E), static_cast<int>(I), static_cast<int>(more)}});
     out[0] = one.factor;
     out[1] = one.mean;
     out[2] = one.spread;
@@ -54,25 +71,30 @@ void outcomes(const double *jumps, int64_t E, int64_t I, double *out) {
     }                                                                                              \
     void destroy_##NAME(Population<CLASS> *p) { delete p; }
 
-STEPPER(random, cbnet::RandomOrder)
-STEPPER(brian2, cbnet::Brian2Order)
-STEPPER(filtered, cbnet::FilteredNeurons)
+STEPPER(random, Random)
+STEPPER(brian2, Brian2)
+STEPPER(filtered, FilteredNeurons)
 
-int64_t step_random(Population<cbnet::RandomOrder> *p, const Instantaneous *values, double *v,
+int64_t step_random(Population<Random> *p, const Instantaneous *values, double *v,
                     float *held, uint16_t *n_E, uint16_t *n_I, int32_t *fired, char *active) {
     const int n = p->stepper.step(*values, p->neurons(v, held, n_E, n_I), p->spikes.data());
     return p->report(n, fired, active);
 }
-int64_t step_brian2(Population<cbnet::Brian2Order> *p, const Instantaneous *values, double *v,
+int64_t step_brian2(Population<Brian2> *p, const Instantaneous *values, double *v,
                     float *held, uint16_t *n_E, uint16_t *n_I, int32_t *fired, char *active) {
     const int n = p->stepper.step(*values, p->neurons(v, held, n_E, n_I), p->spikes.data());
     return p->report(n, fired, active);
 }
-int64_t step_filtered(Population<cbnet::FilteredNeurons> *p, const Filtered *values, double *v,
+int64_t step_filtered(Population<FilteredNeurons> *p, const double *given, double *v,
                       float *held, uint16_t *n_E, uint16_t *n_I, int32_t *fired, char *active,
                       double *s_E, double *s_I) {
+    const double *x = given;
+    const Filtered values = {x[0], x[1],
+                             {{x[2], x[3], x[5]}, {x[6], x[7], x[9]}},
+                             {{x[4], 0}, {x[8], 1}},
+                             x[10], x[11], x[12], x[13]};
     const int n =
-        p->stepper.step(*values, p->neurons(v, held, n_E, n_I), s_E, s_I, p->spikes.data());
+        p->stepper.step(values, p->neurons(v, held, n_E, n_I), {s_E, s_I}, p->spikes.data());
     return p->report(n, fired, active);
 }
 }
@@ -125,6 +147,38 @@ class Population:
 def instantaneous(jumps=CONDUCTANCE, threshold=THRESHOLD, leak=True, tau_rp=0.002, dt=DT):
     slope = -1 / TAU if leak else 0.0
     return [-slope * E_L, slope, *jumps, threshold, RESET, tau_rp, dt]
+
+
+@pytest.mark.parametrize("numbers", [(1, 0, 0), (3, 2, 0), (4, 3, 5), (0, 0, 2)])
+@pytest.mark.parametrize("jumps", [CONDUCTANCE, CURRENT])
+def test_outcome_of_three_classes(library, jumps, numbers):
+    """Where two of three classes do the same, the outcome is that of two classes."""
+    E, I, more = numbers  # noqa: E741
+    found, table = np.empty(3), np.empty(3)
+    library.outcomes_of_three(np.array(jumps), E, I, more, 0, found)
+    library.outcomes(np.array(jumps), E + more, I, table)
+    assert found[0] == pytest.approx(table[0], rel=1e-13)
+    # Gauss' rule with three nodes is exact to sixth order in the jumps' slopes
+    error = abs(sum(numbers) * max(jumps[1], jumps[3], key=abs)) ** 6
+    assert found[1] == pytest.approx(table[1], rel=1e-12 + error)
+    # the spread is one of first order: relative errors are of the order of all slopes together
+    slopes = abs((E + more) * jumps[1]) + abs(I * jumps[3])
+    assert found[2] == pytest.approx(table[2], rel=slopes, abs=1e-15)
+    if jumps is CURRENT:
+        assert found[2] == 0.0
+
+
+def test_classes_in_turn(library):
+    found = np.empty(3)
+    library.outcomes_of_three(np.array(CONDUCTANCE), 2, 3, 4, 1, found)
+    v = -0.06
+    after = v
+    for kind, n in ((0, 2), (1, 3), (0, 4)):
+        for _ in range(n):
+            offset, slope = CONDUCTANCE[2 * kind : 2 * kind + 2]
+            after += offset + slope * after
+    assert found[0] * v + found[1] == pytest.approx(after, rel=1e-13)
+    assert found[2] == 0.0
 
 
 def leaked(v, dt=DT):

@@ -27,8 +27,10 @@ struct Membrane {
     double v(int i) { return voltage[i]; }
     double trace(int i) { return raw[i]; }
     bool refractory(int i) { return held[i]; }
-    double current_E(int i) { return E[i]; }
-    double current_I(int i) { return I[i]; }
+    void currents(int i, double *out) {
+        out[0] = E[i];
+        out[1] = I[i];
+    }
 };
 }  // namespace
 
@@ -38,24 +40,26 @@ extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *
                     const double *v, const double *raw, const double *E, const double *I,
                     const uint8_t *held, const char *folder) {
     cbnet::Observation o;
-    o.neurons = numbers[0];
-    o.excitatory = numbers[1];
+    const int32_t neurons = numbers[0], excitatory = numbers[1];
+    o.sizes = {excitatory, neurons - excitatory};
     o.first_step = numbers[2];
     o.measured_steps = numbers[3];
     o.steps_per_bin = numbers[4];
-    o.probes = numbers[5];
+    o.probes = {static_cast<int32_t>(numbers[5]), 0};
+    o.kinds = 2;
     o.bins = numbers[6];
     o.pieces = numbers[7];
     o.recorded.assign(recorded, recorded + numbers[8]);
     o.traced.assign(traced, traced + numbers[9]);
     o.trace_every = numbers[10];
     o.trace_bytes = numbers[11];
-    o.low = volts[0];
-    o.high = volts[1];
-    o.reference = volts[2];
+    o.refractoriness = volts[3];
+    o.low = {volts[0], 0};
+    o.high = {volts[1], 1};
+    o.reference = {volts[2], 0};
     cbnet::Statistics statistics(o, folder);
     for (int64_t step = 0; step < steps; step++) {
-        const int64_t at = step * o.neurons;
+        const int64_t at = step * neurons;
         statistics.step(step, spikes + first_spike[step], first_spike[step + 1] - first_spike[step],
                         Membrane{v + at, raw + at, E + at, I + at, held + at});
     }
@@ -63,7 +67,8 @@ extern "C" void run(const int64_t *numbers, const double *volts, const int32_t *
 }
 
 extern "C" void write_nothing(const char *folder) {
-    cbnet::Observation o{5, 4, 0, 100, 10, 2, 0.0, 1.0, 10, 10, 0.0, {}, {}, 1, 8};
+    cbnet::Observation o{{4, 1}, 0, 100, 10, {2, 0}, {0.0, 0.0}, {1.0, 1.0}, 2, 10, 10, {0.0, 0.0},
+                         {}, {}, 1, 8, 0.0};
     cbnet::Statistics(o, folder).write();
 }
 """
@@ -97,6 +102,7 @@ def observation(**changes):
         "high": (-0.055, 1),
         "reference": (-0.0595, 0),
         "bins": 30,
+        "neighbours": True,
         "recording": recording([3, 8, 50]),
     }
     return online.Observation(**defaults | changes)
@@ -141,7 +147,7 @@ class Run:
         ]
         given = [
             np.array(numbers, np.int64),
-            np.array([o.low[0], o.high[0], o.reference[0]]),
+            np.array([o.low[0], o.high[0], o.reference[0], online.REFRACTORINESS / o.dt]),
             *(kept.spikes, kept.traced),
             len(self.fired),
             first.astype(np.int64),
@@ -328,7 +334,7 @@ def test_folder_that_is_not_there(library, tmp_path):
     assert "No such file or directory" in done.stderr
 
 
-@pytest.mark.parametrize("name", online._files(NOTHING))
+@pytest.mark.parametrize("name", online.arrays(NOTHING))
 def test_short_file(library, tmp_path, name):
     write_nothing(library, tmp_path)
     whole = (tmp_path / name).read_bytes()
@@ -350,12 +356,12 @@ def test_incomplete_run(library, tmp_path):
 
 def test_array_that_is_not_there(library, tmp_path):
     write_nothing(library, tmp_path)
-    (tmp_path / "count_I").unlink()
-    with pytest.raises(SimulationError, match="count_I: No such file"):
+    (tmp_path / "counts").unlink()
+    with pytest.raises(SimulationError, match="counts: No such file"):
         online.read(tmp_path, NOTHING)
 
 
 def test_other_observation(library, tmp_path):
     write_nothing(library, tmp_path)
-    with pytest.raises(SimulationError, match="histogram: got 96 bytes of 12 numbers"):
+    with pytest.raises(SimulationError, match="histogram: got 192 bytes of 24 numbers"):
         online.read(tmp_path, dataclasses.replace(NOTHING, bins=11))

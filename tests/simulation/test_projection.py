@@ -178,6 +178,31 @@ def test_delays_are_uniform(library, law, storage, delay):
         assert abs(chi2 - count) < 5 * np.sqrt(2 * count)
 
 
+@pytest.mark.parametrize(("law", "storage"), [*DRAWN, ("total", "stored")])
+def test_delays_of_any_law(library, law, storage):
+    p = np.array([0.05, 0.5, 0.0, 0.3, 0.15])
+    projection = cpp.Projection(
+        library, 200, 1000, law, storage, 100, delay=(2, 2), cumulative=p.cumsum(), total=100_000
+    )
+    *_, found = projection.list()
+    assert len(found) == pytest.approx(100_000, rel=0.1)
+    observed = np.bincount(found - 2, minlength=5)
+    assert observed[2] == 0
+    kept = p > 0
+    assert stats.chisquare(observed[kept], p[kept] * len(found)).pvalue > 1e-4
+
+
+def test_total_of_synapses(library):
+    """Pairs are drawn with replacement, and a neuron with itself is one."""
+    projection = cpp.Projection(
+        library, 50, 40, "total", "stored", 0, cumulative=np.ones(1), total=20_000, offset=0
+    )
+    found = projection.matrix()
+    assert found.sum() == projection.synapses == 20_000
+    assert stats.chisquare(found.ravel()).pvalue > 1e-4
+    assert np.trace(found) > 0
+
+
 @drawn
 def test_delays_of_a_pair_of_synapses(library, law, storage):
     """Two synapses of a source, and the two synapses of a mutual pair, have delays of their own."""

@@ -16,7 +16,7 @@ import numpy as np
 from ...errors import SimulationError
 from ..brian.statements import moves_potential
 from ..measure.monitored import from_monitors
-from . import processes, standalone
+from . import making, processes
 from .program import disk_full
 
 _REPORT = 'std::cout << "cbnet progress " << completed << std::endl;'
@@ -72,7 +72,7 @@ def run(job, children, on_progress, compiled=True, jobs=None):
         program = children.scratch / "program"
         program.mkdir()
         (folder / "static_arrays").rename(program / "static_arrays")
-        standalone.compile_program(folder, program, jobs or os.cpu_count() or 1, children)
+        making.compile_program(folder, program, jobs or os.cpu_count() or 1, children)
         results = children.scratch / "results"
         results.mkdir()
         done = children.run(
@@ -234,7 +234,7 @@ def _program(folder, device):
     """Write the sources; tells the file and type of a monitor's variable."""
     device.insert_code("after_end", _PEAK)
     device.build(directory=str(folder), compile=False, run=False)
-    (folder / "all.h").write_text(standalone.ALL_HEADERS + "#include <sys/resource.h>\n")
+    (folder / "all.h").write_text(making.ALL_HEADERS + "#include <sys/resource.h>\n")
 
     def file(monitor, name):
         variable = monitor.variables[name]

@@ -61,13 +61,6 @@ class Program:
             shutil.rmtree(results, ignore_errors=True)
 
     def _run(self, job, results, children, on_progress):
-        arguments = []
-        for name, value in self._values(job).items():
-            if np.ndim(value):
-                write(results / f"{name}.in", value)
-                arguments.append(f"{name}={results / (name + '.in')}")
-            else:
-                arguments.append(f"{name}={value!r}")
         if job.graph and self.manifest["graphs"]:
             arrays = results / "static_arrays"  # read from the working directory
             arrays.mkdir()
@@ -79,19 +72,11 @@ class Program:
         (results / "static_arrays").mkdir(exist_ok=True)
         for name in self.manifest["static_arrays"]:
             (results / "static_arrays" / name).symlink_to(self.folder / "static_arrays" / name)
-        command = [str(self.folder / "main"), "--results_dir", f"{results}/", *arguments]
-        done = children.run(command, cwd=results, on_progress=on_progress)
-        info = results / "last_run_info.txt"  # written last, and left empty on a full disk
-        whole = info.is_file() and info.stat().st_size > 0
-        if done.code != 0 or not whole or "rror" in done.output:
-            raise SimulationError(
-                f"the simulation stopped ({processes.reason(done.code, done.output)}): "
-                f"{done.output.strip() or 'it printed nothing'}{disk_full(results, done.output)}"
-            )
+        done, counted_s = execute(self.folder, self._values(job), results, children, on_progress)
         accumulated = online.read(results, job.observation)
         counted = self._counted(results)
         # the graph is drawn in the first step
-        counted["loop_s"] = float(info.read_text().split()[0]) - counted["wire_s"]
+        counted["loop_s"] = counted_s - counted["wire_s"]
         return accumulated, counted | {"total_s": done.seconds, "peak_bytes": done.peak_bytes}
 
     def _values(self, job):
@@ -116,28 +101,14 @@ class Program:
             values[f"{name}.noise_seed"] = wires.drive_seeds[name]
         if self.manifest["update"]:
             values[f"{self.manifest['update']}.order_seed"] = wires.order_seed
-        seen = job.observation
-        recording = seen.recording
-        recorded, traced = np.zeros((2, job.layout.N), bool)
-        recorded[recording.spikes], traced[recording.traced] = True, True
-        return values | {
-            "observer.time_step": float(job.dt),
-            "observer.brian_seed": wires.order_seed,
-            "observer.synapse_seed": wires.synapse_seed,
-            "observer.first_step": seen.first_step,
-            "observer.measured_steps": seen.steps,
-            "observer.steps_per_bin": seen.steps_per_bin,
-            "observer.probes": seen.probes[0],
-            "observer.low": float(seen.low[0]),
-            "observer.high": float(seen.high[0]),
-            "observer.bins": seen.bins,
-            "observer.pieces": seen.pieces,
-            "observer.reference": float(seen.reference[0]),
-            "observer.trace_every": recording.every,
-            "observer.trace_bytes": np.dtype(recording.dtype).itemsize,
-            "observer.recorded": recorded,
-            "observer.traced": traced,
-        }
+        return (
+            values
+            | observed(job.observation)
+            | {
+                "observer.brian_seed": wires.order_seed,
+                "observer.synapse_seed": wires.synapse_seed,
+            }
+        )
 
     def _counted(self, results):
         sums = {"synapses": 0, "events": 0, "wire_s": 0.0}
@@ -149,6 +120,84 @@ class Program:
             "events": int(sums["events"]),
             "wire_s": float(sums["wire_s"]),
         }
+
+
+def execute(folder, values, results, children, on_progress=None):
+    """Run the program in a folder once.
+
+    Parameters
+    ----------
+    folder : Path
+    values : dict
+        Run arguments: numbers, or arrays that are handed over in files.
+    results : Path
+        Existing folder, in which it runs and leaves what it writes.
+    children : cbnet.simulation.backends.processes.Children
+    on_progress : callable, optional
+
+    Returns
+    -------
+    done : cbnet.simulation.backends.processes.Done
+    seconds : float
+        That Brian2 counts for all steps.
+
+    Raises
+    ------
+    SimulationError
+        With the program's own message.
+    """
+    arguments = []
+    for name, value in values.items():
+        if np.ndim(value):
+            write(results / f"{name}.in", value)
+            arguments.append(f"{name}={results / (name + '.in')}")
+        else:
+            arguments.append(f"{name}={value!r}")
+    command = [str(folder / "main"), "--results_dir", f"{results}/", *arguments]
+    done = children.run(command, cwd=results, on_progress=on_progress)
+    info = results / "last_run_info.txt"  # written last, and left empty on a full disk
+    whole = info.is_file() and info.stat().st_size > 0
+    if done.code != 0 or not whole or "rror" in done.output:
+        raise SimulationError(
+            f"the simulation stopped ({processes.reason(done.code, done.output)}): "
+            f"{done.output.strip() or 'it printed nothing'}{disk_full(results, done.output)}"
+        )
+    return done, float(info.read_text().split()[0])
+
+
+def observed(seen):
+    """Run arguments of an observer.
+
+    Parameters
+    ----------
+    seen : cbnet.simulation.measure.online.Observation
+
+    Returns
+    -------
+    dict
+        By name of the variable, but for its seeds.
+    """
+    recording = seen.recording
+    recorded, traced = np.zeros((2, seen.N), bool)
+    recorded[recording.spikes], traced[recording.traced] = True, True
+    return {
+        "observer.time_step": float(seen.dt),
+        "observer.first_step": seen.first_step,
+        "observer.measured_steps": seen.steps,
+        "observer.steps_per_bin": seen.steps_per_bin,
+        "observer.sizes": np.array(seen.sizes, np.int32),
+        "observer.probes": np.array(seen.probes, np.int32),
+        "observer.low": np.array(seen.low, float),
+        "observer.high": np.array(seen.high, float),
+        "observer.reference": np.array(seen.reference, float),
+        "observer.bins": seen.bins,
+        "observer.pieces": seen.pieces,
+        "observer.trace_every": recording.every,
+        "observer.trace_bytes": np.dtype(recording.dtype).itemsize,
+        "observer.refractoriness": online.REFRACTORINESS / seen.dt if seen.neighbours else 0.0,
+        "observer.recorded": recorded,
+        "observer.traced": traced,
+    }
 
 
 def write(path, array):

@@ -4,31 +4,20 @@ A program is generated in a process of its own, because Brian2's standalone devi
 process and builds one project. What the program needs (parameter values, initial voltages, seeds,
 an explicit graph, duration, time step) is handed over when it runs, so that one program serves
 every value.
-
-Two entries of the cache belong to a program: its sources, found by what they are generated from,
-and the binary, found by the text of the sources. A change of cbnet's own files that leaves the
-sources as they were compiles nothing.
 """
 
 import contextlib
-import hashlib
 import json
-import os
-import shlex
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 
-from ...errors import SimulationError
 from ...model.parameters import POPULATIONS, Parameters
-from ...support import cache, compiler
+from ...support import compiler
 from ..wiring.layout import Layout, Wires, inputs, projections
-from . import processes, structure
-from .program import Program, disk_full
-
-_FOREVER = 1e5  # s: the observer stops the program
+from . import making, structure
+from .program import Program
 
 
 def compiler_missing():
@@ -66,16 +55,8 @@ def program(job, children, jobs=None, waiting=None):
     def generate(folder):
         _generate(job, folder, children)
 
-    description = wanted.description
-    with cache.entry(wanted.key, generate, f"{description} (sources)", waiting) as sources:
-        manifest = json.loads((sources / "manifest.json").read_text())
-
-        def compile_sources(folder):
-            compile_program(sources, folder, jobs or os.cpu_count() or 1, children)
-
-        about = f"{description} (program)"
-        with cache.entry(manifest["sources"], compile_sources, about, waiting) as made:
-            yield Program(made, manifest)
+    with making.cached(wanted.key, wanted.description, generate, children, jobs, waiting) as found:
+        yield Program(*found)
 
 
 def _generate(job, folder, children):
@@ -96,36 +77,7 @@ def _generate(job, folder, children):
             folder / "graph.npz",
             **{f"{p}{k}": array for p in POPULATIONS for k, array in enumerate(job.graph[p])},
         )
-    root = str(Path(sys.modules["cbnet"].__file__).resolve().parent.parent)
-    path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
-    done = children.run(
-        [sys.executable, "-c", f"from {__name__} import _write_sources; _write_sources()"],
-        cwd=folder,
-        # temporary files of Brian2 vanish with the folder, whatever happens
-        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(folder)},
-    )
-    if done.code != 0 or not (folder / "manifest.json").is_file():
-        raise _failed("generating C++", done, folder)
-
-
-# Most of the time goes into reading the same headers for each of a dozen small files: they are
-# compiled once, in front. What is no kernel need not be fast.
-_MAKEFILE = """
-FLAGS = $(OPTIMISED)
-KERNELS = $(patsubst %.cpp,%.o,$(filter code_objects/%,$(SRCS)))
-REST = $(patsubst %.cpp,%.o,$(filter-out code_objects/%,$(SRCS)))
-
-program: $(KERNELS) $(REST)
-\t$(CXX) $(FLAGS) $^ -o main -lm
-
-$(REST): FLAGS += -O1
-
-%.o: %.cpp all.h.gch
-\t$(CXX) $(FLAGS) -I. -Icpp -include all.h -c $< -o $@
-
-all.h.gch: all.h
-\t$(CXX) $(OPTIMISED) -I. -Icpp -x c++-header all.h -o all.h.gch
-"""
+    making.write_in_a_process(folder, children, __name__, "_write_sources")
 
 
 # Synapses of Brian2 are drawn before the other run arguments are applied.
@@ -134,63 +86,14 @@ for (const auto &given : args)
     if (given.rfind("observer.synapse_seed=", 0) == 0)
         brian::_random_generators[0].seed(std::stoul(given.substr(given.find('=') + 1)));
 """
-_OF_MAKE = ("MAKEFLAGS", "GNUMAKEFLAGS", "MAKEFILES", "MAKELEVEL", "MFLAGS")
-
-
-def compile_program(sources, folder, jobs, children):
-    """Compile the sources in one folder, which ``manifest.json`` lists, to ``main`` in another."""
-    for name in ("static_arrays",):
-        if (sources / name).is_dir():
-            shutil.copytree(sources / name, folder / name)
-    work = folder / "build"
-    shutil.copytree(sources, work)
-    files = json.loads((work / "manifest.json").read_text())["files"]
-    # whatever its name, the folder of the installation is none for make and its shell to read
-    shutil.copytree(structure.HEADERS, work / "cpp")
-    (work / "cbnet.mk").write_text(_MAKEFILE)
-    done = children.run(
-        [
-            "make",
-            "-s",
-            "-f",
-            "cbnet.mk",
-            f"-j{jobs}",
-            f"CXX={shlex.join(compiler.command()).replace('$', '$$')}",
-            f"OPTIMISED={compiler.FLAGS}",
-            f"SRCS={' '.join(files)}",
-        ],
-        cwd=work,
-        env={k: v for k, v in os.environ.items() if k not in _OF_MAKE} | {"TMPDIR": str(work)},
-    )
-    if done.code != 0 or not (work / "main").is_file():
-        raise _failed("compiling", done, folder)
-    (work / "main").rename(folder / "main")
-    shutil.rmtree(work)
-
-
-def _failed(what, done, folder):
-    full = disk_full(folder, done.output, "CBNET_CACHE")
-    why = processes.reason(done.code, done.output)
-    return SimulationError(f"{what} failed ({why}){full}:\n{_errors(done.output)}")
-
-
-def _errors(output):
-    """The compiler's first complaints, or the end of what was printed if there are none."""
-    lines = output.strip().splitlines()
-    if any(line.startswith("Traceback") for line in lines):  # of Python: the reason comes last
-        lines = lines[-4:]
-    first = next((i for i, line in enumerate(lines) if "error" in line.lower()), None)
-    shown = lines[-20:] if first is None else lines[max(0, first - 2) : first + 18]
-    return "\n".join(shown) or "the compiler printed nothing"
 
 
 def _write_sources():
     """Generate the sources in the working directory, in a process that does nothing else."""
-    import brian2
     from brian2.devices import device
 
     from ..brian import network
-    from ..brian.observer import Observer
+    from ..brian.observer import Observer, of_reduced
 
     folder = Path.cwd()
     spec = json.loads((folder / "specification.json").read_text())
@@ -199,10 +102,7 @@ def _write_sources():
     if spec["explicit"]:
         with np.load(folder / "graph.npz") as stored:
             graph = {p: tuple(stored[f"{p}{k}"] for k in range(3)) for p in POPULATIONS}
-    brian2.prefs.reset_to_defaults()  # the user's own are for the user's programs
-    brian2.set_device("cpp_standalone", build_on_run=False)
-    brian2.prefs.core.stop_on_keyboard_interrupt = False
-    brian2.defaultclock.dt = spec["dt"] * brian2.second
+    making.begin_program(spec["dt"])
     in_degree = {(source, target): k for source, target, k in spec["in_degree"]}
     layout = Layout(spec["N_E"], spec["N_I"], in_degree)
     wires = Wires(spec["storage"], graph=graph)
@@ -211,41 +111,18 @@ def _write_sources():
     parts = network.create(
         params, layout, spec["dt"], wires, spec["arrivals"], np.dtype(spec["counts"])
     )
-    observer = Observer(
+    seen = of_reduced(
         parts.neurons,
-        layout.N_E,
         parts.reduced,
         lambda name: network.variables_of(params, name)["E"],
         parts.fused,
         spec["arrivals"],
     )
-    device.apply_run_args()
-    names = {
-        name: device.get_array_name(variable)
-        for name, variable in (
-            ("step", observer.variables["time_step"]),
-            ("clock", brian2.defaultclock.variables["dt"]),
-            ("seed", observer.variables["brian_seed"]),
-        )
-    }
-    device.insert_code("main", f"{names['clock']}[0] = {names['step']}[0];")
-    device.insert_code(
-        "main", f"brian::_random_generators[0].seed((unsigned long){names['seed']}[0]);"
-    )
+    observer = Observer(parts.neurons, len(POPULATIONS), seen)
     together = parts.network
     together.add(observer)
-    together.run(_FOREVER * brian2.second)
-    device.build(directory=str(folder), compile=False, run=False)
+    making.end_program(folder, together, observer)
     _finish(folder, device, params, layout, parts, wires)
-
-
-# One header that reads all others, compiled once in front.
-ALL_HEADERS = (
-    '#include "objects.h"\n#include "network.h"\n#include "brianlib/common_math.h"\n'
-    "#include <algorithm>\n#include <chrono>\n#include <cmath>\n#include <ctime>\n"
-    "#include <climits>\n#include <fstream>\n#include <iostream>\n#include <memory>\n"
-    "#include <random>\n#include <string>\n#include <vector>\n"
-)
 
 
 def _finish(folder, device, params, layout, parts, wires):
@@ -253,13 +130,7 @@ def _finish(folder, device, params, layout, parts, wires):
     from ..brian import network
 
     connected, explicit = wires.connected, wires.graph is not None
-    files = sorted(
-        str(path.relative_to(folder))
-        for path in folder.rglob("*.cpp")
-        # Brian2's queue of spikes, a file there since 2.10, serves nobody but its Synapses
-        if "brianlib" not in path.parts or wires.storage == "synapses"
-    )
-    (folder / "all.h").write_text(ALL_HEADERS)
+    files = making.sources_of(folder, wires.storage == "synapses")
     graphs, counted = {}, {}
     for name, source, _ in projections(params, connected):
         if wires.storage == "synapses":
@@ -268,7 +139,7 @@ def _finish(folder, device, params, layout, parts, wires):
         if explicit and synapses.graph_arrays:
             graphs[source] = synapses.graph_arrays
         counted[name] = {
-            key: _file(device, synapses.variables[variable])
+            key: making.array_file(device, synapses.variables[variable])
             for key, variable in (
                 ("synapses", "synapses"),
                 ("events", "events"),
@@ -276,12 +147,14 @@ def _finish(folder, device, params, layout, parts, wires):
             )
         }
     if "delivered" in parts.neurons.variables and not counted:
-        counted["neurons"] = {"events": _file(device, parts.neurons.variables["delivered"])}
+        counted["neurons"] = {
+            "events": making.array_file(device, parts.neurons.variables["delivered"])
+        }
         for name, synapses in parts.synapses.items():
-            counted[name] = {"synapses": _file(device, synapses.variables["N"])}
+            counted[name] = {"synapses": making.array_file(device, synapses.variables["N"])}
     own = {name for names in graphs.values() for name in names}
     manifest = {
-        "sources": _hash(folder, files),
+        "sources": making.hash_of(folder, files),
         "files": files,
         "parameters": {
             variable: (population, name)
@@ -302,19 +175,3 @@ def _finish(folder, device, params, layout, parts, wires):
     (folder / "manifest.json").write_text(json.dumps(manifest))
     for left in ("specification.json", "graph.npz"):
         (folder / left).unlink(missing_ok=True)
-
-
-def _file(device, variable):
-    name = os.path.basename(device.get_array_filename(variable))
-    return name, np.dtype(variable.dtype).str
-
-
-def _hash(folder, files):
-    """Of the text of the sources, of cbnet's headers, of the compiler and its flags."""
-    found = hashlib.sha256(json.dumps(structure.compiler(), sort_keys=True).encode())
-    texts = [folder / name for name in files]
-    texts += sorted(folder.rglob("*.h")) + sorted(structure.HEADERS.glob("*.h"))
-    texts += sorted((folder / "static_arrays").glob("*"))
-    for path in texts:
-        found.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
-    return found.hexdigest()

@@ -82,6 +82,16 @@ def of_job(job):
     )
 
 
+def of_shape(shape):
+    """Hash of all that a program of the core for networks is generated from.
+
+    Parameters
+    ----------
+    shape : cbnet.simulation.backends.network_core.Shape
+    """
+    return digest("network", asdict(shape), _environment(), compiler())
+
+
 def _skeleton(params):
     """Parameters that give the same program: values that do not matter are those of the table.
 

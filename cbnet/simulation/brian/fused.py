@@ -42,19 +42,17 @@ class FusedNeurons(NeuronGroup):
     Parameters
     ----------
     N, model, threshold, reset
-        As for a NeuronGroup; the equations also declare ``held``, ``arrived_E`` and ``arrived_I``.
-    reduced : Diffusion
-        The strings, reduced.
+        As for a NeuronGroup; the equations also declare ``held`` and the counters.
+    step : Step
+        The C++ that a step is.
     populations : list of Population
         Together all neurons, in order.
-    arrivals : {"random", "brian2"}
-        Order of the arrivals of a step.
     counts : dtype
-        Of ``arrived_E`` and ``arrived_I``.
+        Of the counters.
     name : str
     """
 
-    def __init__(self, N, model, threshold, reset, reduced, populations, arrivals, counts, name):
+    def __init__(self, N, model, threshold, reset, step, populations, counts, name):
         super().__init__(
             N,
             model,
@@ -62,32 +60,29 @@ class FusedNeurons(NeuronGroup):
             reset=reset,
             refractory="tau_rp",
             namespace={},
-            dtype={"arrived_E": counts, "arrived_I": counts, "held": np.float32},
+            dtype={**dict.fromkeys(step.counters, counts), "held": np.float32},
             name=name,
         )
         replaced = [self.state_updater, *self.thresholder.values(), *self.resetter.values()]
         for part in replaced:
             self.contained_objects.remove(part)
         self.add_attribute("kernel")
-        self.kernel = Update(self, reduced, populations, arrivals)
+        self.kernel = Update(self, step, populations)
         self.contained_objects.append(self.kernel)
 
 
 class Update(Kernel):
     """The kernel of :class:`FusedNeurons`."""
 
-    def __init__(self, neurons, reduced, populations, arrivals):
+    def __init__(self, neurons, step, populations):
         super().__init__("neurons", neurons.clock, "thresholds", 0, f"{neurons.name}_update")
         add = self.variables
         add.add_constant("N", len(neurons))
         add.add_array("order_seed", 1, dtype=np.int64, scalar=True, constant=True)
-        self.used = ["v", "held", "arrived_E", "arrived_I", "not_refractory", "lastspike"]
-        self.used += ["_spikespace", *sorted(reduced.decays)]
+        self.used = ["v", "held", *step.counters, "not_refractory", "lastspike", "_spikespace"]
+        self.used += sorted(step.states)
         for name in self.used:
             add.add_reference(name, neurons, name)
-        kind = _filtered(reduced) if reduced.filtered else _instantaneous(reduced, arrivals)
-        expressions = kind.pop("expressions")
-        names = cpp_text.names(*expressions) | {"tau_rp"}
         self._ready(
             ["order_seed", "t", "dt", *self.used],
             eventspace=neurons.variables["_spikespace"],
@@ -95,48 +90,106 @@ class Update(Kernel):
                 {
                     "first": p.first,
                     "last": p.last,
-                    "parameters": cpp_text.parameters(neurons, p.values_of, names),
+                    "parameters": cpp_text.parameters(neurons, p.values_of, step.parameters),
                 }
                 for p in populations
             ],
-            counts=neurons.variables["arrived_E"],
-            states=[neurons.variables[name] for name in kind.pop("states")],
-            **kind,
+            counters=[neurons.variables[name] for name in step.counters],
+            states=[neurons.variables[name] for name in step.states],
+            header=step.header,
+            stepper=step.stepper,
+            values=step.values,
+            members=step.members,
         )
 
 
+@dataclass(frozen=True)
+class Step:
+    """The C++ of a step of neurons.
+
+    Attributes
+    ----------
+    header : str
+        In ``cpp/``.
+    stepper, values : str
+        Types: of what makes a step, and of the values that it needs.
+    members : list of str
+        Of these values, from the parameters of a population.
+    counters, states : list of str
+        Variables that count arrivals, by class; variables that arrivals move, but for v.
+    parameters : set of str
+        That the members name.
+    """
+
+    header: str
+    stepper: str
+    values: str
+    members: list
+    counters: list
+    states: list
+    parameters: set
+
+
+def step_of(reduced, arrivals):
+    """The step of neurons whose arrivals are of one class a kind.
+
+    Parameters
+    ----------
+    reduced : Diffusion
+        The strings, reduced.
+    arrivals : {"random", "brian2"}
+        Order of the arrivals of a step.
+
+    Returns
+    -------
+    Step
+    """
+    kind = _filtered(reduced) if reduced.filtered else _instantaneous(reduced, arrivals)
+    expressions = [reduced.leak, reduced.threshold, reduced.reset, *kind.pop("expressions")]
+    members = [*cpp_text.straight_line(reduced.leak), *kind.pop("members")]
+    members += map(cpp_text.text, (reduced.threshold, reduced.reset))
+    return Step(
+        **kind,
+        members=members,
+        counters=[f"arrived_{kind}" for kind in reduced.synapses],
+        parameters=cpp_text.names(*expressions) | {"tau_rp"},
+    )
+
+
 def _instantaneous(reduced, arrivals):
-    """The C++ type of the neurons and its members, from the strings."""
-    members = list(cpp_text.straight_line(reduced.leak))
-    for population in "EI":
-        offset, slope = cpp_text.straight_line(reduced.jumps[population])
-        members.append(f"{{{offset}, {slope}}}")
+    jumps = [cpp_text.straight_line(jump) for jump in reduced.jumps.values()]
     order = {"random": "RandomOrder", "brian2": "Brian2Order"}[arrivals]
     return {
         "header": "instantaneous.h",
-        "stepper": f"cbnet::{order}",
-        "values": "cbnet::Instantaneous",
-        "members": [*members, *map(cpp_text.text, (reduced.threshold, reduced.reset))],
+        "stepper": f"cbnet::{order}<{len(jumps)}>",
+        "values": f"cbnet::Instantaneous<{len(jumps)}>",
+        "members": [_braced([_braced(jump) for jump in jumps])],
         "states": [],
-        "expressions": [reduced.leak, *reduced.jumps.values(), reduced.threshold, reduced.reset],
+        "expressions": [*reduced.jumps.values()],
     }
 
 
 def _filtered(reduced):
-    members = list(cpp_text.straight_line(reduced.leak))
-    expressions = [reduced.leak, reduced.threshold, reduced.reset]
-    states = []
-    for population in "EI":
-        synapse = reduced.synapses[population]
-        members += [*cpp_text.straight_line(synapse.per_target)]
-        members += [cpp_text.text(synapse.jump), cpp_text.text(1 / synapse.decay)]
-        expressions += [synapse.per_target, synapse.jump, synapse.decay]
-        states.append(synapse.target)
+    synapses = list(reduced.synapses.values())
+    states = list(dict.fromkeys(synapse.target for synapse in synapses))
+    of_state = {synapse.target: synapse for synapse in synapses}
+    variables = [
+        _braced(
+            [*cpp_text.straight_line(of_state[s].per_target), cpp_text.text(1 / of_state[s].decay)]
+        )
+        for s in states
+    ]
+    classes = [_braced([cpp_text.text(s.jump), str(states.index(s.target))]) for s in synapses]
+    sizes = f"{len(states)}, {len(classes)}"
     return {
         "header": "filtered.h",
-        "stepper": "cbnet::FilteredNeurons",
-        "values": "cbnet::Filtered",
-        "members": [*members, *map(cpp_text.text, (reduced.threshold, reduced.reset))],
+        "stepper": f"cbnet::FilteredNeurons<{sizes}>",
+        "values": f"cbnet::Filtered<{sizes}>",
+        "members": [_braced(variables), _braced(classes)],
         "states": states,
-        "expressions": expressions,
+        "expressions": [x for s in synapses for x in (s.per_target, s.jump, s.decay)],
     }
+
+
+def _braced(texts):
+    return "{" + ", ".join(texts) + "}"

@@ -37,7 +37,7 @@ from ..wiring.layout import inputs, projections
 from . import arrivals as arriving
 from . import brian2_text
 from .drive import Drive
-from .fused import FusedNeurons, Population, can_fuse
+from .fused import FusedNeurons, Population, can_fuse, step_of
 from .kernel import Kernel, interpreted
 from .projection import Projection
 
@@ -138,9 +138,8 @@ def create(params, layout, dt, wires, arrivals="random", counts=np.int32):
             equations + Equations("held : 1"),
             threshold=model.threshold,
             reset=model.reset,
-            reduced=reduced,
+            step=step_of(reduced, arrivals),
             populations=_ranges(params, layout, wires.connected),
-            arrivals=arrivals,
             counts=np.dtype(counts),
             name="neurons",
         )

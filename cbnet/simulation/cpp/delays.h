@@ -12,21 +12,25 @@
 
 namespace cbnet {
 
-// Delays that are uniform between two bounds and rounded to time steps.
+// Delays in whole time steps.
 class Delays {
 public:
-    // Bounds in time steps.
+    // Of any law: the probability of each delay from the least on or a shorter one.
+    Delays(int least, const std::vector<double> &cumulative)
+        : least(least), slots(static_cast<int>(cumulative.size())), even(false), below(cumulative) {
+        tabulate();
+    }
+
+    // Uniform between two bounds in time steps, and rounded.
     Delays(double shortest, double longest)
         : least(static_cast<int>(std::lround(shortest))),
-          slots(static_cast<int>(std::lround(longest)) - least + 1) {
+          slots(static_cast<int>(std::lround(longest)) - least + 1), even(true) {
         const double width = longest - shortest;
         for (int d = 0; d < slots; d++) {
             const double reached = least + d + 0.5 - shortest;
             below.push_back(width > 0 ? std::min(1.0, reached / width) : 1.0);
         }
-        below.back() = 1.0;
-        for (double share : below)
-            bound.push_back(static_cast<uint64_t>(std::ldexp(share, 32)));
+        tabulate();
     }
 
     // The shortest delay, and how many there are from it on.
@@ -58,6 +62,9 @@ public:
         if (slots == 1)
             return 0;
         const uint32_t u = stream.half();
+        if (!even)
+            return static_cast<int>(std::upper_bound(bound.begin(), bound.end() - 1, u) -
+                                    bound.begin());
         // Equal steps but for the first and the last: the guess is off by one at the most.
         int d = static_cast<int>(static_cast<uint64_t>(u) * slots >> 32);
         d += u >= bound[d];
@@ -66,8 +73,15 @@ public:
     }
 
 private:
+    const bool even;
     std::vector<double> below;    // cumulative probability
     std::vector<uint64_t> bound;  // the same in units of 2^-32
+
+    void tabulate() {
+        below.back() = 1.0;
+        for (double share : below)
+            bound.push_back(static_cast<uint64_t>(std::ldexp(share, 32)));
+    }
 };
 
 // The spikes of the last steps.

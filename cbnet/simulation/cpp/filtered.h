@@ -1,35 +1,55 @@
 // One step of neurons with exponential synapses, in one pass over memory.
 //
-// dv/dt = leak(v) + s_E excitatory(v) + s_I inhibitory(v), all three affine in v; ds/dt = -s/tau,
-// and s jumps by a constant at an arrival.
+// dv/dt = leak(v) + the sum over synaptic variables s of s h(v), all of them affine in v;
+// ds/dt = -s/tau, and s jumps by a constant at an arrival, which may be of several classes.
 #ifndef CBNET_FILTERED_H
 #define CBNET_FILTERED_H
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <vector>
 
 #include "neurons.h"
 
-#if defined(__x86_64__) && defined(__GLIBC__)
-// The C library has a version of exp for vectors, which it shows to the compiler with -ffast-math
-// only.
-extern "C" __attribute__((__simd__("notinbranch"))) double exp(double) noexcept;
-#endif
-
 namespace cbnet {
 
-// Values of one population; potentials in V, times in s.
-struct Filtered {
+// Values of one population with S synaptic variables and arrivals of C classes; potentials in V,
+// times in s.
+template <int S, int C> struct Filtered {
+    struct Variable {
+        double offset, slope;  // what one unit of it adds to dv/dt
+        double tau;
+    };
+    struct Class {
+        double jump;
+        int variable;  // that it moves
+    };
+
     double leak_offset, leak_slope;
-    double excitatory_offset, excitatory_slope, excitatory_jump, tau_E;
-    double inhibitory_offset, inhibitory_slope, inhibitory_jump, tau_I;
+    Variable variables[S];
+    Class classes[C];
     double threshold, reset, tau_rp;
     double dt;
+
+    // The largest jump of a variable: the unit in which its arrivals are counted.
+    double unit(int s) const {
+        double found = 0;
+        for (const Class &one : classes)
+            if (one.variable == s && std::abs(one.jump) > std::abs(found))
+                found = one.jump;
+        return found;
+    }
+    // A jump in this unit; one where no class shares the variable.
+    double weight(int c) const {
+        const double largest = unit(classes[c].variable);
+        return largest == 0 ? 0.0 : classes[c].jump / largest;
+    }
 };
 
-// A synaptic variable over a time h, given how many spikes arrive in it, each at any time.
+// A synaptic variable over a time h, given how many jumps arrive in it, each at any time.
 struct Synapse {
     double decay;      // e^(-h/tau)
     double mean;       // mean over the time of what decays from one
@@ -48,26 +68,34 @@ struct Synapse {
 
 // The membrane over a time h in which the synaptic variables are replaced by their means, which is
 // exact in charge.
-struct Membrane {
-    Filtered p;
+template <int S, int C> struct Membrane {
+    using Means = std::array<double, S>;
+
+    Filtered<S, C> p;
     double h;
 
-    double slope(double E, double I) const {
-        return p.leak_slope + E * p.excitatory_slope + I * p.inhibitory_slope;
+    double slope(const Means &s) const {
+        double sum = p.leak_slope;
+        for (int k = 0; k < S; k++)
+            sum += s[k] * p.variables[k].slope;
+        return sum;
     }
-    double offset(double E, double I) const {
-        return p.leak_offset + E * p.excitatory_offset + I * p.inhibitory_offset;
+    double offset(const Means &s) const {
+        double sum = p.leak_offset;
+        for (int k = 0; k < S; k++)
+            sum += s[k] * p.variables[k].offset;
+        return sum;
     }
-    double speed(double v, double E, double I) const { return slope(E, I) * v + offset(E, I); }
+    double speed(double v, const Means &s) const { return slope(s) * v + offset(s); }
     // How long it takes from v to a threshold that is reached within h.
-    double time_to(double threshold, double v, double E, double I) const {
+    double time_to(double threshold, double v, const Means &s) const {
         if (v >= threshold)
             return 0.0;
-        const double straight = (threshold - v) / speed(v, E, I), x = slope(E, I) * straight;
+        const double straight = (threshold - v) / speed(v, s), x = slope(s) * straight;
         return std::min(h, std::abs(x) < 1e-9 ? straight : straight * std::log1p(x) / x);
     }
-    double after(double v, double E, double I) const {
-        const double a = slope(E, I), b = offset(E, I);
+    double after(double v, const Means &s) const {
+        const double a = slope(s), b = offset(s);
         const bool flat = std::abs(a * h) < 1e-9;
         const double grown = (exp(a * h) - 1) / (flat ? 1.0 : a);
         return v + (a * v + b) * (flat ? h : grown);
@@ -75,17 +103,20 @@ struct Membrane {
 };
 
 // The threshold is tested inside the step where it may be crossed.
-class FilteredNeurons {
+template <int S, int C> class FilteredNeurons {
 public:
+    using Values = Filtered<S, C>;
+    using Means = std::array<double, S>;
+
     explicit FilteredNeurons(uint64_t seed) : stream(subseed(seed, 0)), lanes(subseed(seed, 1)) {}
 
     // Returns how many neurons fire; their indices go to `spikes`.
     template <class Count>
-    int step(const Filtered &p, const Neurons<Count> &neurons, double *s_E, double *s_I,
+    int step(const Values &p, const Neurons<Count, C> &neurons, const std::array<double *, S> &states,
              int32_t *spikes) {
         int fired = 0;
         for (int first = neurons.first; first < neurons.last; first += CHUNK)
-            fired += advance(p, neurons, s_E, s_I, first, std::min(CHUNK, neurons.last - first),
+            fired += advance(p, neurons, states, first, std::min(CHUNK, neurons.last - first),
                              spikes + fired);
         return fired;
     }
@@ -104,20 +135,22 @@ private:
     // length of a part above its last one. (A random walk that is looked at only now and then has
     // such a correction too: M. Broadie, P. Glasserman and S. Kou, Math. Finance 7, 325 (1997).)
     struct Parts {
-        Synapse synapse_E, synapse_I;
-        Membrane membrane;
+        std::vector<Synapse> synapses;
+        Membrane<S, C> membrane;
         double threshold;
-        double unseen_E, unseen_I;  // what an arrival adds to the square of how far up v was
+        double weights[C];  // of the classes, in units of their variables
+        double unseen[C];   // what an arrival adds to the square of how far up v was
 
-        explicit Parts(const Filtered &p)
-            : synapse_E(p.excitatory_jump, p.tau_E, p.dt / PARTS),
-              synapse_I(p.inhibitory_jump, p.tau_I, p.dt / PARTS), membrane{p, p.dt / PARTS},
-              threshold(p.threshold) {
+        explicit Parts(const Values &p) : membrane{p, p.dt / PARTS}, threshold(p.threshold) {
+            for (int s = 0; s < S; s++)
+                synapses.emplace_back(p.unit(s), p.variables[s].tau, p.dt / PARTS);
             const double theta = p.threshold, unit = UNSEEN * membrane.h / std::sqrt(PARTS);
-            const double kick_E = p.excitatory_offset + p.excitatory_slope * theta;
-            const double kick_I = p.inhibitory_offset + p.inhibitory_slope * theta;
-            unseen_E = square(unit * kick_E * p.excitatory_jump);
-            unseen_I = square(unit * kick_I * p.inhibitory_jump);
+            for (int c = 0; c < C; c++) {
+                const auto &variable = p.variables[p.classes[c].variable];
+                const double kick = variable.offset + variable.slope * theta;
+                unseen[c] = square(unit * kick * p.classes[c].jump);
+                weights[c] = p.weight(c);
+            }
         }
 
         static double square(double x) { return x * x; }
@@ -127,41 +160,30 @@ private:
     Lanes lanes;
 
     template <class Count>
-    int advance(const Filtered p, const Neurons<Count> &neurons, double *all_E, double *all_I,
-                int first, int n, int32_t *spikes) {
-        double *__restrict v = neurons.v + first, *__restrict s_E = all_E + first;
-        double *__restrict s_I = all_I + first;
+    int advance(const Values p, const Neurons<Count, C> &neurons,
+                const std::array<double *, S> &states, int first, int n, int32_t *spikes) {
+        double *__restrict v = neurons.v + first;
         float *__restrict held = neurons.held + first;
         char *__restrict not_refractory = neurons.not_refractory + first;
-        Count *__restrict n_E = neurons.arrived_E + first, *__restrict n_I = neurons.arrived_I + first;
-        const Synapse synapse_E(p.excitatory_jump, p.tau_E, p.dt);
-        const Synapse synapse_I(p.inhibitory_jump, p.tau_I, p.dt);
-        const Membrane membrane{p, p.dt};
+        const Membrane<S, C> membrane{p, p.dt};
 
         // Loops as plain as these are what the compiler makes vector instructions of.
-        double before[CHUNK], before_E[CHUNK], before_I[CHUNK];
-        double mean_E[CHUNK], mean_I[CHUNK], most_E[CHUNK], least_I[CHUNK], top[CHUNK];
+        double before[CHUNK], before_s[S][CHUNK], mean[S][CHUNK], extreme[S][CHUNK], top[CHUNK];
         std::copy(v, v + n, before);
-        std::copy(s_E, s_E + n, before_E);
-        std::copy(s_I, s_I + n, before_I);
-        for (int i = 0; i < n; i++) {
-            const double arrived = n_E[i];
-            most_E[i] = s_E[i] + arrived * synapse_E.jump;
-            mean_E[i] = synapse_E.average(s_E[i], arrived);
-            s_E[i] = synapse_E.after(s_E[i], arrived);
+        for (int s = 0; s < S; s++) {
+            const Synapse synapse(p.unit(s), p.variables[s].tau, p.dt);
+            const auto &variable = p.variables[s];
+            const bool up = (variable.offset + variable.slope * p.threshold) * synapse.jump > 0;
+            double arrived[CHUNK];
+            std::copy(states[s] + first, states[s] + first + n, before_s[s]);
+            count(p, neurons, s, first, n, arrived);
+            pass(synapse, up, arrived, n, states[s] + first, mean[s], extreme[s]);
         }
-        for (int i = 0; i < n; i++) {
-            const double arrived = n_I[i];
-            least_I[i] = s_I[i] * synapse_I.decay;
-            mean_I[i] = synapse_I.average(s_I[i], arrived);
-            s_I[i] = synapse_I.after(s_I[i], arrived);
-        }
-        // As far up as v can get: every excitatory spike comes first and stays, no inhibitory one
-        // comes.
+        // As far up as v can get: every spike that lifts it comes first and stays, no other comes.
         for (int i = 0; i < n; i++)
-            top[i] = v[i] + p.dt * std::max(0.0, membrane.speed(v[i], most_E[i], least_I[i]));
+            top[i] = v[i] + p.dt * std::max(0.0, membrane.speed(v[i], at(extreme, i)));
         for (int i = 0; i < n; i++) {
-            const double after = membrane.after(v[i], mean_E[i], mean_I[i]);
+            const double after = membrane.after(v[i], at(mean, i));
             v[i] = held[i] <= 0 ? after : v[i];
         }
         bool near[CHUNK];
@@ -173,7 +195,7 @@ private:
         for (int k = 0; k < count; k++) {
             const int i = listed[k];
             const bool wakes = held[i] > 0;
-            Path path(before_E[i], before_I[i], parts, n_E[i], n_I[i], stream);
+            Path path(at(before_s, i), parts, neurons.arrivals(first + i), stream);
             path.v = wakes && before[i] <= p.threshold ? p.reset : before[i];
             const bool late = wakes && before[i] > p.threshold;
             if (late || path.crosses(parts, wakes ? held[i] : 0.0, lanes)) {
@@ -184,31 +206,74 @@ private:
                 v[i] = path.v;
                 held[i] = 0;
             }
-            s_E[i] = path.s_E[PARTS];
-            s_I[i] = path.s_I[PARTS];
+            for (int s = 0; s < S; s++)
+                states[s][first + i] = path.s[PARTS][s];
         }
-        std::fill(n_E, n_E + n, 0);
-        std::fill(n_I, n_I + n, 0);
+        neurons.forget(first, n);
         return fired;
+    }
+
+    static Means at(const double (&all)[S][CHUNK], int i) {
+        Means found;
+        for (int s = 0; s < S; s++)
+            found[s] = all[s][i];
+        return found;
+    }
+
+    // What arrives at one variable of n neurons, in its unit.
+    template <class Count>
+    static void count(const Values &p, const Neurons<Count, C> &neurons, int s, int first, int n,
+                      double *__restrict arrived) {
+        std::fill(arrived, arrived + n, 0.0);
+        for (int c = 0; c < C; c++)
+            if (p.classes[c].variable == s)
+                add(neurons.arrived[c] + first, p.weight(c), n, arrived);
+    }
+
+    template <class Count>
+    static void add(const Count *__restrict numbers, double weight, int n,
+                    double *__restrict arrived) {
+        for (int i = 0; i < n; i++)
+            arrived[i] += weight * numbers[i];
+    }
+
+    // A step of one variable; its mean, and where it lifts v most.
+    static void pass(const Synapse &synapse, bool up, const double *__restrict arrived, int n,
+                     double *__restrict s, double *__restrict mean, double *__restrict extreme) {
+        for (int i = 0; i < n; i++) {
+            extreme[i] = up ? s[i] + arrived[i] * synapse.jump : s[i] * synapse.decay;
+            mean[i] = synapse.average(s[i], arrived[i]);
+            s[i] = synapse.after(s[i], arrived[i]);
+        }
     }
 
     // One neuron's way through a step, of which each arrival is in one part at random.
     struct Path {
-        int n_E[PARTS], n_I[PARTS];
-        double s_E[PARTS + 1], s_I[PARTS + 1];  // when parts begin, and at the end
-        double seen;                            // a neuron on its way down was above threshold
-        double v = 0, when = 0;                 // when it crosses, in steps
+        int n[C][PARTS];
+        Means s[PARTS + 1];  // when parts begin, and at the end
+        double seen;         // a neuron on its way down was above threshold
+        double v = 0, when = 0;  // when it crosses, in steps
 
-        Path(double E, double I, const Parts &parts, int all_E, int all_I, Stream &stream) {
-            throw_into(n_E, all_E, stream);
-            throw_into(n_I, all_I, stream);
-            seen = parts.threshold - std::sqrt(all_E * parts.unseen_E + all_I * parts.unseen_I);
-            s_E[0] = E;
-            s_I[0] = I;
-            for (int part = 0; part < PARTS; part++) {
-                s_E[part + 1] = parts.synapse_E.after(s_E[part], n_E[part]);
-                s_I[part + 1] = parts.synapse_I.after(s_I[part], n_I[part]);
+        Path(const Means &begins, const Parts &parts, const Arrivals<C> &all, Stream &stream) {
+            double unseen = 0;
+            for (int c = 0; c < C; c++) {
+                throw_into(n[c], all.n[c], stream);
+                unseen += all.n[c] * parts.unseen[c];
             }
+            seen = parts.threshold - std::sqrt(unseen);
+            s[0] = begins;
+            for (int part = 0; part < PARTS; part++)
+                for (int k = 0; k < S; k++)
+                    s[part + 1][k] = parts.synapses[k].after(s[part][k], arrived(parts, k, part));
+        }
+
+        // What arrives at one variable in a part, in its unit.
+        double arrived(const Parts &parts, int variable, int part) const {
+            double sum = 0;
+            for (int c = 0; c < C; c++)
+                if (parts.membrane.p.classes[c].variable == variable)
+                    sum += parts.weights[c] * n[c][part];
+            return sum;
         }
 
         static void throw_into(int *parts, int n, Stream &stream) {
@@ -225,24 +290,24 @@ private:
             const double begins = std::min<double>(PARTS, PARTS * from);
             for (int part = static_cast<int>(begins); part < PARTS; part++) {
                 const double missed = std::max(0.0, begins - part);
-                double mean_E = parts.synapse_E.average(s_E[part], n_E[part]);
-                double mean_I = parts.synapse_I.average(s_I[part], n_I[part]);
-                Membrane membrane = parts.membrane;
-                if (missed > 0) {
+                Means mean;
+                for (int k = 0; k < S; k++)
+                    mean[k] = missed > 0 ? late_mean(parts, k, part, missed, lanes)
+                                         : parts.synapses[k].average(s[part][k],
+                                                                     arrived(parts, k, part));
+                auto membrane = parts.membrane;
+                if (missed > 0)
                     membrane.h *= 1 - missed;
-                    mean_E = late_mean(parts.synapse_E, s_E[part], n_E[part], missed, lanes);
-                    mean_I = late_mean(parts.synapse_I, s_I[part], n_I[part], missed, lanes);
-                }
                 const double before = v;
-                v = membrane.after(v, mean_E, mean_I);
+                v = membrane.after(v, mean);
                 if (v <= seen)
                     continue;
                 if (v > parts.threshold) {
-                    const double time = membrane.time_to(parts.threshold, before, mean_E, mean_I);
+                    const double time = membrane.time_to(parts.threshold, before, mean);
                     when = (part + missed + time / parts.membrane.h) / PARTS;
                     return true;
                 }
-                if (membrane.speed(v, s_E[part + 1], s_I[part + 1]) < 0) {
+                if (membrane.speed(v, s[part + 1]) < 0) {
                     when = (part + (1 + missed) / 2) / PARTS;
                     return true;
                 }
@@ -251,18 +316,25 @@ private:
         }
 
         // Mean of a synaptic variable over what is left of a part.
-        static double late_mean(const Synapse &whole, double s, int n, double missed,
-                                Lanes &lanes) {
+        double late_mean(const Parts &parts, int variable, int part, double missed,
+                         Lanes &lanes) const {
+            const Synapse &whole = parts.synapses[variable];
             const Synapse first(whole.jump, whole.tau, missed * whole.h);
             const Synapse rest(whole.jump, whole.tau, (1 - missed) * whole.h);
-            const int early = in_part(missed, n, lanes);
-            return rest.average(first.after(s, early), n - early);
+            double early = 0, late = 0;
+            for (int c = 0; c < C; c++)
+                if (parts.membrane.p.classes[c].variable == variable) {
+                    const int before = in_part(missed, n[c][part], lanes);
+                    early += parts.weights[c] * before;
+                    late += parts.weights[c] * (n[c][part] - before);
+                }
+            return rest.average(first.after(s[part][variable], early), late);
         }
     };
 
     template <class Count>
-    void fire(const Neurons<Count> &neurons, int i, const Parts &parts, Path &path) {
-        const Filtered &p = parts.membrane.p;
+    void fire(const Neurons<Count, C> &neurons, int i, const Parts &parts, Path &path) {
+        const Values &p = parts.membrane.p;
         const double release = path.when + p.tau_rp / p.dt;
         if (release > 1) {
             neurons.fire(i, p.reset, release - 1);

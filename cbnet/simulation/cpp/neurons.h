@@ -9,14 +9,43 @@
 
 #include "random.h"
 
+#if defined(__x86_64__) && defined(__GLIBC__)
+// The C library has a version of exp for vectors, which it shows to the compiler with -ffast-math
+// only.
+extern "C" __attribute__((__simd__("notinbranch"))) double exp(double) noexcept;
+#endif
+
 namespace cbnet {
 
+// Arrivals are counted by class: those that do the same to a neuron, synapses of one kind and one
+// efficacy. Numbers of them, by class.
+template <int C> struct Arrivals {
+    int n[C];
+
+    int total() const {
+        int sum = 0;
+        for (int c = 0; c < C; c++)
+            sum += n[c];
+        return sum;
+    }
+    Arrivals operator-(Arrivals other) const {
+        for (int c = 0; c < C; c++)
+            other.n[c] = n[c] - other.n[c];
+        return other;
+    }
+    Arrivals operator+(Arrivals other) const {
+        for (int c = 0; c < C; c++)
+            other.n[c] += n[c];
+        return other;
+    }
+};
+
 // Variables of the neurons of one population.
-template <class Count> struct Neurons {
+template <class Count, int C> struct Neurons {
     int first, last;  // indices
     double *v;
     float *held;  // steps for which a neuron that fired is still refractory, from the next one on
-    Count *arrived_E, *arrived_I;
+    Count *arrived[C];
     // Brian2's variables of refractoriness, which other objects may read.
     char *not_refractory;
     double *lastspike;
@@ -28,6 +57,18 @@ template <class Count> struct Neurons {
         held[i] = static_cast<float>(steps);
         not_refractory[i] = false;
         lastspike[i] = t;
+    }
+
+    Arrivals<C> arrivals(int i) const {
+        Arrivals<C> found;
+        for (int c = 0; c < C; c++)
+            found.n[c] = arrived[c][i];
+        return found;
+    }
+
+    void forget(int from, int n) const {
+        for (int c = 0; c < C; c++)
+            std::fill(arrived[c] + from, arrived[c] + from + n, 0);
     }
 };
 

@@ -2,6 +2,7 @@
 #ifndef CBNET_PROJECTION_H
 #define CBNET_PROJECTION_H
 
+#include <cmath>
 #include <cstdint>
 #include <ctime>
 #include <memory>
@@ -19,12 +20,15 @@ namespace cbnet {
 // Everything that a graph is drawn from.
 struct Plan {
     Sizes sizes;
-    std::string law;       // "fixed", "bernoulli" or "gaussian"
+    std::string law;       // "fixed", "bernoulli", "gaussian" or, stored only, "total"
     std::string storage;   // "stored", "bitmap" or "procedural"
     uint32_t in_degree;    // mean
     double cv;             // of the in-degree, for "gaussian"
     double shortest, longest;  // delays in time steps
     uint64_t seed;
+    uint64_t total = 0;  // synapses, for "total"
+    // Instead of a longest delay the probability of each from the shortest on or a shorter one.
+    std::vector<double> cumulative = {};
 };
 
 class Projection {
@@ -33,7 +37,10 @@ public:
 
     void build(const Plan &plan) {
         const auto started = std::clock();
-        const Delays delays(plan.shortest, plan.longest);
+        const Delays delays =
+            plan.cumulative.empty()
+                ? Delays(plan.shortest, plan.longest)
+                : Delays(static_cast<int>(std::lround(plan.shortest)), plan.cumulative);
         const uint64_t graph_seed = subseed(plan.seed, 0), delay_seed = subseed(plan.seed, 1);
         begin(plan.sizes, delays);
         std::unique_ptr<BySource> rows;
@@ -58,7 +65,9 @@ public:
                 bitmap.fill(columns());
         } else {
             auto &stored = kept.emplace<Stored>(plan.sizes, delays);
-            if (rows)
+            if (plan.law == "total")
+                stored.fill(plan.total, delays, graph_seed);
+            else if (rows)
                 stored.fill(*rows, ends_of_delays(*rows, delays, delay_seed));
             else
                 stored.fill(columns(), delays, delay_seed);

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -19,20 +20,25 @@ namespace cbnet {
 
 // What is measured, and when.
 struct Observation {
-    int32_t neurons;         // all of them, excitatory first
-    int32_t excitatory;      // the first of them
+    std::vector<int32_t> sizes;  // neurons of each population, one after the other
     int64_t first_step;      // spikes and voltages of earlier steps are not measured
     int64_t measured_steps;  // the window; below 2^31
     int32_t steps_per_bin;   // steps in a bin of 1 ms, at least one
-    int32_t probes;          // neurons 0 ... probes - 1, all excitatory: voltage and input
-    double low, high;        // V, range of the histogram of the voltage
-    int32_t bins;            // of the histogram
+    std::vector<int32_t> probes;  // how many of each population, the first: voltage and input
+    std::vector<double> low, high;  // V, range of the histogram of the voltage of each population
+    int32_t kinds;           // of input
+    int32_t bins;            // of a histogram
     int32_t pieces;          // of the window, in each of which voltage and current are summed
-    double reference;        // V, near the mean voltage: sums of squares about it keep their digits
+    std::vector<double> reference;  // V, near the mean: sums of squares about it keep their digits
     std::vector<int32_t> recorded;  // neurons whose spikes are listed
     std::vector<int32_t> traced;    // neurons whose voltage is kept
     int32_t trace_every;            // steps from one kept voltage to the next
     int32_t trace_bytes;            // of a kept voltage: 4 or 8
+    double refractoriness;          // R of LvR, in steps; 0: neighbouring intervals are not compared
+
+    size_t populations() const { return sizes.size(); }
+    // Currents that are summed: of each kind, and the net input.
+    int32_t currents() const { return kinds > 0 ? kinds + 1 : 0; }
 };
 
 // A file that is written; whatever fails ends the program with a reason.
@@ -81,22 +87,33 @@ public:
     Statistics(const Observation &observation, const std::string &results)
         : seen(observation),
           folder(results),
-          trains(observation.neurons),
-          count_E(observation.measured_steps / observation.steps_per_bin, 0),
-          count_I(count_E.size(), 0),
-          block_spikes(2 * blocks, 0),
-          voltage(observation.pieces),
-          histogram(observation.bins + 2, 0),
-          current(3 * observation.pieces),
-          probed(observation.probes),
-          followed{std::min(seen.excitatory, most_followed),
-                   std::min(seen.neurons - seen.excitatory, most_followed)},
-          intervals(static_cast<size_t>(followed[0] + followed[1]) * parts),
-          lengths(2 * interval_bins, 0.0),
+          ends(ends_of(observation.sizes)),
+          trains(ends.back()),
+          bins(observation.measured_steps / observation.steps_per_bin),
+          counts(seen.populations() * bins, 0),
+          block_spikes(seen.populations() * blocks, 0),
+          voltage(seen.populations() * observation.pieces),
+          histogram(seen.populations() * (observation.bins + 2), 0),
+          current(seen.populations() * seen.currents() * observation.pieces),
+          lengths(seen.populations() * interval_bins, 0.0),
           block_of(observation.measured_steps, blocks),
           part_of(observation.measured_steps, parts),
           piece_of(observation.measured_steps, observation.pieces),
-          piece_of_bins(count_E.size(), observation.pieces) {
+          piece_of_bins(bins, observation.pieces) {
+        for (size_t p = 0; p < seen.populations(); p++) {
+            rows_before.push_back(all_followed);
+            followed.push_back(std::min(seen.sizes[p], most_followed));
+            all_followed += followed.back();
+            probed.emplace_back(seen.probes[p]);
+            for (Probed &probe : probed.back())
+                probe.input.resize(seen.kinds);
+        }
+        intervals.resize(static_cast<size_t>(all_followed) * parts);
+        if (seen.refractoriness > 0) {
+            pairs.resize(intervals.size());
+            last_interval.resize(all_followed);
+        }
+        one_input.resize(seen.kinds);
         for (int32_t i : seen.recorded)
             trains[i].recorded = true;
         traces.open(folder + "/traces");
@@ -109,8 +126,8 @@ public:
     //                              since v decays between the arrivals of this step and the next
     //   double trace(int i)        V, as it stands
     //   bool refractory(int i)
-    //   double current_E(int i)    V/s, input that will arrive in the next step
-    //   double current_I(int i)
+    //   void currents(int i, double *out)    V/s, input of each kind that will arrive in the next
+    //                              step; not asked for where there are no kinds
     template <class Membrane>
     void step(int64_t step, const int32_t *spikes, int n, Membrane &&membrane) {
         const int64_t now = step - seen.first_step;
@@ -126,17 +143,21 @@ public:
         const int part = part_of.at(now);
         for (int k = 0; k < n; k++)
             fired(spikes[k], now, part);
-        const int n_E = static_cast<int>(std::lower_bound(spikes, spikes + n, seen.excitatory) -
-                                         spikes);
         const int block = block_of.at(now);
-        block_spikes[block] += n_E;
-        block_spikes[blocks + block] += n - n_E;
         const size_t bin = now / seen.steps_per_bin;
-        if (bin < count_E.size()) {
-            count_E[bin] += n_E;
-            count_I[bin] += n - n_E;
+        const int32_t *from = spikes, *end = spikes + n;
+        for (size_t p = 0; p < seen.populations(); p++) {
+            const int32_t *to = std::lower_bound(from, end, ends[p]);
+            block_spikes[p * blocks + block] += to - from;
+            if (bin < bins)
+                counts[p * bins + bin] += to - from;
+            from = to;
         }
-        see_probes(now, piece_of.at(now), membrane);
+        const int piece = piece_of.at(now);
+        for (size_t p = 0; p < seen.populations(); p++)
+            see_probes(p, now, piece, membrane);
+        if (bin < bins && (now + 1) % seen.steps_per_bin == 0)
+            end_bin(piece_of_bins.at(bin));
         if (!seen.traced.empty() && (now + 1) % seen.trace_every == 0) {
             if (seen.trace_bytes == 4)
                 keep<float>(membrane);
@@ -166,8 +187,9 @@ public:
             gather<uint32_t>([](const Train &t, int group) { return t.lengths[group]; }, groups));
         put("interval_sums", flat(intervals));
         put("interval_histogram", lengths);
-        put("count_E", count_E);
-        put("count_I", count_I);
+        if (seen.refractoriness > 0)
+            put("local_sums", flat(pairs));
+        put("counts", counts);
         put("block_spikes", block_spikes);
         put("voltage_sums", flat(voltage));
         put("histogram", histogram);
@@ -231,27 +253,41 @@ private:
 
     // Input into one probe in the bin of 1 ms under way.
     struct Probed {
-        double E = 0, I = 0;
-        bool held = false;  // refractory at any time of the bin
+        std::vector<double> input;  // by kind
+        bool held = false;          // refractory at any time of the bin
     };
 
     const Observation seen;
     const std::string folder;
+    const std::vector<int32_t> ends;  // of the populations
     std::vector<Train> trains;
-    std::vector<uint32_t> count_E, count_I;  // spikes of a population in whole bins of 1 ms
-    std::vector<uint64_t> block_spikes;      // E, then I
+    // What follows is one row a population, but for `intervals`.
+    const size_t bins;
+    std::vector<uint32_t> counts;        // spikes in whole bins of 1 ms
+    std::vector<uint64_t> block_spikes;
     std::vector<Sums> voltage;
     std::vector<uint64_t> histogram;  // first what is below the range, last what is above
-    std::vector<Sums> current;        // E, I, net
-    std::vector<Probed> probed;
-    const int32_t followed[2];    // the first neurons of E and of I
+    std::vector<Sums> current;        // of each kind, net
+    std::vector<std::vector<Probed>> probed;
+    std::vector<double> one_input;
+    std::vector<int32_t> followed, rows_before;  // the first neurons of a population, and where
+    int32_t all_followed = 0;
     std::vector<Sums> intervals;  // of those neurons, by the part of the window they end in
-    std::vector<double> lengths;  // weights of the intervals of E, then of I, by their length
+    std::vector<Sums> pairs;      // likewise of successive intervals: number, terms of CV2 and LvR
+    std::vector<int32_t> last_interval;
+    std::vector<double> lengths;  // weights of the intervals by their length
     Cut block_of, part_of, piece_of, piece_of_bins;
     std::vector<int32_t> recorded_neurons;
     std::vector<int64_t> recorded_steps;
     File traces;
     int64_t traces_kept = 0;
+
+    static std::vector<int32_t> ends_of(const std::vector<int32_t> &sizes) {
+        std::vector<int32_t> found;
+        for (int32_t size : sizes)
+            found.push_back((found.empty() ? 0 : found.back()) + size);
+        return found;
+    }
 
     template <class Number, class Membrane> void keep(Membrane &membrane) {
         std::vector<Number> row;
@@ -271,6 +307,8 @@ private:
             const int group = (train.during - 1) % groups;
             train.squares[group] += static_cast<double>(x * x) / (seen.measured_steps - x);
             train.lengths[group] += x;
+            if (seen.refractoriness > 0)
+                compare(i, train.during > 1, static_cast<int32_t>(x), part);
         }
         train.last = static_cast<int32_t>(now);
         train.during++;
@@ -278,6 +316,29 @@ private:
             recorded_neurons.push_back(i);
             recorded_steps.push_back(seen.first_step + now);
         }
+    }
+
+    // Two successive intervals in the window (local_variation.py).
+    void compare(int32_t i, bool second, int32_t y, int part) {
+        const size_t population = population_of(i);
+        const int32_t k = i - (ends[population] - seen.sizes[population]);
+        if (k >= followed[population])
+            return;
+        const size_t row = k + rows_before[population];
+        const double x = last_interval[row], both = std::max(1.0, x + y);
+        last_interval[row] = y;
+        if (!second)
+            return;
+        const double weight = seen.measured_steps / (seen.measured_steps - both);
+        Sums &sums = pairs[row * parts + part];
+        sums.n += weight;
+        sums.first += weight * 2 * std::abs(x - y) / both;
+        sums.second += weight * 3 * (1 - 4 * x * y / (both * both)) *
+                       (1 + 4 * seen.refractoriness / both);
+    }
+
+    size_t population_of(int32_t i) const {
+        return std::upper_bound(ends.begin(), ends.end(), i) - ends.begin();
     }
 
     // An interval that ends in the window, wherever it began. One of length x is seen if its end is
@@ -289,52 +350,65 @@ private:
         if (x >= longest)
             return;
         const double weight = x > seen.first_step ? static_cast<double>(window) / (all - x) : 1.0;
-        const int population = i < seen.excitatory ? 0 : 1;
+        const size_t population = population_of(i);
         const size_t bin = static_cast<double>(x) * interval_bins / longest;
         lengths[population * interval_bins + bin] += weight;
-        const int32_t k = population == 0 ? i : i - seen.excitatory;
+        const int32_t k = i - (ends[population] - seen.sizes[population]);
         if (k < followed[population]) {
-            const size_t row = k + (population == 0 ? 0 : followed[0]);
+            const size_t row = k + rows_before[population];
             intervals[row * parts + part].add(static_cast<double>(x), weight);
         }
     }
 
-    template <class Membrane> void see_probes(int64_t now, int block, Membrane &membrane) {
-        const double scale = seen.bins / (seen.high - seen.low);
-        const size_t bin = now / seen.steps_per_bin;
-        const bool in_bin = bin < count_E.size();
-        Sums sums = voltage[block];
-        for (int i = 0; i < seen.probes; i++) {
+    template <class Membrane>
+    void see_probes(size_t p, int64_t now, int piece, Membrane &membrane) {
+        if (seen.probes[p] == 0)
+            return;
+        const double low = seen.low[p], reference = seen.reference[p];
+        const double scale = seen.bins / (seen.high[p] - low);
+        const bool in_bin = static_cast<size_t>(now / seen.steps_per_bin) < bins && seen.kinds > 0;
+        const int32_t first = ends[p] - seen.sizes[p];
+        uint64_t *slots = &histogram[p * (seen.bins + 2)];
+        Sums sums = voltage[p * seen.pieces + piece];
+        for (int32_t k = 0; k < seen.probes[p]; k++) {
+            const int32_t i = first + k;
             const bool refractory = membrane.refractory(i);
             if (!refractory) {
                 const double v = membrane.v(i);
-                sums.add(v - seen.reference);
+                sums.add(v - reference);
                 // slot 0 is below the range, slot bins + 1 above it
-                const double slot = 1.0 + (v - seen.low) * scale;
-                histogram[static_cast<size_t>(
-                    std::min(std::max(0.0, slot), seen.bins + 1.0))]++;
+                const double slot = 1.0 + (v - low) * scale;
+                slots[static_cast<size_t>(std::min(std::max(0.0, slot), seen.bins + 1.0))]++;
             }
             if (in_bin) {
-                probed[i].E += membrane.current_E(i);
-                probed[i].I += membrane.current_I(i);
-                probed[i].held |= refractory;
+                Probed &probe = probed[p][k];
+                membrane.currents(i, one_input.data());
+                for (int32_t kind = 0; kind < seen.kinds; kind++)
+                    probe.input[kind] += one_input[kind];
+                probe.held |= refractory;
             }
         }
-        voltage[block] = sums;
-        if (in_bin && (now + 1) % seen.steps_per_bin == 0)
-            end_bin(piece_of_bins.at(bin));
+        voltage[p * seen.pieces + piece] = sums;
     }
 
-    void end_bin(int block) {
-        for (Probed &probe : probed) {
-            if (!probe.held) {
-                const double E = probe.E / seen.steps_per_bin, I = probe.I / seen.steps_per_bin;
-                current[block].add(E);
-                current[seen.pieces + block].add(I);
-                current[2 * seen.pieces + block].add(E + I);
+    void end_bin(int piece) {
+        if (seen.kinds == 0)
+            return;
+        for (size_t p = 0; p < seen.populations(); p++)
+            for (Probed &probe : probed[p]) {
+                Sums *rows = &current[p * seen.currents() * seen.pieces + piece];
+                double net = 0;
+                for (int32_t kind = 0; kind < seen.kinds; kind++) {
+                    const double mean = probe.input[kind] / seen.steps_per_bin;
+                    net += mean;
+                    if (!probe.held)
+                        rows[kind * seen.pieces].add(mean);
+                    probe.input[kind] = 0;
+                }
+                if (!probe.held)
+                    rows[seen.kinds * seen.pieces].add(net);
+                probe.held = false;
             }
-            probe = Probed();
-        }
     }
 
     // The arrays of numbers that files hold, neuron by neuron.

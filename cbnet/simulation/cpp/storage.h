@@ -61,6 +61,18 @@ public:
         });
     }
 
+    // So many synapses in all, each between any source and any target.
+    void fill(uint64_t total, const Delays &delays, uint64_t seed) {
+        sort([&](auto &&visit) {
+            Stream stream(seed);  // the same at every call
+            for (uint64_t k = 0; k < total; k++) {
+                const uint32_t source = stream.below(sizes.sources);
+                const uint32_t target = stream.below(sizes.targets);
+                visit(source, target, delays.slot(stream));
+            }
+        });
+    }
+
     // A list of synapses in any order; delays counted from the shortest.
     void fill(const int32_t *source, const int32_t *target, const int32_t *slot, uint64_t count) {
         sort([&](auto &&visit) {

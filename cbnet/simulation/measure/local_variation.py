@@ -18,9 +18,8 @@ import math
 import numpy as np
 
 from .long_run import error_of_mean
-from .online import PARTS, place
+from .online import PARTS, REFRACTORINESS, place, slices
 
-REFRACTORINESS = 5e-3  # s, R
 _FEWEST = 10  # pairs that tell those of a neuron
 
 
@@ -35,7 +34,7 @@ def pair_sums(o, neurons, steps):
 
     Returns
     -------
-    ndarray, shape (N, 32, 3)
+    ndarray, shape (followed, 32, 3)
     """
     order = np.argsort(neurons, kind="stable")
     neurons, steps = neurons[order], steps[order]
@@ -47,7 +46,13 @@ def pair_sums(o, neurons, steps):
     lvr = 3 * (1 - 4 * x * y / both**2) * (1 + 4 * REFRACTORINESS / (both * o.dt))
     slot = neurons[third] * PARTS + place(o.steps, steps[third], PARTS)
     sums = [np.bincount(slot, weight * term, o.N * PARTS) for term in (1.0, cv2, lvr)]
-    return np.transpose(sums).reshape(o.N, PARTS, 3)
+    return np.transpose(sums).reshape(o.N, PARTS, 3)[_followed(o)]
+
+
+def _followed(o):
+    """Indices of the neurons whose intervals are summed."""
+    spans = zip(o.spans, o.followed, strict=True)
+    return np.concatenate([np.arange(s.start, s.start + n) for s, n in spans])
 
 
 def measured(accumulated, population, correlation_time=0.0):
@@ -71,9 +76,10 @@ def measured(accumulated, population, correlation_time=0.0):
     o = accumulated.observation
     if accumulated.local_sums is None:
         return (math.nan, math.nan), (math.nan, math.nan), 0
-    sums = accumulated.local_sums[o.spans[population]]
+    mine = slices(o.followed)[population]
+    sums = accumulated.local_sums[mine]
     # ten pairs take twelve spikes
-    sums = sums[accumulated.spikes[o.spans[population]] >= _FEWEST + 2]
+    sums = sums[accumulated.spikes[_followed(o)[mine]] >= _FEWEST + 2]
     if not len(sums):
         return (math.nan, math.nan), (math.nan, math.nan), 0
     in_parts = 2 * correlation_time * PARTS / (o.steps * o.dt)

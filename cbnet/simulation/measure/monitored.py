@@ -63,11 +63,13 @@ def from_monitors(observation, neurons, steps, v, refractory, currents=(), trace
         "recorded_steps": steps[mine] + o.first_step,
         "traces": np.empty((0, 0)) if traces is None else traces,
     }
+    if o.neighbours:
+        found["local_sums"] = pair_sums(o, neurons, steps)
     found = {
         name: np.asarray(found[name], dtype).reshape(shape)
         for name, (dtype, shape) in arrays(o).items()
     }
-    return Accumulated(o, **found, local_sums=pair_sums(o, neurons, steps))
+    return Accumulated(o, **found)
 
 
 def _of_probes(o, v, refractory, currents):

@@ -23,6 +23,7 @@ BLOCKS = 10
 GROUPS = 4
 PARTS = 32
 INTERVAL_BINS = 128
+REFRACTORINESS = 5e-3  # s, R of LvR
 FOLLOWED = 2048  # neurons of a population whose intervals are summed in parts
 _PIECES = 2048
 _LONG = ("traces",)
@@ -60,6 +61,8 @@ class Observation:
         Of the populations.
     kinds : tuple of str
         Of input whose currents are summed; none are without.
+    neighbours : bool
+        Whether successive intervals are compared (CV2 and LvR).
 
     Raises
     ------
@@ -81,6 +84,7 @@ class Observation:
     connected: bool = True
     names: tuple = POPULATIONS
     kinds: tuple = POPULATIONS
+    neighbours: bool = False
 
     def __post_init__(self):
         if not BLOCKS <= self.steps < 2**31:
@@ -139,7 +143,8 @@ class Observation:
         """Memory that accumulating takes, without the list of recorded spikes."""
         sums = 24 * (1 + len(self.inputs)) * self.pieces
         summed = len(self.sizes) * (4 * self.whole_bins + sums) + self.recording.bytes(self.steps)
-        return self.N * _BYTES_PER_NEURON + sum(self.followed) * _BYTES_FOLLOWED + summed
+        followed = sum(self.followed) * _BYTES_FOLLOWED * (1 + self.neighbours)
+        return self.N * _BYTES_PER_NEURON + followed + summed
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,8 +192,9 @@ class Accumulated:
     traces : ndarray, shape (rows, traced)
         Voltage in V of the neurons for which it is kept, at the ends of the steps `every`,
         2 `every`, ... of the window.
-    local_sums : ndarray, shape (N, 32, 3), optional
-        Of pairs of successive intervals in the window, by the part that they end in: number, and
+    local_sums : ndarray, shape (followed, 32, 3), optional
+        Of pairs of successive intervals in the window of the first neurons of each population, by
+        the part that they end in: number, and
         sums of their terms of CV2 and of LvR, all with weights
         (:mod:`cbnet.simulation.measure.local_variation`).
     """
@@ -223,7 +229,8 @@ def arrays(observation):
     pieces = observation.pieces
     recording = observation.recording
     traced = recording.rows(observation.steps), len(recording.traced)
-    return {
+    neighbours = {"local_sums": ("<f8", (sum(observation.followed), PARTS, 3))}
+    return (neighbours if observation.neighbours else {}) | {
         "spikes": ("<u4", (N,)),
         "spikes_before": ("<u4", (N,)),
         "interval_squares": ("<f8", (N, GROUPS)),
@@ -239,24 +246,6 @@ def arrays(observation):
         "recorded_steps": ("<i8", (-1,)),
         "traces": (np.dtype(recording.dtype).newbyteorder("<").str, traced),
     }
-
-
-def _files(observation):
-    """Type and shape of every file of a program of E and I, which sees the membranes of E alone."""
-    found = arrays(observation)
-    for name in ("voltage_sums", "histogram", "current_sums"):
-        dtype, shape = found[name]
-        found[name] = dtype, shape[1:]
-    dtype, (_, bins) = found.pop("counts")
-    return found | {f"count_{p}": (dtype, (bins,)) for p in POPULATIONS}
-
-
-def _of_files(found):
-    """Arrays with a population dimension from those files."""
-    found["counts"] = np.stack([found.pop(f"count_{p}") for p in POPULATIONS])
-    for name in ("voltage_sums", "histogram", "current_sums"):
-        found[name] = np.stack([found[name], np.zeros_like(found[name])])
-    return found
 
 
 def read(folder, observation):
@@ -285,7 +274,7 @@ def read(folder, observation):
             raise SimulationError(f"{folder / 'written'}: is not complete: the run did not finish")
         lengths = {name: int(length) for name, length in (line.split() for line in lines[:-1])}
         found = {}
-        for name, (dtype, shape) in _files(observation).items():
+        for name, (dtype, shape) in arrays(observation).items():
             expected = lengths[name] if shape == (-1,) else int(np.prod(shape))
             size, wanted = (folder / name).stat().st_size, expected * np.dtype(dtype).itemsize
             if size != wanted or lengths[name] != expected:
@@ -301,7 +290,7 @@ def read(folder, observation):
             found[name] = array.reshape(shape)
     except OSError as error:
         raise SimulationError(f"{error.filename}: {error.strerror}") from error
-    return Accumulated(observation, **_of_files(found))
+    return Accumulated(observation, **found)
 
 
 def block_lengths(total, blocks=BLOCKS):

@@ -6,7 +6,7 @@
 
 {% block maincode %}
     {% set spikes = get_array_name(eventspace) %}
-    {% set count_type = c_data_type(counts.dtype) %}
+    {% set count_type = c_data_type(counters[0].dtype) %}
     int fired = 0;
     {% for population in populations %}
     {
@@ -21,11 +21,19 @@
             p_tau_rp,
             {{dt}}
         };
-        const cbnet::Neurons<{{count_type}}> neurons = {
-            {{population.first}}, {{population.last}}, {{v}}, {{held}}, {{arrived_E}}, {{arrived_I}},
+        const cbnet::Neurons<{{count_type}}, {{counters | length}}> neurons = {
+            {{population.first}}, {{population.last}}, {{v}}, {{held}},
+            { {% for counter in counters %}{{get_array_name(counter)}}, {% endfor %} },
             {{not_refractory}}, {{lastspike}}, {{t}}
         };
-        fired += stepper.step(values, neurons, {% for state in states %}{{get_array_name(state)}}, {% endfor %}{{spikes}} + fired);
+        {% if states %}
+        const std::array<double *, {{states | length}}> states = {
+            {% for state in states %}{{get_array_name(state)}}, {% endfor %}
+        };
+        fired += stepper.step(values, neurons, states, {{spikes}} + fired);
+        {% else %}
+        fired += stepper.step(values, neurons, {{spikes}} + fired);
+        {% endif %}
     }
     {% endfor %}
     {{spikes}}[{{size}}] = fired;

@@ -13,14 +13,17 @@
 
 namespace {
 // What a neuron is like at the end of a step, from functions of its index.
-template <class Voltage, class Trace, class Refractory, class InputE, class InputI> struct Probe
+template <class Voltage, class Trace, class Refractory, class Currents> struct Probe
 {
     Voltage v;
     Trace trace;
     Refractory refractory;
-    InputE current_E;
-    InputI current_I;
+    Currents currents;
 };
+template <class Number> std::vector<Number> as_vector(const Number *array, int n)
+{
+    return {array, array + n};
+}
 template <class... Functions> Probe<Functions...> probe(Functions... functions)
 {
     return {functions...};
@@ -49,12 +52,22 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
                 traced.push_back(i);
         }
         statistics.reset(new cbnet::Statistics({
-            {{size}}, {{N_E}}, {{first_step}}, {{measured_steps}}, {{steps_per_bin}}, {{probes}},
-            {{low}}, {{high}}, {{bins}}, {{pieces}}, {{reference}}, recorded, traced,
-            {{trace_every}}, {{trace_bytes}}
+            as_vector<int32_t>({{sizes}}, {{populations}}), {{first_step}}, {{measured_steps}},
+            {{steps_per_bin}}, as_vector<int32_t>({{probes}}, {{populations}}),
+            as_vector<double>({{low}}, {{populations}}), as_vector<double>({{high}}, {{populations}}),
+            {{kinds | length}}, {{bins}}, {{pieces}},
+            as_vector<double>({{reference}}, {{populations}}), recorded, traced,
+            {{trace_every}}, {{trace_bytes}}, {{refractoriness}}
         }, brian::results_dir));
     }
 
+    const auto population_at = [&](int i) {
+        int p = 0, end = {{sizes}}[0];
+        while (i >= end)
+            end += {{sizes}}[++p];
+        return p;
+    };
+    static_cast<void>(population_at);
     {% if synaptic %}
     const auto voltage = [&](int i) { return {{v}}[i]; };
     const auto crossed = [](int) { return false; };
@@ -63,7 +76,7 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
         const double v = {{v}}[i];
         return v + ({{leak}}) * dt * {{lag}};
     };
-    const auto crossed = [&](int i) { return voltage(i) > {{high}}; };
+    const auto crossed = [&](int i) { return voltage(i) > {{high}}[{{population_of}}]; };
     {% endif %}
     const auto trace = [&](int i) { return {{v}}[i]; };
     {% set held = get_array_name(refractory_time) %}
@@ -82,20 +95,19 @@ template <class... Functions> Probe<Functions...> probe(Functions... functions)
         return since < held - dt / 2 || crossed(i);
     };
     {% endif %}
-    {% for population in ['E', 'I'] %}
-    const auto input_{{population}} = [&](int i) {
+    const auto currents = [&](int i, double *out) {
         const double v = voltage(i);
+        {% for kind in kinds %}
         {% if synaptic %}
-        return {{get_array_name(synaptic[population])}}[i] * ({{inputs[population]}});
-        {% elif population == 'E' %}
-        return {{arrived_E}}[i] * ({{inputs[population]}}) / dt;
+        out[{{loop.index0}}] = {{get_array_name(synaptic[kind])}}[i] * ({{inputs[kind]}});
         {% else %}
-        return {{arrived_I}}[i] * ({{inputs[population]}}) / dt;
+        out[{{loop.index0}}] = {{get_array_name(counters[kind])}}[i] * ({{inputs[kind]}}) / dt;
         {% endif %}
+        {% endfor %}
+        static_cast<void>(v);
     };
-    {% endfor %}
     statistics->step(step, {{spikes}}, {{spikes}}[{{size}}],
-                     probe(voltage, trace, refractory, input_E, input_I));
+                     probe(voltage, trace, refractory, currents));
 
     if (step % 64 == 0)
     {
