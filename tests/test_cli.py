@@ -355,7 +355,7 @@ def test_a_model_of_ones_own():
     assert code == 0
     assert json.loads(out)["rate_Hz"] > 0
     assert "Delta_T: got 0mV" in refused("neuron eif.py:model --set Delta_T=0mV")
-    assert "no Model called 'modle'" in refused("neuron eif.py:modle")
+    assert "no Model or Network called 'modle'" in refused("neuron eif.py:modle")
     Path("broken.py").write_text("import nowhere_to_be_found")
     assert "ModuleNotFoundError" in refused("neuron broken.py:model")
 

@@ -86,7 +86,9 @@ def test_a_model_in_a_file(tmp_path):
         "number = 3\n"
     )
     assert cbnet.load(f"{path}:mine").model.name == "mine"
-    with pytest.raises(ModelError, match="got no Model called 'number'; expected one of mine"):
+    with pytest.raises(
+        ModelError, match="got no Model or Network called 'number'; expected one of mine"
+    ):
         cbnet.load(f"{path}:number")
     with pytest.raises(ParameterError, match="expected an existing Python file"):
         cbnet.load(f"{tmp_path}/absent.py:mine")

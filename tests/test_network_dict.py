@@ -1,6 +1,9 @@
 """Networks as plain data, their fingerprints, and how they are shown."""
 
+import copy
+import dataclasses
 import json
+import pickle
 
 import numpy as np
 import pytest
@@ -57,6 +60,22 @@ def test_a_network_comes_back_from_json(make):
         assert again.values(name).keys() == net.values(name).keys()
         for parameter, value in net.values(name).items():
             assert np.all(again.values(name)[parameter] == value)
+
+
+@pytest.mark.parametrize("make", [disinhibition, layers, everything, of_two])
+def test_a_network_can_be_sent_to_another_process(make):
+    net = make()
+    assert pickle.loads(pickle.dumps(net)) == net
+    assert copy.deepcopy(net).arrivals([1.0] * len(net.names)) == net.arrivals(
+        [1.0] * len(net.names)
+    )
+
+
+def test_a_network_is_frozen():
+    with pytest.raises(
+        dataclasses.FrozenInstanceError, match="names: networks are frozen; .*replace"
+    ):
+        disinhibition().names = ()
 
 
 @pytest.mark.parametrize(

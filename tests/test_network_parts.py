@@ -153,3 +153,6 @@ def test_a_probability_is_a_share_of_the_source():
     )
     assert (net.projections[0].number, net.projections[0].total) == (40, 4000)
     assert net.arrivals([1, 1])[0].spread == 36**0.5
+    few = net.replace({"E.size": 100, "E->I.probability": 0.07})
+    assert few.projections[0].number == 7 != 0.07 * 100  # in floats
+    assert net.scaled("sqrt", 0.07 / 0.4).projections[0].number == 7

@@ -1,19 +1,12 @@
 """What is no network is refused, in one line that begins with the place."""
 
-import re
-
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV
-from brian2.core.functions import DEFAULT_FUNCTIONS
-from brian2.core.variables import Constant
-from brian2.parsing.expressions import parse_expression_dimensions
-from brian2.units.fundamentalunits import DIMENSIONLESS, get_or_create_dimension
 
 import cbnet
-from cbnet import Current, Input, Neuron, Population, Projection, Synapse
-from cbnet.errors import CbnetError, ModelError, ParameterError
-from cbnet.model.parameters import unit
+from cbnet import Current, Input, Neuron, Population, Projection
+from cbnet.errors import CbnetError, ParameterError
 
 CELLS = cbnet.neuron("conductance")
 CURRENT = cbnet.neuron("current", tau_S="2 ms")
@@ -326,46 +319,3 @@ def test_strings_that_are_no_neuron(case):
     with pytest.raises(CbnetError, match=rf"\A{message}") as raised:
         make()
     assert "\n" not in str(raised.value)
-
-
-EFFICACIES = {
-    "v_post += w": "mV",
-    "v_post += w*(E_E - v_post)": "1",
-    "v_post += (1 - exp(-w))*(E_E - v_post)": "1",
-    "g_post += w": "nS",
-    "g_post += w*mV/C": "nS*pF/mV",
-    "v_post += w/C": "pA*ms",
-    "x_post += w*(1 - x_post)": "1",
-    "v_post *= exp(-w*mV)": "1/V",
-    "v_post = v_post + 2*w": "mV",
-    "v_post += sqrt(w)*mV": "1",
-    "v_post += w**2/mV": "mV",
-    "v_post += w*int(x_post > 0.5)": "mV",
-    "v_post += clip(w, 0*mV, 1*mV)": "mV",
-    "x_pre *= 0.5\n v_post += w*x_pre": "mV",
-}
-
-
-@pytest.mark.parametrize("on_pre", EFFICACIES)
-def test_unit_of_an_efficacy_follows_from_its_string(on_pre):
-    """With an efficacy of that unit, what is assigned has for Brian2 the unit of its target."""
-    equations = LEAK + "\ndg/dt = -g/tau_L : siemens\ndx/dt = -x/tau_L : 1"
-    neuron = Neuron(equations, synapses={"E": on_pre}, parameters={"C": "200 pF"})
-    dims = unit(EFFICACIES[on_pre])[1]
-    assert unit(neuron.units["E"])[1] == dims
-    units = {"v": "V", "g": "S", "x": "1", "E_E": "V", "C": "F"}
-    known = {n: Constant(n, 1.0, get_or_create_dimension(unit(u)[1])) for n, u in units.items()}
-    known |= {"w": Constant("w", 1.0, get_or_create_dimension(dims))}
-    known |= {"mV": Constant("mV", 1e-3, mV.dim), **DEFAULT_FUNCTIONS}
-    for statement in on_pre.split("\n"):
-        text = re.sub("_(post|pre)", "", statement).strip()
-        target, change, value = re.fullmatch(r"(\w) ([-+*/]?)= (.*)", text).groups()
-        found = parse_expression_dimensions(value, known)
-        assert found is (DIMENSIONLESS if change == "*" else known[target].dim)
-
-
-def test_units_are_followed_through_names_that_a_string_introduces():
-    neuron = Neuron(LEAK, synapses={"E": "u = 3*w; v_post += u", "I": "z = 1*mV\nv_post -= z*w"})
-    assert neuron.units == {"E": "mV", "I": "1"}
-    with pytest.raises(ModelError, match=r"\ANeuron.synapses\['E'\]: got 'w if x else w'"):
-        Neuron(LEAK, synapses={"E": Synapse("v_post += w if x else w")})

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from brian2 import Hz, ms, mV
+from brian2 import Hz, ms, mV, second, volt
 
 import cbnet
 from cbnet import Current, Input, Network, Neuron, Population, Projection
@@ -214,3 +214,22 @@ def test_what_cannot_be_restored_is_refused(case):
 def test_what_is_no_scale_is_refused(change, message):
     with pytest.raises(ParameterError, match=rf"\A{message}"):
         change(disinhibition())
+
+
+@pytest.mark.filterwarnings("ignore:noise. got 'diffusion' with synaptic:cbnet.errors.CbnetWarning")
+@pytest.mark.parametrize("tau", [0, 2])
+def test_a_smaller_network_of_conductances_has_the_same_state(tau):
+    """In the diffusion limit, where rates follow from drift and noise alone."""
+
+    def state(params):
+        return cbnet.solve(params, noise="diffusion").fixed_points[0]
+
+    full = cbnet.load("conductance").replace(K=1600, nu_X=20 * Hz, tau_S=tau * ms)
+    rate = state(full).rate_E
+    small = Network.ei(full, N=20_000).resized(0.25, {"E": rate, "I": state(full).rate_I})
+    assert small.projections[0].w == 0.003
+    fewer = full.replace(K=400, a=0.003)
+    values = small.values("E")
+    again = fewer.replace(tau_L=values["tau_L"] * second, E_L=values["E_L"] * volt)
+    assert float(state(again).rate_E / rate) == pytest.approx(1, rel=1e-6)
+    assert abs(float(state(fewer).rate_E / rate) - 1) > 0.05

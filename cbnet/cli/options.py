@@ -206,10 +206,10 @@ def changes(settings):
 
 def parameters(model, settings):
     """Parameters of a model with the values of ``--set``, which are applied together."""
-    from ..model.library import load
+    from ..model.library import load_parameters
 
     given = changes(settings)
-    params = load(model)
+    params = load_parameters(model)
     try:
         return params.replace(**given)
     except ParameterError as error:

@@ -12,10 +12,12 @@ from ..errors import ModelError
 from .parameters import unit
 
 ONE = (0.0,) * 7
-_COMMON = re.split(
-    " +",
-    "1 mV ms Hz nS pA pF mV/ms pA/ms nS/ms pA*ms nS*ms 1/V 1/A 1/S 1/F uS/cm^2 uA/cm^2 uF/cm^2",
-)
+# Units in which efficacies are usual, and what they are in SI units.
+_COMMON = {
+    "1": "1", "mV": "V", "ms": "s", "Hz": "Hz", "nS": "S", "pA": "A", "pF": "F",
+    "mV/ms": "V/s", "pA/ms": "A/s", "nS/ms": "S/s", "pA*ms": "A*s", "1/V": "1/V", "1/A": "1/A",
+    "1/S": "1/S", "1/F": "1/F", "uS/cm^2": "S/m^2", "uA/cm^2": "A/m^2", "uF/cm^2": "F/m^2",
+}  # fmt: skip
 _PURE = set(re.split(
     " +", "exp log log10 log1p expm1 exprel sin cos tan sinh cosh tanh arcsin arccos arctan"
 ))  # fmt: skip
@@ -32,8 +34,8 @@ _EQUATION = re.compile(
 def name_of(dims):
     """A unit of these dimensions: one that is usual, else made of SI base units."""
     dims = tuple(float(d) for d in dims)
-    for name in _COMMON:
-        if tuple(float(d) for d in unit(name)[1]) == dims:
+    for name, si in _COMMON.items():
+        if tuple(float(d) for d in unit(si)[1]) == dims:
             return name
     symbols = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
     powers = [(s, d) for s, d in zip(symbols, dims, strict=True) if d]

@@ -4,7 +4,8 @@ import math
 from dataclasses import asdict
 
 from ..errors import ModelError, ParameterError
-from .parameters import Entry, reference_table, to_quantity, unit
+from .parameters import Entry, reference_table, unit
+from .si import SI
 
 
 def entry_of(name, given, place, owner):
@@ -93,4 +94,4 @@ def _best_unit(given):
 
 def _quantity(value, unit_name):
     factor = unit(unit_name)[0]
-    return to_quantity(value * factor if isinstance(value, int | float) else math.nan, unit_name)
+    return SI(value * factor if isinstance(value, int | float) else math.nan, unit_name)

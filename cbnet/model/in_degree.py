@@ -4,7 +4,7 @@ import math
 
 from ..errors import ParameterError
 from .parameters import Entry
-from .quantities import SI
+from .si import SI
 from .wirings import Explicit, FixedIn
 
 NUMBER = Entry("number", 1.0, at_least=0)
@@ -54,7 +54,7 @@ def of(given, sources, targets):
                     "in-degree follows: Population(name, neuron, size)"
                 )
         if name == "probability":
-            number = value * sources
+            number = tidy(value * sources)
         else:
             number = synapses_of_pairs(value, sources, targets, place) / targets
     if sources is not None and not given.wiring.multapses:
@@ -76,6 +76,12 @@ def mean(given, place):
             "probability or pair_probability"
         )
     return number
+
+
+def tidy(number):
+    """A whole number where a product of floats is one but for rounding, as 0.07 × 100."""
+    whole = round(number)
+    return float(whole) if abs(number - whole) <= 1e-12 * abs(number) else number
 
 
 def synapses_of_pairs(C, sources, targets, place):

@@ -3,9 +3,11 @@
 import numpy as np
 
 from ..errors import ParameterError
+from .dimensions import name_of
 from .distributions import Law
 from .links import Projection
 from .quantities import ONE, pick, split
+from .si import SI
 from .wirings import FixedIn
 
 
@@ -109,7 +111,7 @@ class _Entries:
             value, dims = split(given, f"matrix: {place}")
             shape = np.shape(value)
             if shape:
-                self.given = _with_dims(value, dims)
+                self.given, self.unit = value, name_of(dims)
         allowed = {(), (P,), (1, P), (P, 1), (P, P)}
         if shape not in allowed:
             raise ParameterError(
@@ -122,12 +124,5 @@ class _Entries:
             return self.given.at(row, column)
         if self.given is None or isinstance(self.given, str):
             return self.given
-        return pick(self.given, row, column)
-
-
-def _with_dims(value, dims):
-    if dims == ONE:
-        return value
-    from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
-
-    return Quantity(value, dim=get_or_create_dimension(dims))
+        one = pick(self.given, row, column)
+        return SI(one, self.unit) if np.ndim(self.given) and self.unit != "1" else one

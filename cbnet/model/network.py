@@ -1,6 +1,7 @@
 """A network, resolved once: populations, who projects to whom, what comes from outside (SI)."""
 
 import functools
+from dataclasses import FrozenInstanceError
 
 from ..errors import ParameterError
 from . import addresses, distinct, plain, replacement, rescaling, resolution, two_populations
@@ -37,26 +38,32 @@ class Network:
 
     def __init__(self, populations, projections=(), inputs=(), currents=()):
         given = _listed(populations, Population, "populations")
-        self.populations = tuple(map(resolution.population, given))
-        self.names = tuple(p.name for p in self.populations)
-        self._by_name = {p.name: p for p in self.populations}
-        self.sizes = {p.name: p.size for p in self.populations}
+        own = vars(self)  # which is frozen
+        own["populations"] = tuple(map(resolution.population, given))
+        own["names"] = tuple(p.name for p in self.populations)
+        own["_by_name"] = {p.name: p for p in self.populations}
+        own["sizes"] = {p.name: p.size for p in self.populations}
         if len(self._by_name) < len(self.names) or not self.names:
             raise ParameterError(
                 f"populations: got {', '.join(self.names) or 'none'}; expected different names"
             )
-        self.projections = tuple(
+        own["projections"] = tuple(
             resolution.projection(p, self._of(p, p.source), self._of(p, p.target))
             for p in _listed(projections, Projection, "projections")
         )
-        self.inputs = tuple(
+        own["inputs"] = tuple(
             resolution.input_(p, self._of(p, p.target)) for p in _listed(inputs, Input, "inputs")
         )
-        self.currents = tuple(
+        own["currents"] = tuple(
             resolution.current(c, self._of(c, c.target))
             for c in _listed(currents, Current, "currents")
         )
         self._check_names()
+
+    def __setattr__(self, name, value):
+        raise FrozenInstanceError(
+            f"{name}: networks are frozen; take a changed copy: net.replace({{ADDRESS: value}})"
+        )
 
     def _of(self, link, name):
         if name not in self._by_name:
@@ -227,9 +234,10 @@ class Network:
 
         Notes
         -----
-        In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up the fraction.
-        Correlations grow as the network shrinks, and so does the relative spread of in-degrees,
-        save that of ``GaussianIn``.
+        What is kept is mean and variance of the drive; jumps are larger, which makes a difference
+        where they are not small. In-degrees of ``FixedIn`` are rounded; of inputs the rate takes up
+        the fraction. Correlations grow as the network shrinks, and so does the relative spread of
+        in-degrees, save that of ``GaussianIn``.
 
         References
         ----------
@@ -271,7 +279,25 @@ class Network:
 
     @classmethod
     def ei(cls, params, N=None, fraction_excitatory=0.8):
-        """The network of E and I that `params` say."""
+        """The network of E and I that parameters say.
+
+        Parameters
+        ----------
+        params : Parameters
+        N : int, optional
+            Of all neurons; theory needs no sizes.
+        fraction_excitatory : float
+
+        Returns
+        -------
+        Network
+            Populations and kinds ``E`` and ``I``; the input ``external`` onto each, of kind E.
+
+        Raises
+        ------
+        ParameterError
+            For a law of in-degrees that has no wiring here.
+        """
         return cls(*two_populations.parts(params, N, fraction_excitatory))
 
 

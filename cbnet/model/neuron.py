@@ -205,9 +205,9 @@ def neuron(model, **values):
     >>> cbnet.neuron("current", tau_S="0.5 ms").units
     {'E': 'mV', 'I': 'mV'}
     """
-    from .library import load
+    from .library import load_parameters
 
-    params = model if isinstance(model, Parameters) else load(model)
+    params = model if isinstance(model, Parameters) else load_parameters(model)
     params = params.replace(**values)
     made = of_model(params.model, params.resolve())[0]
     for name in values:

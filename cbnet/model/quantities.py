@@ -1,22 +1,11 @@
 """Numbers, Brian2's quantities and strings with units, as floats in SI units and dimensions."""
 
-from types import SimpleNamespace
-
 import numpy as np
 
 from ..errors import ParameterError
 from .parameters import split_quantity, unit
 
 ONE = (0,) * 7
-
-
-class SI(float):
-    """A float in SI units that is taken wherever a quantity is, without an import of Brian2."""
-
-    def __new__(cls, value, unit_name="1"):
-        made = super().__new__(cls, value)
-        made.dim = SimpleNamespace(_dims=unit(unit_name)[1])
-        return made
 
 
 def split(given, place):

@@ -4,7 +4,7 @@ import dataclasses
 
 from ..errors import ParameterError
 from . import addresses, resolution
-from .quantities import SI
+from .si import SI
 from .wirings import Explicit
 
 _NUMBERS = ("number", "probability", "pair_probability")

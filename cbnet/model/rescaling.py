@@ -7,6 +7,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .distributions import Law
+from .in_degree import tidy
 from .links import Current
 from .mean_effect import MeanEffect
 from .model import identifiers
@@ -37,7 +38,7 @@ def scaled(net, law, factor):
 
     def change(link):
         _check(link)
-        number = link.number * factor
+        number = tidy(link.number * factor)
         if law == "log" and not min(link.number, number) > 1:
             raise ParameterError(
                 f"{link.place}.number: got {link.number:g} and {number:g}; expected both above 1 "
@@ -117,7 +118,7 @@ def resized(net, scale, rates):
     }
     projections = []
     for p in net.projections:
-        number = p.number * scale
+        number = tidy(p.number * scale)
         if isinstance(p.wiring, FixedIn):  # the in-degree of every neuron
             number = float(round(number))
         w = _weaker(p.w, scale**-0.5)
@@ -195,8 +196,8 @@ def _lost(net, small, name, rates):
         )
     slope = (low - high) / (theta - reset)
     if abs(low - high) <= _STRAIGHT * size:
-        return (middle if abs(middle) > _STRAIGHT * size else 0.0), 0.0
-    return low + slope * reset, slope
+        return (float(middle) if abs(middle) > _STRAIGHT * size else 0.0), 0.0
+    return float(low + slope * reset), float(slope)
 
 
 def _mean_effect(effect, kind, w, v, name):

@@ -9,8 +9,9 @@ from ..errors import ModelError, ParameterError
 from ..support.expressions import parse
 from . import dimensions, in_degree, names
 from .distributions import Law, Normal
-from .parameters import Entry, reference_table, to_quantity, unit
+from .parameters import Entry, reference_table, unit
 from .quantities import split
+from .si import SI
 from .wirings import Bernoulli, Explicit, FixedIn, FixedTotal, GaussianIn
 
 _WIRINGS = (FixedIn, Bernoulli, GaussianIn, FixedTotal, Explicit)
@@ -97,7 +98,7 @@ def _each(given, entry, place, size):
             f"{'so many neurons: give size' if size is None else f'{size} neurons'}"
         )
     for extreme in (value.min(), value.max()):
-        entry.parse(to_quantity(float(extreme), entry.unit), place)
+        entry.parse(SI(extreme, entry.unit), place)
     return value
 
 

@@ -5,7 +5,7 @@ from .distributions import Uniform
 from .links import Input, Population, Projection
 from .neuron import of_model
 from .parameters import POPULATIONS
-from .quantities import SI
+from .si import SI
 from .wirings import Bernoulli, FixedIn, GaussianIn
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ModelError, ParameterError
-from ..model.library import load
+from ..model.library import load_parameters
 from ..model.model import Model
 from ..model.parameters import SEED, Entry, nearest
 from ..simulation.measure import recording
@@ -147,7 +147,7 @@ def _bases(names, parameters, where, folder):
     bases = {}
     for name in names:
         try:
-            start = load(name if isinstance(name, Model) else _located(name, folder))
+            start = load_parameters(name if isinstance(name, Model) else _located(name, folder))
         except (ParameterError, ModelError) as error:
             raise type(error)(f"{where}model: {error}") from error
         try:
