@@ -155,7 +155,8 @@ class Neuron:
                     f"{place}: got the efficacy {synapse.efficacy!r}, which is a variable or a "
                     "parameter too; name it otherwise: Synapse(..., efficacy=...)"
                 )
-            dims = dimensions.of_efficacy(synapse.on_pre, synapse.efficacy, known, place)
+            said = "\n".join((synapse.on_pre, *_expressions(synapse.equations)))
+            dims = dimensions.of_efficacy(said, synapse.efficacy, known, place)
             found[kind] = dimensions.name_of(dims)
         return found
 
@@ -176,6 +177,13 @@ class Neuron:
                 f"({nearest(name, self.parameters)})"
             )
         return self.parameters[name]
+
+
+def _expressions(equations):
+    """What equations assign at every step, as statements."""
+    sides = dimensions.right_sides(equations)
+    moving = {f"d{name}" for name in dimensions.of_variables(equations)}
+    return [f"{name} = {right}" for name, right in sides.items() if name not in moving]
 
 
 def neuron(model, **values):
