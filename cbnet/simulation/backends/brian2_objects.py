@@ -130,6 +130,11 @@ def _accumulated(job, manifest, folder):
         held[:, own] = potentials(f"probes_{k}.not_refractory", own, job.every) == 0
         if traced:
             traces[:, traced] = potentials(f"traces_{k}.v", traced, recording.every)[: len(traces)]
+    if not np.isfinite(v).all():
+        raise SimulationError(
+            f"v: a potential is no number any more: the equations run away within dt = "
+            f"{job.dt * 1e3:g} ms; take a lower threshold or a shorter dt"
+        )
     return from_monitors(
         seen, np.concatenate(neurons), np.concatenate(steps), v, held, traces=traces
     )

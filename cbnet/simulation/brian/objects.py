@@ -30,6 +30,7 @@ from .synapses import alike, constant, make
 from .trains import Trains
 
 _DRIVE = "constant_drive"
+_RUNS_AWAY = re.compile(r"(?<!1\+)\bexp\([^()]*(\([^()]*\bv\b|\bv\b)")  # no sigmoid of v
 
 
 @dataclass
@@ -186,10 +187,13 @@ def _with_drive(equations):
 def _method(neuron, drawn, names, equations):
     """Linear equations are solved exactly, others by Runge and Kutta's rule of fourth order.
 
-    The solution of linear ones has differences of time constants in denominators.
+    The solution of linear ones has differences of time constants in denominators. Where v runs
+    away exponentially, intermediate values of that rule overflow: Euler's has none.
     """
     if equations.is_stochastic:
         return ("euler", "heun")
+    if _RUNS_AWAY.search(equations["v"].expr.code.replace(" ", "")):
+        return "euler"
     return ("exact", "rk4") if _apart(neuron, drawn, names) else "rk4"
 
 
