@@ -9,7 +9,7 @@ from brian2.core.variables import Constant
 from brian2.parsing.expressions import parse_expression_dimensions
 from brian2.units.fundamentalunits import DIMENSIONLESS, get_or_create_dimension
 
-from cbnet import Neuron, Synapse
+from cbnet import Current, Network, Neuron, Population, Synapse
 from cbnet.errors import ModelError
 from cbnet.model import dimensions
 from cbnet.model.parameters import unit
@@ -109,7 +109,8 @@ EFFICACIES = {
 def test_unit_of_an_efficacy_follows_from_its_string(on_pre):
     """With an efficacy of that unit, what is assigned has for Brian2 the unit of its target."""
     equations = LEAK + "\ndg/dt = -g/tau_L : siemens\ndx/dt = -x/tau_L : 1"
-    neuron = Neuron(equations, synapses={"E": on_pre}, parameters={"C": "200 pF"})
+    given = {"C": "200 pF"} if "C" in on_pre else {}
+    neuron = Neuron(equations, synapses={"E": on_pre}, parameters=given)
     dims = unit(EFFICACIES[on_pre])[1]
     assert unit(neuron.units["E"])[1] == dims
     units = {"v": "V", "g": "S", "x": "1", "E_E": "V", "C": "F"}
@@ -128,3 +129,31 @@ def test_units_are_followed_through_names_that_a_string_introduces():
     assert neuron.units == {"E": "mV", "I": "1"}
     with pytest.raises(ModelError, match=r"\ANeuron.synapses\['E'\]: got 'w if x else w'"):
         Neuron(LEAK, synapses={"E": Synapse("v_post += w if x else w")})
+
+
+def test_units_are_followed_through_variables_of_a_synapse():
+    equations = "dv/dt = (E_L - v)/tau_L + s_tot/ms : volt\ns_tot : volt"
+    slow = Synapse(
+        "x += 1",
+        equations="""
+            s_tot_post = w*s : volt (summed)
+            ds/dt = -s/tau_s + x*(1 - s)/ms : 1 (clock-driven)
+            dx/dt = -x/tau_s : 1 (clock-driven)
+            """,
+    )
+    given = {"synapses": {"NMDA": slow}, "parameters": {"tau_s": "80 ms"}}
+    assert Neuron(equations, **given).units == {"NMDA": "mV"}
+    with pytest.raises(ModelError, match=r"\ANeuron.synapses\['NMDA'\]: got 'tau_s', which has no"):
+        Neuron(equations, synapses={"NMDA": slow})
+    plastic = Synapse("v_post += w", on_post="z = 1*mV + 1")
+    with pytest.raises(ModelError, match=r"\ANeuron.synapses\['E'\]: got 'v_post \+= w; z = 1"):
+        Neuron(LEAK, synapses={"E": plastic})
+
+
+def test_a_neuron_whose_potential_has_no_unit():
+    neuron = Neuron("dv/dt = (1 - v)/tau_L : 1", "v > 1", "v = 0", {"E": "v += w"})
+    net = Network([Population("A", neuron)], currents=[Current("c", "A", "2 Hz")])
+    assert neuron.units == {"E": "1"}
+    assert net.value("c->A.value") == ("Hz", 2.0)
+    assert net.replace({"c.value": "3 Hz"}).drive("A") == 3.0
+    assert "c->A: 2 Hz" in repr(net)

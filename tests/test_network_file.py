@@ -199,7 +199,7 @@ CHANGES = [
     ("E = 4000", "E = {sizes = 3}", r"\[populations\] sizes: got an unknown name among what a pop"),
     ("PV = 500", "PV = 50", r"\[projections\] PV->E.number: got 100; expected at most 50"),
     ('"conductance"', '"conductanc"', r"\[neuron\] MODEL: got 'conductanc'; .*did you mean 'cond"),
-    ('"conductance"', "3", r"\[neuron\] model: got 3; expected a name"),
+    ('"conductance"', "3", r"\[neuron\] model: got 3; expected a string"),
     (
         '"conductance"',
         '"conductance"\nequations = ""',

@@ -238,7 +238,7 @@ MATRICES = {
     "units": ({"number": [[1, 1], [1, 1]], "w": [["1 mV", "1 ms"]] * 2}, "matrix: w: got several"),
     "kinds": (
         {"number": [[1, 1], [1, 1]], "kinds": ["E"]},
-        "matrix: kinds: got 1; expected one for",
+        "matrix: kinds: got \\['E'\\]; expected one for",
     ),
     "ragged kinds": (
         {"number": [[1, 1], [1, 1]], "kinds": [["E"], ["I", "I"]]},
@@ -306,8 +306,12 @@ STRINGS = {
         lambda: Neuron(LEAK, parameters={"lambda": 1}),
         "Neuron.parameters.'lambda'.: got",
     ),
+    "unused": (
+        lambda: Neuron(LEAK, parameters={"tau_l": 10 * ms}),
+        "Neuron.parameters.'tau_l'.: got it; expected a parameter that a string names",
+    ),
     "tau_E": (
-        lambda: Neuron(LEAK, parameters={"tau_E": 0 * ms}),
+        lambda: Neuron("dv/dt = -v/tau_E : volt", parameters={"tau_E": 0 * ms}),
         "Neuron.parameters.'tau_E'.: got 0 ms",
     ),
 }

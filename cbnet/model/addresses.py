@@ -17,7 +17,7 @@ _FIELDS = {
     Input: ("w", "rate", "number", "wiring", "until"),
     Current: ("value",),
 }
-_UNITS = {"delay": "ms", "rate": "Hz", "until": "ms", "value": "mV/ms"}
+_UNITS = {"delay": "ms", "rate": "Hz", "until": "ms"}
 _PATTERN = re.compile(
     r"(?P<origin>\w+|\*)(?:\s*->\s*(?P<target>\w+|\*)(?::(?P<kind>\w+|\*))?)?\.(?P<name>\w+)"
 )
@@ -109,6 +109,8 @@ def unit_of(net, part, name):
         return "1" if name == "size" else part.neuron.entry(full_names(name)[0], name).unit
     if name == "w":
         return net[part.target].neuron.units[part.kind]
+    if name == "value":
+        return net[part.target].neuron.drive_unit
     return None if name == "wiring" else _UNITS.get(name, "1")
 
 

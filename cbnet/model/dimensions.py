@@ -70,15 +70,13 @@ def right_sides(equations):
     return found
 
 
-def of_efficacy(on_pre, efficacy, known, place):
-    """Dimensions of the efficacy in an ``on_pre`` statement.
+def of_efficacy(synapse, known, place):
+    """Dimensions of the efficacy of a synapse.
 
     Parameters
     ----------
-    on_pre : str
-        One or more statements.
-    efficacy : str
-        The name whose dimensions are asked for.
+    synapse : Synapse
+        Whose statements or equations name it.
     known : dict of str to tuple
         Dimensions of variables and parameters.
     place : str
@@ -91,19 +89,24 @@ def of_efficacy(on_pre, efficacy, known, place):
     Raises
     ------
     ModelError
-        If the statement does not say them, or contradicts itself.
+        If the strings do not say them, or contradict themselves.
 
     Examples
     --------
+    >>> from cbnet import Synapse
     >>> from cbnet.model.dimensions import name_of, of_efficacy
     >>> from cbnet.model.parameters import unit
     >>> volt = unit("volt")[1]
-    >>> name_of(of_efficacy("v_post += w*(E_E - v_post)", "w", {"v": volt, "E_E": volt}, ""))
+    >>> name_of(of_efficacy(Synapse("v_post += w*(E_E - v_post)"), {"v": volt, "E_E": volt}, ""))
     '1'
     """
-    walk = _Walk(known, place, efficacy)
-    walk.statements(on_pre)
-    return walk.solved(on_pre)
+    walk = _Walk(known, place, synapse.efficacy)
+    for text in (synapse.on_pre, synapse.on_post):
+        walk.statements(text)
+    walk.equations(synapse.equations)
+    strings = (synapse.on_pre, synapse.on_post, synapse.equations)
+    text = "; ".join(" ".join(x.split()) for x in strings if x.strip())
+    return walk.solved(text) if synapse.efficacy else walk.consistent(text)
 
 
 def check_statements(text, known, place):
@@ -115,15 +118,9 @@ def check_statements(text, known, place):
 
 def check_equations(equations, known, place):
     """Refuse equations with unknown names or units that contradict each other."""
-    second = unit("s")[1]
     for line in _EQUATION.finditer(_unfolded(equations)):
-        if not line["right"]:
-            continue
         walk = _Walk(known, place)
-        dims = known[line["moves"] or line["plain"]]
-        if line["moves"]:
-            dims = tuple(d - s for d, s in zip(dims, second, strict=True))
-        walk.equal((dims, 0.0), walk.value(walk.tree(line["right"]).body[0].value))
+        walk.equations(line[0])
         walk.consistent(line[0])
 
 
@@ -151,6 +148,16 @@ class _Walk:
     def statements(self, text):
         for one in self.tree(text).body:
             self.statement(one)
+
+    def equations(self, text):
+        second = unit("s")[1]
+        for line in _EQUATION.finditer(_unfolded(text)):
+            if not line["right"]:
+                continue
+            dims = self.known[line["moves"] or line["plain"]]
+            if line["moves"]:
+                dims = tuple(d - s for d, s in zip(dims, second, strict=True))
+            self.equal((dims, 0.0), self.value(self.tree(line["right"]).body[0].value))
 
     def statement(self, node):
         if isinstance(node, ast.AugAssign):

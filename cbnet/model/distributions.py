@@ -4,6 +4,7 @@ A law is given with units, or as plain numbers where the value has none; its fie
 units. An array of means is for :func:`cbnet.matrix`, which takes it apart.
 """
 
+import functools
 import math
 from dataclasses import dataclass, field
 
@@ -197,9 +198,15 @@ class Listed(Law):
         return self
 
     def __eq__(self, other):
-        return isinstance(other, Listed) and np.array_equal(self.values, other.values)
+        if not isinstance(other, Listed):
+            return False
+        return self is other or np.array_equal(self.values, other.values)
 
     def __hash__(self):
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self):  # there may be millions of them
         return hash(self.values.tobytes())
 
     @property

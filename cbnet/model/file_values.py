@@ -3,7 +3,7 @@
 from ..errors import ParameterError
 from . import distributions, wirings
 from .parameters import nearest, unit
-from .quantities import split
+from .quantities import split, text
 from .si import SI
 
 _LAWS = {
@@ -19,13 +19,6 @@ _WIRINGS = {
     "fixed_total": (wirings.FixedTotal, ("multapses",)),
     "explicit": (None, ("file",)),
 }
-
-
-def text(given, place):
-    """A string."""
-    if not isinstance(given, str):
-        raise ParameterError(f"{place}: got {given!r}; expected a name")
-    return given
 
 
 def value(given, place):
@@ -86,8 +79,8 @@ def _with_unit(given, unit_name, place):
 
 def wiring(given, folder):
     """A law of in-degrees by name, or a table of one; edges stand in a file beside this one."""
-    given = {"law": given} if isinstance(given, str) else dict(given)
-    law = given.pop("law", None)
+    given = dict(given) if isinstance(given, dict) else {"law": given}
+    law = text(given.pop("law", "nothing"), "wiring")
     if law not in _WIRINGS:
         raise ParameterError(f"wiring: got {law!r}; expected one of {', '.join(_WIRINGS)}")
     make, names = _WIRINGS[law]

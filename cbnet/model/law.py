@@ -17,13 +17,14 @@ class Law:
     """What all laws have in common."""
 
     _plain = ("cv",)  # fields without a unit
+    _optional = ()
 
     def _fill(self, **given):
         """Set the fields, in SI units, and the dimensions that they share."""
         label, dims = type(self).__name__, None
         for name, raw in given.items():
             value = raw
-            if raw is not None:
+            if raw is not None or name not in self._optional:
                 value, its = split(raw, f"{label}.{name}")
                 if not np.all(np.isfinite(value)):
                     raise ParameterError(f"{label}.{name}: got {raw}; expected finite numbers")
@@ -36,7 +37,13 @@ class Law:
                 dims = dims if name in self._plain else its
             object.__setattr__(self, name, value)
         object.__setattr__(self, "dims", dims)
-        if not self.shape:
+        try:
+            one = not self.shape
+        except ValueError:
+            raise ParameterError(
+                f"{label}: got arrays of different shapes; expected one number, or as many as means"
+            ) from None
+        if one:
             self._check()
 
     def _check(self):

@@ -47,7 +47,10 @@ def matrix(
     ParameterError
         For entries that are missing or too many.
     """
-    names = [str(n) for n in names]
+    if not isinstance(names, list | tuple) or not all(isinstance(n, str) for n in names):
+        raise ParameterError(
+            f"matrix: names: got {str(names)[:40]}; expected a list of populations"
+        )
     how = {
         "number": number,
         "probability": probability,
@@ -89,11 +92,11 @@ def matrix(
 def _kind(kinds, row, column, P):
     if isinstance(kinds, str):
         return kinds
-    if len(kinds) != P:
-        raise ParameterError(f"matrix: kinds: got {len(kinds)}; expected one for each of {P}")
+    if not isinstance(kinds, list | tuple) or len(kinds) != P:
+        raise ParameterError(f"matrix: kinds: got {kinds}; expected one for each of {P} sources")
     if all(isinstance(k, str) for k in kinds):
         return kinds[column]
-    if any(len(k) != P for k in kinds):
+    if any(not isinstance(k, list | tuple) or len(k) != P for k in kinds):
         raise ParameterError(f"matrix: kinds: got rows of other lengths; expected {P} in each")
     return kinds[row][column]
 

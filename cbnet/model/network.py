@@ -66,7 +66,7 @@ class Network:
         )
 
     def _of(self, link, name):
-        if name not in self._by_name:
+        if not isinstance(name, str) or name not in self._by_name:
             raise ParameterError(
                 f"{link.place}: got the population {name!r}; expected one of "
                 f"{', '.join(self.names)}"

@@ -50,11 +50,7 @@ def read_network(path):
     except tomllib.TOMLDecodeError as error:
         raise ParameterError(f"{path}: got what is no TOML: {error}") from None
     with _place(str(path)):
-        _known(tables, _TABLES, "tables")
-        for name in ("populations", "neuron"):
-            if not isinstance(tables.get(name), dict):
-                raise ParameterError(f"got no table [{name}]; expected one")
-        return _network(tables, path.parent)
+        return of_tables(tables, path.parent)
 
 
 @contextlib.contextmanager
@@ -75,8 +71,13 @@ def _known(given, names, what):
             )
 
 
-def _network(tables, folder):
-    """Every table is checked by itself, so that what is refused is refused in its name."""
+def of_tables(tables, folder):
+    """The network of nested tables, as TOML has them; files that they name are in a folder."""
+    _known(tables, _TABLES, "tables")
+    for name in ("populations", "neuron"):
+        if not isinstance(tables.get(name), dict):
+            raise ParameterError(f"got no table [{name}]; expected one")
+    # every table by itself, so that what is refused is refused in its name
     names = list(tables["populations"])
     neurons, values = _neurons(tables["neuron"], names)
     with _place("[populations]"):
@@ -141,6 +142,9 @@ def _neurons(table, names):
 def _neuron(given):
     """A neuron that ships with cbnet, with values; or strings."""
     given = dict(given)
+    for name in ("synapses", "parameters"):
+        if not isinstance(given.get(name, {}), dict):
+            raise ParameterError(f"{name}: got {given[name]}; expected a table")
     if "model" in given:
         for name in _STRINGS:
             if name in given:
@@ -197,7 +201,7 @@ def _projections(given, names, folder):
     if not single:
         if "kinds" not in given:
             raise ParameterError("kinds: got none; expected the kind of each source's synapses")
-        return matrix(given.get("names", names), given["kinds"], **made)
+        return matrix(_names(given.get("names", names), "names"), given["kinds"], **made)
     missing = {"source", "target", "kind"} - set(given)
     if missing:
         raise ParameterError(
@@ -211,7 +215,7 @@ def _inputs(name, given, names, folder):
     _known(given, _OF_INPUT, "those of inputs")
     if "kind" not in given:
         raise ParameterError("kind: got none; expected a kind of synapses")
-    targets = given.get("targets") or _targets(given) or names
+    targets = _names(given.get("targets") or _targets(given) or names, "targets")
     found = []
     for k, target in enumerate(targets):
         own = {}
@@ -224,6 +228,12 @@ def _inputs(name, given, names, folder):
                 Input(name, target, given["kind"], **own, **({"wiring": law} if law else {}))
             )
     return found
+
+
+def _names(given, place):
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise ParameterError(f"{place}: got {given}; expected a list of populations")
+    return given
 
 
 def _targets(given):

@@ -11,7 +11,7 @@ from . import dimensions, names
 from .entries import entry_of, shown_in
 from .model import Model, identifiers
 from .parameters import Entry, Parameters, nearest, reference_table, unit
-from .quantities import split
+from .quantities import split, text
 
 # What a neuron takes from the reference set where its strings name it and nobody gave it.
 _MEMBRANE = {"tau_L", "E_L", "E_E", "E_I", "theta", "V_r"}
@@ -40,6 +40,12 @@ class Synapse:
     equations: str = ""
     on_post: str = ""
     requires: tuple = ()
+
+    def __post_init__(self):
+        for name in ("on_pre", "equations", "on_post"):
+            text(getattr(self, name), f"Synapse.{name}")
+        if self.efficacy is not None:
+            text(self.efficacy, "Synapse.efficacy")
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,11 @@ class Neuron:
     name: str = ""
 
     def __post_init__(self):
+        for name in ("equations", "threshold", "reset", "name"):
+            text(getattr(self, name), f"Neuron.{name}")
+        for name in ("synapses", "parameters"):
+            if not isinstance(getattr(self, name), dict):
+                raise ModelError(f"Neuron.{name}: got {getattr(self, name)}; expected them by name")
         made = {k: s if isinstance(s, Synapse) else Synapse(s) for k, s in self.synapses.items()}
         object.__setattr__(self, "synapses", made)
         for kind in made:
@@ -104,6 +115,10 @@ class Neuron:
                     given = Entry(name, shown_in(value, shown), shown, name, "", owner)
             found[name] = entry_of(name, given, place, owner)
         named = identifiers(self.equations, self.threshold, self.reset, *self._statements())
+        for name in sorted(set(found) - named - {"tau_rp"}):
+            raise ModelError(
+                f"Neuron.parameters[{name!r}]: got it; expected a parameter that a string names"
+            )
         for name in sorted(((named & _MEMBRANE) | {"tau_rp"}) - set(found) - set(self.variables)):
             found[name] = reference_table()[0][name]
         for name in set(found) & set(_FILTERS):
@@ -146,18 +161,13 @@ class Neuron:
         for kind, synapse in self.synapses.items():
             place = f"Neuron.synapses[{kind!r}]"
             known = {**self._known, **dimensions.of_variables(synapse.equations)}
-            if synapse.efficacy is None:
-                dimensions.check_statements(synapse.on_pre, known, place)
-                found[kind] = None
-                continue
             if synapse.efficacy in known:
                 raise ModelError(
                     f"{place}: got the efficacy {synapse.efficacy!r}, which is a variable or a "
                     "parameter too; name it otherwise: Synapse(..., efficacy=...)"
                 )
-            said = "\n".join((synapse.on_pre, *_expressions(synapse.equations)))
-            dims = dimensions.of_efficacy(said, synapse.efficacy, known, place)
-            found[kind] = dimensions.name_of(dims)
+            dims = dimensions.of_efficacy(synapse, known, place)
+            found[kind] = dims and dimensions.name_of(dims)
         return found
 
     @functools.cached_property
@@ -169,21 +179,20 @@ class Neuron:
             found[name] = source.value if source.choices else source.value * unit(source.unit)[0]
         return found
 
+    @property
+    def drive_unit(self):
+        """The unit of dv/dt, in which currents are given: mV/ms for a potential."""
+        pairs = zip(self.variables["v"], unit("s")[1], strict=True)
+        return dimensions.name_of(tuple(v - s for v, s in pairs))
+
     def entry(self, name, place):
         """The row of a parameter; ParameterError if the neuron has none of that name."""
-        if name not in self.parameters:
+        if text(name, place) not in self.parameters:
             raise ParameterError(
                 f"{place}: got an unknown name; expected a parameter of the neuron "
                 f"({nearest(name, self.parameters)})"
             )
         return self.parameters[name]
-
-
-def _expressions(equations):
-    """What equations assign at every step, as statements."""
-    sides = dimensions.right_sides(equations)
-    moving = {f"d{name}" for name in dimensions.of_variables(equations)}
-    return [f"{name} = {right}" for name, right in sides.items() if name not in moving]
 
 
 def neuron(model, **values):
@@ -236,12 +245,12 @@ def of_model(model: Model, values):
     """
     coupling = model.coupling(values)
     synapses, efficacies = {}, {}
-    for kind, text in (("E", coupling.excitatory), ("I", coupling.inhibitory)):
+    for kind, on_pre in (("E", coupling.excitatory), ("I", coupling.inhibitory)):
         efficacy = model.efficacies.get(kind)
         symbol = "w" if efficacy else None
         if efficacy:
             pattern = rf"(?<![\w.]){re.escape(efficacy)}\b"
-            text, met = re.subn(pattern, "w", text)
+            on_pre, met = re.subn(pattern, "w", on_pre)
             if not met:
                 raise ModelError(
                     f"Model.efficacies[{kind!r}]: got {efficacy!r}, which the statement of that "
@@ -250,7 +259,7 @@ def of_model(model: Model, values):
             efficacies[kind] = parse(efficacy)(values)
         rules = tuple(re.sub(pattern, "w", r) for r in coupling.requires if efficacy)
         rules = tuple(r for r in rules if identifiers(r) == {"w"})
-        synapses[kind] = Synapse(text, symbol, requires=rules)
+        synapses[kind] = Synapse(on_pre, symbol, requires=rules)
     texts = (coupling.equations, *(s.on_pre for s in synapses.values()))
     named = identifiers(*texts, model.threshold, model.reset) | {"tau_rp"}
     parameters = {n: _baked(e, values[n]) for n, e in model.entries.items() if n in named}

@@ -43,6 +43,8 @@ class Normal(Law):
     at_least: object = None
     at_most: object = None
 
+    _optional = ("width", "at_least", "at_most")
+
     def __init__(self, mean, sd=None, *, cv=None, at_least=None, at_most=None):
         if (sd is None) == (cv is None):
             raise ParameterError("Normal: got both or neither of sd and cv; expected one of them")
@@ -53,7 +55,12 @@ class Normal(Law):
         if dims != ONE or not np.all(np.isfinite(ratio)):
             raise ParameterError(f"Normal.cv: got {cv}; expected a finite number without a unit")
         self._fill(center=mean, width=None, at_least=at_least, at_most=at_most)
-        width = np.abs(self.center) * ratio
+        try:
+            width = np.abs(self.center) * ratio
+        except ValueError:
+            raise ParameterError(
+                f"Normal.cv: got shape {np.shape(ratio)}; expected one number, or as many as means"
+            ) from None
         object.__setattr__(self, "width", width if np.ndim(width) else float(width))
         if not self.shape:
             self._check()

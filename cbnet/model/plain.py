@@ -16,8 +16,19 @@ _WIRINGS = ("FixedIn", "Bernoulli", "GaussianIn", "FixedTotal", "Explicit")
 _LINKS = {"projections": Projection, "inputs": Input, "currents": Current}
 
 
-def to_dict(net):
-    """Everything needed to make a network again; numbers in SI units."""
+def to_dict(net, array=np.ndarray.tolist):
+    """Everything needed to make a network again; numbers in SI units.
+
+    Parameters
+    ----------
+    net : Network
+    array : callable, optional
+        What stands for an array.
+    """
+
+    def stored(value):
+        return plain_value(value, array)
+
     neurons = []
     for p in net.populations:
         if p.neuron not in neurons:
@@ -27,15 +38,15 @@ def to_dict(net):
             "name": p.name,
             "neuron": neurons.index(p.neuron),
             "size": p.size,
-            "values": {n: _plain(x) for n, x in p.values.items()},
-            "initial": None if p.initial is None else {n: _plain(x) for n, x in p.initial.items()},
+            "values": {n: stored(x) for n, x in p.values.items()},
+            "initial": None if p.initial is None else {n: stored(x) for n, x in p.initial.items()},
         }
         for p in net.populations
     ]
     links = {
         name: [
             {
-                f.name: _plain(getattr(link, f.name))
+                f.name: stored(getattr(link, f.name))
                 for f in dataclasses.fields(link)
                 if f.name not in ("resolved", "probability", "pair_probability")
             }
@@ -74,7 +85,7 @@ def from_dict(stored):
 
 def fingerprint(net):
     """SHA-256 of what a network does: its strings and values, not what tables say of them."""
-    content = to_dict(net)
+    content = to_dict(net, _digest)
     for neuron in content["neurons"]:
         del neuron["name"], neuron["parameters"]
         lines = (" ".join(x.split()) for x in neuron["equations"].split("\n"))
@@ -94,23 +105,28 @@ def _lists(stored):
     return [_lists(x) for x in stored] if isinstance(stored, tuple | list) else stored
 
 
-def _plain(value):
+def _digest(values):
+    """A hash of an array; as text, millions of edges would take minutes."""
+    return [list(values.shape), values.dtype.kind, hashlib.sha256(values.tobytes()).hexdigest()]
+
+
+def plain_value(value, array):
     """A value as JSON has it."""
     if isinstance(value, np.ndarray):
-        return {"array": value.tolist()}
-    if isinstance(value, distributions.Law):
-        own = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"law": type(value).__name__, "dims": list(value.dims), **own}
-    if isinstance(value, tuple(getattr(wirings, name) for name in _WIRINGS)):
-        own = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-        return {"wiring": type(value).__name__, **own}
-    if isinstance(value, np.generic):
-        return value.item()
-    return value
+        return {"array": array(np.ascontiguousarray(value))}
+    name = type(value).__name__
+    if isinstance(value, distributions.Law) or name in _WIRINGS:
+        own = {
+            f.name: plain_value(getattr(value, f.name), array) for f in dataclasses.fields(value)
+        }
+        if name in _WIRINGS:
+            return {"wiring": name, **own}
+        return {"law": name, "dims": list(value.dims), **own}
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def _made(value):
-    """The inverse of :func:`_plain`."""
+    """The inverse of :func:`plain_value`."""
     if not isinstance(value, dict):
         return value
     own = {n: _made(x) for n, x in value.items() if n not in ("law", "dims", "wiring")}

@@ -8,6 +8,14 @@ from .parameters import split_quantity, unit
 ONE = (0,) * 7
 
 
+def text(given, place):
+    """A string, or ParameterError."""
+    if not isinstance(given, str):
+        shown = " ".join(str(given).split())[:40]
+        raise ParameterError(f"{place}: got {shown}; expected a string")
+    return given
+
+
 def split(given, place):
     """A value or an array in SI units, and its dimensions.
 
@@ -73,5 +81,5 @@ def pick(values, row, column):
     if np.ndim(values) == 0:
         return values
     if np.ndim(values) == 1:
-        return values[column]
+        return values[column if len(values) > 1 else 0]
     return values[row if len(values) > 1 else 0][column if len(values[0]) > 1 else 0]

@@ -12,6 +12,10 @@ _NUMBERS = ("number", "probability", "pair_probability")
 
 def replaced(net, changes):
     """A network with other values by address, given with units."""
+    if not isinstance(changes, dict):
+        raise ParameterError(
+            f"replace: got {str(changes)[:40]}; expected values by address, as {{'E.tau_L': 10*ms}}"
+        )
     pending, by = {}, {}
     for address, raw in changes.items():
         found, name = addresses.find(net, address)

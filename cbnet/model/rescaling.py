@@ -25,7 +25,7 @@ _STRAIGHT = 1e-9
 def scaled(net, law, factor):
     """In-degrees and numbers of inputs times a factor, and efficacies by a law."""
     factor = FACTOR.parse(factor, "factor")
-    if law not in LAWS:
+    if not isinstance(law, str) or law not in LAWS:
         more = "" if law != "preserving" else ": it takes theory, see cbnet.tune"
         raise ParameterError(
             f"law: got {law!r}; expected one of {', '.join(LAWS)} ({nearest(str(law), LAWS)}){more}"
@@ -133,6 +133,8 @@ def resized(net, scale, rates):
 
 
 def _rates(net, rates):
+    if not hasattr(rates, "keys") and np.ndim(rates) != 1:
+        raise ParameterError(f"rates: got {str(rates)[:40]}; expected one for each population")
     if not hasattr(rates, "keys"):
         rates = dict(zip(net.names, rates, strict=False)) if len(rates) == len(net.names) else {}
     missing = [name for name in net.names if name not in rates]

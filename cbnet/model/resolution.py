@@ -10,14 +10,14 @@ from ..support.expressions import parse
 from . import dimensions, in_degree, names
 from .distributions import Law, Normal
 from .parameters import Entry, reference_table, unit
-from .quantities import split
+from .quantities import split, text
 from .si import SI
 from .wirings import Bernoulli, Explicit, FixedIn, FixedTotal, GaussianIn
 
 _WIRINGS = (FixedIn, Bernoulli, GaussianIn, FixedTotal, Explicit)
 RATE = Entry("rate", 0.0, "Hz", at_least=0)
 DELAY = Entry("delay", 0.0, "ms", at_least=0)
-SIZE = Entry("size", 1, integer=True, at_least=1)
+SIZE = Entry("size", 1, integer=True, at_least=1, at_most=2**31 - 1)
 
 
 def check_name(name, place):
@@ -71,6 +71,8 @@ def population(given):
 
 def with_values(one, given):
     """A population in SI units with other values of parameters, given with units."""
+    if not isinstance(given, dict):
+        raise ParameterError(f"{one.name}.values: got {str(given)[:40]}; expected them by name")
     values = dict(one.values)
     for name, raw in given.items():
         targets = [t for t in _aliases().get(name, (name,)) if t in one.neuron.parameters]
@@ -87,7 +89,7 @@ def _aliases():
 
 def _each(given, entry, place, size):
     """A value that may differ among the neurons of a population."""
-    if np.ndim(given) == 0 or isinstance(given, Law | str):
+    if isinstance(given, Law | str) or not (isinstance(given, list | tuple) or np.ndim(given)):
         return value_or_law(given, entry, place)
     value, dims = split(given, place)
     if dims != unit(entry.unit)[1]:
@@ -139,7 +141,7 @@ def extremes(value):
 
 def efficacy(given, neuron, place):
     """The efficacy of a projection or an input in SI units; None where the kind has none."""
-    kind = given.kind
+    kind = text(given.kind, f"{place}.kind")
     if kind not in neuron.synapses:
         raise ParameterError(
             f"{place}: got the kind {kind!r}; expected one of {', '.join(neuron.synapses)}, for "
@@ -226,8 +228,7 @@ def current(given, target):
     if given.resolved:
         return given
     check_name(given.name, "Current")
-    dims = tuple(d - s for d, s in zip(target.neuron.variables["v"], unit("s")[1], strict=True))
-    entry = Entry("value", 0.0, dimensions.name_of(dims))
+    entry = Entry("value", 0.0, target.neuron.drive_unit)
     return dataclasses.replace(
         given, value=entry.parse(given.value, f"{given.place}.value"), resolved=True
     )

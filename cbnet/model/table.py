@@ -11,7 +11,7 @@ def table(net):
     if net.projections:
         parts.append(_matrix(net))
     rows = [_input(net, one) for one in net.inputs]
-    rows += [f"{c.place}: {c.value:.6g} mV/ms".replace("e+00", "") for c in net.currents]
+    rows += [f"{c.place}: {shown(c.value, net[c.target].neuron.drive_unit)}" for c in net.currents]
     if rows:
         parts.append("\n".join(["from outside", *(f"  {row}" for row in rows)]))
     return "\n".join(parts)

@@ -1,5 +1,7 @@
 """Laws of in-degrees, as values; `spread` is the standard deviation over target neurons."""
 
+import functools
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -61,6 +63,12 @@ class FixedTotal:
 
     multapses: bool = True
 
+    def __post_init__(self):
+        if not isinstance(self.multapses, bool):
+            raise ParameterError(
+                f"FixedTotal.multapses: got {self.multapses}; expected True or False"
+            )
+
     def spread(self, number, source_size=None, target_size=None):
         """Standard deviation of in-degrees of mean `number`: binomial, or hypergeometric."""
         share = 1 / target_size if target_size else 0.0
@@ -92,7 +100,10 @@ class Explicit:
 
     def __post_init__(self):
         for name in ("i", "j"):
-            given = np.asarray(getattr(self, name))
+            try:
+                given = np.asarray(getattr(self, name))
+            except ValueError:  # rows of different lengths
+                given = np.array(None)
             if given.ndim != 1 or given.dtype.kind not in "iu" or given.min(initial=0) < 0:
                 raise ParameterError(
                     f"Explicit.{name}: got {given.dtype} of shape {given.shape}; expected a list "
@@ -135,20 +146,26 @@ class Explicit:
         ParameterError
             If there is no such file, or it has other columns.
         """
+        if not isinstance(path, str | os.PathLike):
+            raise ParameterError(f"Explicit.read: got {path}; expected the path of a file")
         return cls(**_read_edges(Path(path)))
 
     def spread(self, number, source_size=None, target_size=None):
         """Standard deviation of the in-degrees of this graph."""
         return float(np.bincount(self.j, minlength=target_size or 0).std())
 
-    def _content(self):
-        return self.i.tobytes(), self.j.tobytes(), self.delay, self.w
-
     def __eq__(self, other):
-        return isinstance(other, Explicit) and self._content() == other._content()
+        if not isinstance(other, Explicit):
+            return False
+        same = np.array_equal(self.i, other.i) and np.array_equal(self.j, other.j)
+        return self is other or (same and (self.delay, self.w) == (other.delay, other.w))
 
     def __hash__(self):
-        return hash(self._content())
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self):  # there may be millions of edges
+        return hash((self.i.tobytes(), self.j.tobytes(), self.delay, self.w))
 
     def __repr__(self):
         return f"Explicit({len(self.i)} edges)"
