@@ -8,6 +8,7 @@ spontaneous state.
 import numpy as np
 
 from cbnet.errors import ParameterError
+from cbnet.model.distributions import Uniform
 from cbnet.model.matrix import matrix
 from cbnet.model.network import Input, Network, Population, Projection
 from cbnet.model.neuron import Neuron, Synapse
@@ -157,7 +158,7 @@ def probabilities(revised=True):
     return PROBABILITY * [[REVISED.get((s, t), INHIBITORY_REVISED) for t in TYPES] for s in TYPES]
 
 
-def network(total=5000, nmda=True, revised=True):
+def network(total=5000, nmda=True, revised=True, background="published"):
     """Four types of neurons in layers 2/3 to 6, and VIP neurons in layer 1.
 
     Parameters
@@ -168,7 +169,13 @@ def network(total=5000, nmda=True, revised=True):
         Without, connections of E have AMPA receptors only.
     revised : bool
         The published probabilities, or those of the measurements.
+    background : {"published", "poisson"}
+        The source draws at most one spike of a train in each of its steps of 0.1 ms. At rates up to
+        4740 Hz that halves the noise, and the published rates are with it: take ``dt="0.1 ms"``.
+        Or Poisson trains, with which E5 fires three times as much.
     """
+    if background not in ("published", "poisson"):
+        raise ParameterError(f"background: got {background!r}; expected published or poisson")
     if not (isinstance(total, int) and total >= 1000):
         raise ParameterError(f"total: got {total}; expected a whole number of at least 1000")
     many = sizes(total)
@@ -176,13 +183,15 @@ def network(total=5000, nmda=True, revised=True):
     if nmda:
         projections += [_release(n, many[n]) for n in NAMES if n.startswith("E")]
     cell = _cell()
+    # efficacies by a law: each train is drawn by itself, step by step, yes or no
+    w = Uniform(1.0, 1.0) if background == "published" else 1.0
     return Network(
         [
             Population(n, cell, many[n], values=_values(n), initial=f"{CELLS[n][2]} mV")
             for n in NAMES
         ],
         projections,
-        [Input("background", n, "AMPA", w=1.0, rate=f"{CELLS[n][5]} Hz") for n in NAMES],
+        [Input("background", n, "AMPA", w=w, rate=f"{CELLS[n][5]} Hz") for n in NAMES],
     )
 
 
