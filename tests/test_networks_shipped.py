@@ -214,6 +214,14 @@ def test_conductances_move_v_as_much_at_the_mean_potential(circuit):
         assert effects[1] == pytest.approx(effects[0], rel=1e-9)
 
 
+@pytest.mark.parametrize("name", ["microcircuit", "disinhibition"])
+def test_efficacies_that_do_not_differ(name):
+    """With a spread of 0 they are numbers, those that the laws have as their centres."""
+    pairs = zip(cbnet.load(name).projections, cbnet.load(name, spread=0).projections, strict=True)
+    for law, number in pairs:
+        assert type(number.w) is float and number.w == pytest.approx(law.w.center)
+
+
 # Brunel 2000
 
 

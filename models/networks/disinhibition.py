@@ -61,7 +61,7 @@ def synapses(C, sources, targets):
     return int(math.log(1 - C) / math.log(1 - 1 / (sources * targets)))
 
 
-def network(panels=None, a=None):
+def network(panels=None, a=None, spread=SPREAD):
     """Populations E, PV and SOM; inputs of excitation and of inhibition.
 
     Parameters
@@ -70,6 +70,8 @@ def network(panels=None, a=None):
         Variants of figure 2: without synapses from SOM to E, or from SOM to PV.
     a : float, optional
         Of `panels`: their axis, 0 to 0.7 (A) and 0.5 to 1 (B).
+    spread : float
+        Relative, of the efficacies of a projection; with 0 they are numbers, as theory wants them.
     """
     if (panels is None) != (a is None) or panels not in (None, *PANELS):
         raise ParameterError(
@@ -83,6 +85,7 @@ def network(panels=None, a=None):
         [synapses(C[t, s], SIZES[s], SIZES[t]) / SIZES[t] for s in range(3)] for t in range(3)
     ]
     charge = charge_of_peak(PSP, TAU_M, TAU_S)
+    w = [f"{charge * (1 if k == 'E' else G)} mV" for k in KINDS]
     cells = neuron("current", **CELL)
     return Network(
         [
@@ -94,7 +97,7 @@ def network(panels=None, a=None):
             kinds=KINDS,
             number=number,
             wiring=FixedTotal(multapses=True),
-            w=Normal([f"{charge * (1 if k == 'E' else G)} mV" for k in KINDS], cv=SPREAD),
+            w=Normal(w, cv=spread) if spread else w,
             delay=Normal([f"{d} ms" for d in DELAY], cv=DELAY_SPREAD, at_least=SHORTEST),
         ),
         [*_excitation(charge), *_inhibition(charge, *inhibition(a))],

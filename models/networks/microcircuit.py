@@ -56,7 +56,7 @@ CELL = {
 PSP = 0.15  # mV, peak of one excitatory postsynaptic potential
 DOUBLED = ("L4E", "L23E")  # source and target whose synapses are twice as strong
 G = 4.0  # inhibition over excitation
-SPREAD = 0.1  # relative, of efficacies
+SPREAD = 0.1  # relative, of efficacies (of L4E onto L23E half of it in the original, NEST_SLI)
 DELAY = {"E": 1.5, "I": 0.75}  # ms, by source
 DELAY_SPREAD = 0.5  # relative
 SHORTEST = "0.1 ms"  # below which delays are drawn again: the original's (NEST_SLI)
@@ -94,7 +94,14 @@ def matched(w, kinds, E_E, E_I):
 
 
 def network(
-    background="poisson", start="original", scale=1.0, synapses="current", rates=None, E_I=None
+    background="poisson",
+    start="original",
+    scale=1.0,
+    synapses="current",
+    *,
+    rates=None,
+    E_I=None,
+    spread=SPREAD,
 ):
     """The eight populations of excitatory and inhibitory neurons of layers 2/3, 4, 5 and 6.
 
@@ -113,6 +120,8 @@ def network(
         At which the mean drive of a smaller network is kept; the published ones unless given.
     E_I : Quantity, optional
         -80 mV unless given; of conductance synapses.
+    spread : float
+        Relative, of the efficacies of a projection; with 0 they are numbers, as theory wants them.
     """
     _check_options(background, start, synapses, E_I)
     w, w_ext = efficacies()
@@ -130,7 +139,7 @@ def network(
             Population(name, cells, n, initial=Normal(f"{m} mV", f"{s} mV"))
             for name, n, m, s in zip(NAMES, SIZES, means, deviations, strict=True)
         ],
-        _projections(w, unit),
+        _projections(w, unit, spread),
         *_background(background, w_ext, unit),
     )
     if scale == 1:
@@ -155,14 +164,14 @@ def _check_options(background, start, synapses, E_I):
         )
 
 
-def _projections(w, unit):
+def _projections(w, unit, spread):
     many = [[f"{x} {unit}".strip() for x in row] for row in w]
     return matrix(
         NAMES,
         kinds=KINDS,
         pair_probability=PROBABILITY,
         wiring=FixedTotal(multapses=True),
-        w=Normal(many, cv=SPREAD),
+        w=Normal(many, cv=spread) if spread else many,
         delay=Normal([f"{DELAY[k]} ms" for k in KINDS], cv=DELAY_SPREAD, at_least=SHORTEST),
     )
 
