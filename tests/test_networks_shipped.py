@@ -6,15 +6,17 @@ that they follow from them.
 
 import math
 
+import brian2
 import numpy as np
 import pytest
-from brian2 import mV
+from brian2 import ms, mV
 from cbnet.models.networks import brunel2000, disinhibition, microcircuit, v1_column
 
 import cbnet
 from cbnet.errors import ParameterError
 from cbnet.model.library import model_names, network_names
 from cbnet.model.mean_effect import MeanEffect
+from cbnet.simulation.brian import objects
 
 
 def table(net, field):
@@ -450,3 +452,46 @@ def test_options_of_the_v1_column(column):
     assert [i.w for i in poisson] == [1.0] * 17
     assert [i.w.mean for i in column.inputs] == [1.0] * 17
     assert {p.initial["v"] == column.values(p.name)["E_L"] for p in column.populations} == {True}
+
+
+@pytest.fixture
+def interpreted():
+    """Brian2 without a compiler."""
+    target, dt = brian2.prefs.codegen.target, brian2.defaultclock.dt
+    brian2.prefs.codegen.target = "numpy"
+    yield
+    brian2.prefs.codegen.target, brian2.defaultclock.dt = target, dt
+
+
+def test_nmda_receptors_of_the_v1_column_sum_over_sources(interpreted):
+    """A spike opens the receptors of its source 2 ms later; a target has the sum of all, weighted.
+
+    s after one spike is 1 − exp(−α τ (1 − e^(−t/τ))), τ = 2 ms, but for its slow decay.
+    """
+    cell = v1_column.network(1000)["E23"].neuron
+    itself = np.arange(3)
+    net = cbnet.Network(
+        [
+            cbnet.Population("A", cell, 3, initial="-30 mV"),  # each fires at once, and once
+            cbnet.Population("B", cell, 2, initial="-80.97 mV"),
+        ],
+        [
+            cbnet.Projection("A", "B", "NMDA", 3, w=0.5),
+            cbnet.Projection(
+                "A", "A", "release", delay="2 ms", wiring=cbnet.Explicit(itself, itself)
+            ),
+        ],
+    )
+    made = objects.create(net, 0.1e-3, seed=1, graph_seed=1)
+    group = made.blocks[0].group
+    brian2.defaultclock.dt = 0.1 * ms
+    network = brian2.Network(*made.all)
+    network.run(1.9 * ms)
+    assert not np.any(group.s[:])
+    network.run(4.1 * ms)
+    opened = np.array(group.s[:])
+    assert opened[:3] == pytest.approx(1 - math.exp(-(1 - math.exp(-2))), rel=0.05)
+    assert not np.any(opened[3:])
+    network.run(0.1 * ms)
+    assert group.s_N[3:] == pytest.approx(0.5 * opened[:3].sum())
+    assert not np.any(group.s_N[:3])
