@@ -442,6 +442,15 @@ def test_receptors_of_the_v1_column(column):
     assert float(effect.rate("s", v, {"x": 1.0, "s": 0.5})) == pytest.approx(250 - 0.5 / 80e-3)
 
 
+def test_receptors_without_statements_have_no_delay_and_no_trains(column):
+    parts = column.populations, [cbnet.Projection("E4", "PV4", "NMDA", 9, 0.1, delay="1 ms")]
+    with pytest.raises(ParameterError, match="E4->PV4.delay: got one of 'NMDA', whose on_pre"):
+        cbnet.Network(*parts)
+    trains = [cbnet.Input("x", "E4", "NMDA", w=1, rate="9 Hz")]
+    with pytest.raises(ParameterError, match="x->E4.kind: got 'NMDA', whose on_pre is empty"):
+        cbnet.Network(column.populations, [], trains)
+
+
 def test_options_of_the_v1_column(column):
     kinds = {p.kind for p in cbnet.load("v1_column", nmda=False).projections}
     assert kinds == {"AMPA", "GABA"}
