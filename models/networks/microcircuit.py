@@ -78,17 +78,30 @@ def efficacies():
     return w, np.full(8, one)
 
 
-def matched(w, kinds, E_E, E_I):
-    """Conductances over that of the leak, times τ_s/τ_m, that act as the charges at mean potential.
+def mean_potentials():
+    """Of each population at the published rates, mV.
 
-    The mean potentials are the optimised starts, which were measured in the active network.
+    τ_m ⟨dv/dt⟩ = 0: the mean of the drive, but for the refractory time, and of the resets. The
+    optimised starts are 4 to 5 mV below; those of SpiNNakerManchester/microcircuit_model are within
+    1 mV.
     """
-    means = np.array(START["optimised"][0])
+    sizes, rates = np.array(SIZES, float), np.array(RATES)
+    number = np.log1p(-np.array(PROBABILITY)) / np.log1p(-1 / np.outer(sizes, sizes))
+    w, w_ext = efficacies()
+    signed = w * np.where(np.array(KINDS) == "E", 1.0, -1.0)
+    drive = (signed * number / sizes[:, None]) @ rates + w_ext * K_EXT * BACKGROUND_RATE
+    v, height = -65.0, 15.0  # E_L; threshold − reset, mV
+    return v + TAU_M * 1e-3 * (drive * (1 - rates * 2e-3) - height * rates)
+
+
+def matched(w, kinds, E_E, E_I):
+    """Areas of conductances over capacitance that act as charges at the mean potentials."""
+    means = mean_potentials()
     driving = np.where(np.array(kinds) == "E", E_E - means[:, None], means[:, None] - E_I)
     if np.any(driving <= 0):
         raise ParameterError(
             f"E_E, E_I: got {E_E:g} and {E_I:g} mV; expected them above and below every mean "
-            f"potential, {means.min():g} to {means.max():g} mV"
+            f"potential, {means.min():.4g} to {means.max():.4g} mV"
         )
     return w / driving
 
@@ -110,7 +123,7 @@ def network(
     background : {"poisson", "dc"}
         Trains of 8 Hz onto every neuron (the original), or their mean.
     start : {"original", "optimised"}
-        Initial potentials: one law for all; or those of the active network, for shorter transients.
+        Initial potentials: one law for all; or published ones for a start without a volley.
     scale : float
         Of sizes and in-degrees; mean and variance of the drive are kept (`Network.resized`).
     synapses : {"current", "conductance"}
