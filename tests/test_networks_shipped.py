@@ -456,6 +456,33 @@ def test_receptors_of_the_v1_column(column):
     assert float(effect.rate("s", v, {"x": 1.0, "s": 0.5})) == pytest.approx(250 - 0.5 / 80e-3)
 
 
+@pytest.mark.parametrize(("background", "most"), [("published", 1), ("poisson", 6)])
+def test_background_of_the_v1_column(background, most, column, interpreted):
+    """At most one spike of a train in a step of 0.1 ms, or Poisson numbers; 4740 Hz both.
+
+    Of 4000 neurons in one step: 0.474 on average, variance 0.474 × 0.526 or 0.474.
+    """
+    (own,) = (i for i in v1_column.network(background=background).inputs if i.target == "E5")
+    cell = column["E5"]
+    net = cbnet.Network(
+        [cbnet.Population("E5", cell.neuron, 4000, {"g_L": "16.66 nS"}, "-68.28 mV")],
+        [],
+        [cbnet.Input("background", "E5", "AMPA", w=own.w, rate=f"{own.rate} Hz")],
+    )
+    made = objects.create(net, 0.1e-3, seed=1, graph_seed=1)
+    brian2.defaultclock.dt = 0.1 * ms
+    brian2.seed(5)
+    network = brian2.Network(*made.all)
+    network.run(0.1 * ms)
+    arrived = np.array(made.blocks[0].group.s_A[:])
+    p = 0.474
+    variance = p * (1 - p) if background == "published" else p
+    assert 1 <= arrived.max() <= most and np.all(arrived == arrived.round())
+    assert arrived.mean() == pytest.approx(p, abs=4 * (variance / 4000) ** 0.5)
+    # the error of a variance: kurtosis of the Poisson law is 3 + 1/p, of the other less
+    assert arrived.var() == pytest.approx(variance, rel=4 * ((2 + 1 / p) / 4000) ** 0.5)
+
+
 def test_receptors_without_statements_have_no_delay_and_no_trains(column):
     parts = column.populations, [cbnet.Projection("E4", "PV4", "NMDA", 9, 0.1, delay="1 ms")]
     with pytest.raises(ParameterError, match="E4->PV4.delay: got one of 'NMDA', whose on_pre"):
