@@ -8,7 +8,11 @@ import pytest
 
 import cbnet
 
-pytestmark = pytest.mark.slow
+pytestmark = [
+    pytest.mark.slow,
+    # windows of seconds, as the known values have them, are short for intervals
+    pytest.mark.filterwarnings("ignore:cv_.* rests on:cbnet.errors.CbnetWarning"),
+]
 
 STEP = {"dt": "0.1 ms", "transient": "0.5 s", "seed": 1}  # the step of all of the sources
 
@@ -30,18 +34,6 @@ def test_coba_keeps_itself_active():
     assert found["E"] == pytest.approx(19.2, rel=0.15)
     assert found["I"] == pytest.approx(19.1, abs=4 * 0.4)
     assert cv(run, "E") == pytest.approx(1.70, abs=4 * 0.04)
-
-
-def test_cuba():
-    """10 seeds of an independent implementation: 5.61 ± 0.19 and 5.57 ± 0.04 Hz, CV 0.618 ± 0.01.
-
-    The CV is of 1000 neurons in place of 3200, and has its error beside that over seeds.
-    """
-    run = cbnet.simulate(cbnet.load("cuba"), "2 s", record={"spikes": 1000}, **STEP)
-    found = rates(run)
-    assert found["E"] == pytest.approx(5.61, abs=4 * 0.19)
-    assert found["I"] == pytest.approx(5.57, abs=4 * 0.04)
-    assert cv(run, "E") == pytest.approx(0.618, abs=4 * np.hypot(0.010, 0.25 / 1000**0.5))
 
 
 def test_a_small_network_of_brunel():
