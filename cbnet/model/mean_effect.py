@@ -42,7 +42,7 @@ class MeanEffect:
 
     def leak(self, v):
         """dv/dt without arrivals, V/s."""
-        return self._rate("v", v, {})
+        return self.rate("v", v, {})
 
     def effect(self, kind, w, v):
         """h(v): by how much one spike moves v, V.
@@ -61,8 +61,8 @@ class MeanEffect:
         target, jump = self._jump(synapse, w, v, place)
         if target == "v":
             return jump
-        still, once, twice = (self._rate(target, v, {target: x}) for x in (0.0, 1.0, 2.0))
-        drive = [self._rate("v", v, {target: x}) for x in (0.0, 1.0, 2.0)]
+        still, once, twice = (self.rate(target, v, {target: x}) for x in (0.0, 1.0, 2.0))
+        drive = [self.rate("v", v, {target: x}) for x in (0.0, 1.0, 2.0)]
         decays = np.all(still == 0) and np.all(once < 0) and _straight(still, once, twice)
         if not decays or not _straight(*drive):
             raise ModelError(
@@ -99,7 +99,8 @@ class MeanEffect:
         still = {n: np.zeros(np.shape(v)) for n in self.neuron.variables}
         return Frame({**still, **self.values, "v": np.asarray(v, float), **others})
 
-    def _rate(self, name, v, others):
+    def rate(self, name, v, others):
+        """What a variable changes by, SI; others of the neuron are zero unless they are given."""
         frame = self._frame(v, others)
         for plain, text in self.rates.items():  # expressions, in the order of the equations
             if not plain.startswith("d") or plain[1:] not in self.neuron.variables:

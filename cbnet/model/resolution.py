@@ -182,6 +182,12 @@ def projection(given, source, target):
     w = efficacy(given, target.neuron, place)
     explicit = given.wiring if isinstance(given.wiring, Explicit) else None
     delay = given.delay if explicit is None or explicit.delay is None else explicit.delay
+    delay = value_or_law(delay, DELAY, f"{place}.delay")
+    if _silent(given, target.neuron) and extremes(delay)[1] > 0:
+        raise ParameterError(
+            f"{place}.delay: got one of {given.kind!r}, whose on_pre is empty; expected none: what "
+            "its equations read is without delay"
+        )
     number, total = in_degree.of(given, source.size, target.size)
     return dataclasses.replace(
         given,
@@ -190,9 +196,14 @@ def projection(given, source, target):
         pair_probability=None,
         total=total,
         w=w,
-        delay=value_or_law(delay, DELAY, f"{place}.delay"),
+        delay=delay,
         resolved=True,
     )
+
+
+def _silent(given, neuron):
+    """Whether spikes do nothing, as where equations read variables of the source."""
+    return not neuron.synapses[given.kind].on_pre.strip()
 
 
 def check_wiring(wiring, place):
@@ -213,10 +224,16 @@ def input_(given, target):
     check_wiring(given.wiring, place)
     if isinstance(given.wiring, Explicit):
         raise ParameterError(f"{place}.wiring: got edges; expected a law of in-degrees")
+    w = efficacy(given, target.neuron, place)
+    if _silent(given, target.neuron):
+        raise ParameterError(
+            f"{place}.kind: got {given.kind!r}, whose on_pre is empty; expected one that a train "
+            "from outside acts on"
+        )
     return dataclasses.replace(
         given,
         number=in_degree.mean(given.number, f"{place}.number"),
-        w=efficacy(given, target.neuron, place),
+        w=w,
         rate=RATE.parse(given.rate, f"{place}.rate"),
         until=None if given.until is None else DELAY.parse(given.until, f"{place}.until"),
         resolved=True,

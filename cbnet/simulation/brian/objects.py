@@ -252,13 +252,14 @@ def _connected(name, source, target, kind, parts, dt):
     order = np.argsort(i, kind="stable")
     same = len(steps) == 0 or steps.min() == steps.max()
     first = (int(steps[0]) if len(steps) else 1) - 1
+    delayed = bool(statements.lines(target.neuron.synapses[kind].on_pre))
     made = make(name, source.group, target, kind, [e.w for _, e in parts],
-                delay=first * dt * brian2.second if same else None)  # fmt: skip
+                delay=first * dt * brian2.second if same and delayed else None)  # fmt: skip
     if not len(i):
         made.synapses.connect(False)
         return made.synapses
     made.synapses.connect(i=i[order], j=j[order])
-    if not same:
+    if delayed and not same:
         made.synapses.pre.delay = (steps[order] - 1) * dt * brian2.second
     if made.each:
         w = np.concatenate([np.broadcast_to(e.w, len(e.i)) for _, e in parts])

@@ -1,0 +1,1 @@
+"""Published networks: a module each, with `network(**options)`, which `cbnet.load` calls."""
