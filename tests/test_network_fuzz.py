@@ -13,7 +13,7 @@ import cbnet
 from cbnet.errors import CbnetError
 from cbnet.model.network_file import of_tables
 from tests.test_network_dict import disinhibition, everything, layers
-from tests.test_network_file import DISINHIBITION, EVERYTHING, LAYERS
+from tests.model.test_network_file import DISINHIBITION, EVERYTHING, LAYERS
 
 IN_FILES = [
     0, -1, 1.5, float("nan"), float("inf"), 10**30, True, "", "E", "mV", "1 mV", "nan ms", "0.1",

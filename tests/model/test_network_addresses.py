@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV
-from tests.test_network_parts import disinhibition, layers
+from tests.model.test_network_parts import disinhibition, layers
 
 import cbnet
 from cbnet import Input, Neuron, Population, Projection

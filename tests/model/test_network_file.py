@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brian2 import ms
-from tests.test_network_parts import PAIRS, SIZES, disinhibition, layers
+from tests.model.test_network_parts import PAIRS, SIZES, disinhibition, layers
 
 import cbnet
 from cbnet.errors import ModelError, ParameterError
@@ -299,7 +299,7 @@ def test_a_network_is_read_without_brian2(tmp_path):
 
 
 def test_the_documented_file_is_the_documented_network(tmp_path):
-    page = (Path(__file__).parent.parent / "docs" / "networks.md").read_text("utf-8")
+    page = (Path(__file__).parents[2] / "docs" / "networks.md").read_text("utf-8")
     text = re.search(r"^```toml\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)[1]
     net = read(tmp_path, text)
     assert net == disinhibition()
