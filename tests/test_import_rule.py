@@ -95,3 +95,39 @@ def test_only_the_command_line_imports_the_command_line():
     for name in of("cbnet"):
         if not inside(name, "cbnet.cli", "cbnet.__main__"):
             assert not [i for i in imports(name) if inside(i, "cbnet.cli")], name
+
+
+def room(name):
+    """The folder of cbnet that a module is in, or the module itself."""
+    return ".".join(name.split(".")[:2])
+
+
+def test_no_two_rooms_import_each_other_in_a_circle():
+    edges = {}
+    for name in of("cbnet"):
+        for full in imports(name):
+            found = next((m for m in (full, full.rpartition(".")[0]) if m in MODULES), None)
+            if found and room(found) not in ("cbnet", room(name)):
+                edges.setdefault(room(name), set()).add(room(found))
+    edges.pop("cbnet", None)
+
+    def reached(start):
+        seen, todo = set(), list(edges.get(start, ()))
+        while todo:
+            one = todo.pop()
+            if one not in seen:
+                seen.add(one)
+                todo += edges.get(one, ())
+        return seen
+
+    assert len(edges) > 8
+    assert not {one for one in edges if one in reached(one)}
+
+
+def test_nothing_private_is_imported():
+    """What another module needs is public within the house."""
+    for path in [*MODULES.values(), *sorted((ROOT / "tests").rglob("*.py"))]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.ImportFrom):
+                private = [a.name for a in node.names if a.name.startswith("_")]
+                assert set(private) <= {"__version__"}, path

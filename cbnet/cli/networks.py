@@ -92,19 +92,14 @@ def show_simulation(result):
     out = tables.console()
     header(out, result.parameters, "simulation", unused=result.unused)
     table = tables.grid("population\n", "neurons\n", *(column for _, column in _SIMULATED))
-    known = result.to_dict().keys() | vars(type(result))
     columns = {
-        name: (result.in_units(name), result.in_units(f"{name}_sem"))
-        for name, _ in _SIMULATED
-        if name in known
+        name: (result.in_units(name), result.in_units(f"{name}_sem")) for name, _ in _SIMULATED
     }
     for p, name in enumerate(result.populations):
         cells = [
             (tables.rate if key == "rate" else tables.value)(
                 *(_or_none(x[p]) for x in columns[key]), digits=5, sem_digits=1
             )
-            if key in columns
-            else tables.UNDEFINED
             for key, _ in _SIMULATED
         ]
         table.add_row(str(name), tables.value(int(result.sizes[p])), *cells)

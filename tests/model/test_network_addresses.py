@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV
-from tests.model.test_network_parts import disinhibition, layers
 
 import cbnet
 from cbnet import Input, Neuron, Population, Projection
 from cbnet.errors import ParameterError
+from tests.model.test_network_parts import disinhibition, layers
 
 
 def places(net, name):

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from brian2 import ms
-from tests.model.test_network_parts import PAIRS, SIZES, disinhibition, layers
 
 import cbnet
 from cbnet.errors import ModelError, ParameterError
-from tests.test_network_dict import everything
+from tests.model.test_network_dict import everything
+from tests.model.test_network_parts import PAIRS, SIZES, disinhibition, layers
 
 DISINHIBITION = """
 [populations]

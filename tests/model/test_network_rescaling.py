@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV, second, volt
-from tests.model.test_network_parts import disinhibition, layers
 
 import cbnet
 from cbnet import Current, Input, Network, Neuron, Population, Projection
@@ -11,6 +10,7 @@ from cbnet.errors import ModelError, ParameterError
 from cbnet.model.distributions import Law
 from cbnet.model.mean_effect import MeanEffect
 from cbnet.model.reduction import of_model
+from tests.model.test_network_parts import disinhibition, layers
 
 RATES = {"L23E": 0.9 * Hz, "L23I": 3 * Hz}
 

@@ -8,10 +8,10 @@ import pickle
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV
-from tests.model.test_network_parts import disinhibition, layers
 
 import cbnet
 from cbnet import Current, Input, Network, Neuron, Population, Projection, Synapse
+from tests.model.test_network_parts import disinhibition, layers
 
 
 def everything():

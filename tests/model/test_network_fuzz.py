@@ -12,7 +12,7 @@ from brian2 import mV
 import cbnet
 from cbnet.errors import CbnetError
 from cbnet.model.network_file import of_tables
-from tests.test_network_dict import disinhibition, everything, layers
+from tests.model.test_network_dict import disinhibition, everything, layers
 from tests.model.test_network_file import DISINHIBITION, EVERYTHING, LAYERS
 
 IN_FILES = [
