@@ -17,7 +17,7 @@ _COARSE = 0.1  # of threshold - reset, by which arrivals of a step may move v
 
 
 def simulate_network(net, duration="1s", *, progress=None, **options):
-    """Simulate a network through Brian2's own objects.
+    """Simulate a network, on the compiled core if that takes it, else through Brian2's objects.
 
     Parameters
     ----------

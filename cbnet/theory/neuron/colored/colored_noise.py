@@ -63,7 +63,7 @@ def solve(membrane, rtol=RTOL, dimensions=3):
     Parameters
     ----------
     membrane : Membrane
-        See :func:`cbnet.theory.neuron.colored.filtered_membrane.membrane`.
+        Of ``filtered_membrane``.
     rtol : float
         Relative accuracy of rate, CV and v_sd.
     dimensions : {3, 2}
