@@ -257,9 +257,11 @@ class _Walk:
     def _power(self, base, exponent):
         if base is None:
             return None
-        try:
-            n = float(ast.literal_eval(exponent))
-        except (ValueError, TypeError):
+        sign = -1.0 if isinstance(getattr(exponent, "op", None), ast.USub) else 1.0
+        number = getattr(getattr(exponent, "operand", exponent), "value", None)
+        if isinstance(number, int | float):
+            n = sign * number
+        else:
             self.equal(base, (ONE, 0.0))
             self.equal(self.value(exponent), (ONE, 0.0))
             return ONE, 0.0

@@ -208,7 +208,7 @@ def _read_edges(path):
 
 def _columns(path):
     if path.suffix == ".npz":
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(path) as file:
             return {name: file[name] for name in file.files}
     with path.open(encoding="utf-8") as file:
         header = [name.strip() for name in file.readline().strip().split(",")]

@@ -282,8 +282,8 @@ def test_commands_for_a_model_refuse_a_network(tmp_path):
     from tests.command_line import refused
 
     read(tmp_path, DISINHIBITION)
-    message = refused(f"params {tmp_path / 'net.toml'}")
-    assert "a network of E, PV, SOM; expected a model" in message
+    message = refused(f"script {tmp_path / 'net.toml'}")
+    assert "a network of named populations; expected a model" in message
 
 
 def test_a_network_is_read_without_brian2(tmp_path):

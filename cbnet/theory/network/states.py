@@ -174,8 +174,10 @@ def _search(equation, points, rtol, roots, *, patience=0.0, deflate=False):
     rough = distinct(list(roots), y[np.isfinite(length)], 1e-3)[len(roots) :]
     if not rough:
         return roots
-    y, length = equation.newton(np.array(rough), rtol, steps=12)
-    return distinct(list(roots), y[np.isfinite(length)])
+    fine, length = equation.newton(np.array(rough), rtol, steps=12)
+    # where rounding leaves no better one it stays as it is, with its error
+    y = np.where(np.isfinite(length)[:, None], fine, rough)
+    return distinct(list(roots), y)
 
 
 def distinct(roots, points, apart=SAME):
