@@ -92,13 +92,15 @@ def show_simulation(result):
     out = tables.console()
     header(out, result.parameters, "simulation", unused=result.unused)
     table = tables.grid("population\n", "neurons\n", *(column for _, column in _SIMULATED))
+    table.collapse_padding = True
+    table.columns[0].no_wrap = True
     columns = {
         name: (result.in_units(name), result.in_units(f"{name}_sem")) for name, _ in _SIMULATED
     }
     for p, name in enumerate(result.populations):
         cells = [
             (tables.rate if key == "rate" else tables.value)(
-                *(_or_none(x[p]) for x in columns[key]), digits=5, sem_digits=1
+                *(_or_none(x[p]) for x in columns[key]), digits=4, sem_digits=1
             )
             for key, _ in _SIMULATED
         ]
