@@ -26,7 +26,7 @@ def _signature(net, name, group):
             numbers[key] = numbers.get(key, 0.0) + p.number
     for p in net.inputs:
         if p.target == name:
-            key = (None, p.kind, p.w, p.rate, p.wiring, net.spread(p), p.until)
+            key = (None, p.kind, p.w, p.rate, p.wiring, net.spread(p), p.until, p.one_a_step)
             numbers[key] = numbers.get(key, 0.0) + p.number
     return frozenset(numbers.items()), net.drive(name)
 

@@ -85,7 +85,7 @@ class Projection:
 
 @dataclass(frozen=True)
 class Input:
-    """Independent Poisson trains from outside onto every neuron of a population.
+    """Independent trains from outside onto every neuron of a population, Poisson unless said.
 
     Parameters
     ----------
@@ -101,6 +101,10 @@ class Input:
     wiring : FixedIn, Bernoulli, GaussianIn or FixedTotal, optional
     until : Quantity, optional
         When they stop.
+    one_a_step : bool
+        Whether a train has at most one spike in a time step, as those of Brian2's ``PoissonGroup``:
+        some published networks are defined so. The step is then part of the network: its trains
+        have 1 − rate·dt of the noise of Poisson trains.
     """
 
     name: str
@@ -111,6 +115,7 @@ class Input:
     rate: object = None
     wiring: object = FixedIn()
     until: object = None
+    one_a_step: bool = False
     resolved: bool = field(default=False, kw_only=True, repr=False)
 
     @property

@@ -21,7 +21,7 @@ _TABLES = ("populations", "neuron", "projections", "inputs", "currents")
 _STRINGS = ("equations", "threshold", "reset", "synapses", "parameters")
 _OF_MATRIX = ("names", "kinds", "number", "probability", "pair_probability", "w", "delay", "wiring")
 _OF_ONE = ("source", "target", "kind", *_OF_MATRIX[2:])
-_OF_INPUT = ("targets", "kind", "number", "w", "rate", "wiring", "until")
+_OF_INPUT = ("targets", "kind", "number", "w", "rate", "wiring", "until", "one_a_step")
 
 
 def read_network(path):
@@ -222,6 +222,8 @@ def _inputs(name, given, names, folder):
         for field in ("number", "w", "rate", "until"):
             if field in given:
                 own[field] = _of_target(given[field], field, target, k, targets)
+        if "one_a_step" in given:
+            own["one_a_step"] = given["one_a_step"]
         if own.get("number", 1) != 0:
             law = file_values.wiring(given["wiring"], folder) if "wiring" in given else None
             found.append(

@@ -224,6 +224,10 @@ def input_(given, target):
     check_wiring(given.wiring, place)
     if isinstance(given.wiring, Explicit):
         raise ParameterError(f"{place}.wiring: got edges; expected a law of in-degrees")
+    if not isinstance(given.one_a_step, bool):
+        raise ParameterError(
+            f"{place}.one_a_step: got {given.one_a_step!r}; expected True or False"
+        )
     w = efficacy(given, target.neuron, place)
     if _silent(given, target.neuron):
         raise ParameterError(

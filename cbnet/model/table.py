@@ -100,4 +100,5 @@ def _input(net, one):
     w = shown(one.w, net[one.target].neuron.units[one.kind] or "1")
     text = f"{one.place}: {one.number:.6g} × {w} at {one.rate:.6g} Hz ({one.kind})"
     text += "" if one.wiring == FixedIn() else f", {one.wiring}"
+    text += ", at most one spike of a train a step" if one.one_a_step else ""
     return text + ("" if one.until is None else f", until {one.until:.6g} s")

@@ -37,6 +37,7 @@ DEFINED_IN = {
     "Stability": "theory.stability",
     "NetworkComparison": "network_comparison",
     "NetworkSimulation": "simulation.measure.network_simulation",
+    "NetworkRateDistribution": "theory.network_heterogeneity",
     "NetworkSolution": "theory.network_states",
     "NetworkStability": "theory.network_stability",
     "Tuned": "theory.tune",

@@ -11,8 +11,10 @@ from ..model import unused
 from ..model.parameters import POPULATIONS, to_quantity, unit
 from ..support.threads import one_thread
 from .network.modes import check_in_degrees
+from .network.of_network import is_network
 from .network.rate_statistics import SILENT
 from .network.spread import Network
+from .network_heterogeneity import heterogeneity_of_network
 from .neuron import treatments
 from .neuron.renewal import NOISES
 from .self_consistency import TRAINS, solve
@@ -188,8 +190,10 @@ def heterogeneity(
 
     Parameters
     ----------
-    params : Parameters
-        Of the network; the populations may differ in any parameter.
+    params : Parameters or Network
+        Of the network; the populations may differ in any parameter. A Network says by its wirings
+        how in-degrees differ, takes `noise` and `rtol`, and gives a
+        :class:`cbnet.theory.network_heterogeneity.NetworkRateDistribution`.
     CV_K : float, optional
         Coefficient of variation of Gaussian in-degrees. If not given, `law` and `CV_K` of `params`
         say what they are: equal, binomial or Gaussian.
@@ -257,6 +261,18 @@ def heterogeneity(
     >>> [round(float(rate), 1) for rate in found.rate_mean]
     [47.9, 47.9]
     """
+    if is_network(params):
+        for name, value in {"CV_K": CV_K, "correlation": correlation or None, "N": N}.items():
+            if value is not None:
+                raise ParameterError(
+                    f"{name}: got {value} for a network of named populations; expected its wirings "
+                    "and sizes to say it"
+                )
+        if trains != "poisson":
+            raise ParameterError(
+                f"trains: got {trains!r} for a network of named populations; expected 'poisson'"
+            )
+        return heterogeneity_of_network(params, noise=noise, rtol=rtol)
     laws = _laws(params, CV_K)
     _check(params, correlation, fraction_excitatory, N, state)
     method = treatments.choose(noise, params)

@@ -8,7 +8,6 @@ spontaneous state.
 import numpy as np
 
 from cbnet.errors import ParameterError
-from cbnet.model.distributions import Uniform
 from cbnet.model.matrix import matrix
 from cbnet.model.network import Input, Network, Population, Projection
 from cbnet.model.neuron import Neuron, Synapse
@@ -183,15 +182,23 @@ def network(total=5000, nmda=True, revised=True, background="published"):
     if nmda:
         projections += [_release(n, many[n]) for n in NAMES if n.startswith("E")]
     cell = _cell()
-    # efficacies by a law: each train is drawn by itself, step by step, yes or no
-    w = Uniform(1.0, 1.0) if background == "published" else 1.0
     return Network(
         [
             Population(n, cell, many[n], values=_values(n), initial=f"{CELLS[n][2]} mV")
             for n in NAMES
         ],
         projections,
-        [Input("background", n, "AMPA", w=w, rate=f"{CELLS[n][5]} Hz") for n in NAMES],
+        [
+            Input(
+                "background",
+                n,
+                "AMPA",
+                w=1.0,
+                rate=f"{CELLS[n][5]} Hz",
+                one_a_step=background == "published",
+            )
+            for n in NAMES
+        ],
     )
 
 

@@ -467,7 +467,7 @@ def test_background_of_the_v1_column(background, most, column, interpreted):
     net = cbnet.Network(
         [cbnet.Population("E5", cell.neuron, 4000, {"g_L": "16.66 nS"}, "-68.28 mV")],
         [],
-        [cbnet.Input("background", "E5", "AMPA", w=own.w, rate=f"{own.rate} Hz")],
+        [own],
     )
     made = objects.create(net, 0.1e-3, seed=1, graph_seed=1)
     brian2.defaultclock.dt = 0.1 * ms
@@ -500,7 +500,8 @@ def test_options_of_the_v1_column(column):
     assert p.number == pytest.approx(0.8 * 0.16 * 1236)
     poisson = cbnet.load("v1_column", background="poisson").inputs
     assert [i.w for i in poisson] == [1.0] * 17
-    assert [i.w.mean for i in column.inputs] == [1.0] * 17
+    assert [i.w for i in column.inputs] == [1.0] * 17
+    assert {i.one_a_step for i in poisson} == {False} != {i.one_a_step for i in column.inputs}
     assert {p.initial["v"] == column.values(p.name)["E_L"] for p in column.populations} == {True}
 
 

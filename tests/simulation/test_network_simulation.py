@@ -2,6 +2,7 @@
 
 import json
 
+import brian2
 import numpy as np
 import pytest
 from brian2 import Hz, ms, mV
@@ -10,6 +11,7 @@ import cbnet
 from cbnet.errors import CbnetWarning, ParameterError
 from cbnet.simulation import network_job, network_run, network_times
 from cbnet.simulation.backends import standalone
+from cbnet.simulation.brian import objects
 from cbnet.simulation.network_job import prepare
 
 NAMES = ["E", "PV", "SOM"]
@@ -142,10 +144,6 @@ def test_readings_of_spikes(run):
 
 
 def test_graph_and_noise_have_seeds_of_their_own(monkeypatch):
-    import brian2
-
-    from cbnet.simulation.brian import objects
-
     monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")  # nothing is compiled
     brian2.BrianLogger.suppress_name("unused_brian_object")
 
@@ -169,10 +167,6 @@ def test_graph_and_noise_have_seeds_of_their_own(monkeypatch):
 
 
 def test_inputs_end_and_every_train_may_have_an_efficacy_of_its_own(monkeypatch):
-    import brian2
-
-    from cbnet.simulation.brian import objects
-
     monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
     net = cbnet.Network(
         [cbnet.Population("A", LIF, 50), cbnet.Population("B", LIF, 50)],
@@ -270,3 +264,36 @@ def test_a_job_is_plain_data():
     assert again.net == job.net and again.dt == job.dt and again.seed == 3
     assert again.recording.spikes.tolist() == job.recording.spikes.tolist()
     assert again.recording.every == job.recording.every
+
+
+@pytest.mark.parametrize("law", [True, False])
+@pytest.mark.parametrize("statement", ["x_post += w", "x_post = x_post + w"])
+def test_trains_of_high_rates_are_poisson(law, statement, monkeypatch):
+    """Mean and variance of what arrives in one step, whatever draws the trains."""
+    monkeypatch.setitem(brian2.prefs, "codegen.target", "numpy")
+    cell = cbnet.Neuron(
+        "dv/dt = (E_L - v)/tau_L : volt (unless refractory)\nx : 1", synapses={"E": statement}
+    )
+    w = cbnet.Uniform(0.999, 1.001) if law else 1.0
+    size, number, mean = 4000, 3, 0.5  # spikes of a train in a step
+    net = cbnet.Network(
+        [cbnet.Population("A", cell, size)],
+        inputs=[cbnet.Input("fast", "A", "E", number, w, f"{mean / 2e-4} Hz")],
+    )
+    brian2.defaultclock.dt = 0.2 * ms
+    brian2.seed(4)
+    made = objects.create(net, 2e-4, 1, 1)
+    brian2.Network(*made.all).run(0.2 * ms, namespace={})
+    arrived, total = np.array(made.blocks[0].group.x[:]), number * mean
+    assert arrived.mean() == pytest.approx(total, abs=4 * (total / size) ** 0.5)
+    # the variance of a variance of Poisson numbers: total (1 + 2 total)/size
+    assert arrived.var() == pytest.approx(total, abs=4 * (total * (1 + 2 * total) / size) ** 0.5)
+
+
+def test_a_synapse_with_variables_says_what_it_loses():
+    kind = cbnet.Synapse("u += 1\nv_post += w/u", equations="u : 1")
+    cell = cbnet.Neuron("dv/dt = (E_L - v)/tau_L : volt (unless refractory)", synapses={"E": kind})
+    inputs = [cbnet.Input("fast", "A", "E", 2, 1 * mV, 1000 * Hz)]
+    net = cbnet.Network([cbnet.Population("A", cell, 5)], inputs=inputs)
+    with pytest.warns(CbnetWarning, match=r"fast->A.rate: got trains of 0.2 spikes .* lacks 20%"):
+        objects.create(net, 2e-4, 1, 1)

@@ -468,3 +468,19 @@ def test_populations_of_any_number_have_the_spread_of_two():
     np.testing.assert_allclose(found[:3], mean, atol=3 * errors[0] + 0.1**2 * sd)
     np.testing.assert_allclose(found[3:], sd, atol=3 * errors[3] + 0.1**2 * sd)
     assert np.all(errors < 1e-3 * mean)
+
+
+def test_a_network_has_the_spread_of_its_parameters(tmp_path):
+    params = cbnet.load("current").replace(K=1000, nu_X=50 * Hz, law="gaussian", CV_K=0.1)
+    known = cbnet.heterogeneity(params, noise="diffusion")
+    found = cbnet.heterogeneity(cbnet.Network.ei(params), noise="diffusion")
+    sd = float(known.rate_sd[0])
+    for name in ("rate_mean", "rate_sd"):
+        errors = (known.error + found.error) * float(known.rate_mean[0])
+        # Gaussian arrivals differ from products of Gaussian factors by CV_K^2 of the spread
+        expected = pytest.approx(float(getattr(known, name)[0]), abs=3 * errors + 0.1**2 * sd)
+        assert float(getattr(found["E"], name)) == expected
+    assert found["I"].rate_cv == pytest.approx(float(found.rate_cv[1]))
+    assert cbnet.results.load(found.save(tmp_path / "spread.nc")) == found
+    with pytest.raises(ParameterError, match="CV_K: got 0.1 for a network of named populations"):
+        cbnet.heterogeneity(cbnet.Network.ei(params), CV_K=0.1)

@@ -271,6 +271,6 @@ def _inputs(net, of):
     """Inputs of one name, kind, rate law and block, which share their trains' objects."""
     found = {}
     for one in net.inputs:
-        key = (one.name, one.kind, id(of[one.target]), one.until)
+        key = (one.name, one.kind, id(of[one.target]), one.until, one.one_a_step)
         found.setdefault(key, []).append(one)
     return list(found.values())

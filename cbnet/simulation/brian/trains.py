@@ -5,24 +5,27 @@ import numpy as np
 from brian2.equations.equations import Equations
 from scipy import stats
 
-from ...errors import ParameterError
+from ...errors import ParameterError, warn
 from ...model.distributions import Law
 from ..wiring import edges
 from . import statements
-from .synapses import make
+from .synapses import alike, make
 
 _MOST_AT_ONCE = 40  # arrivals at one neuron in one step, each of which is a synapse
 _NEVER = 1e-10  # probability of more of them in a step
 _MOST_TRAINS = 2_000_000  # that are drawn one by one
+_LOST = 0.02  # of the noise, beyond which it is told that trains have one spike a step
 
 
 class Trains:
     """Poisson trains of inputs that have one name and kind, onto neurons of one block.
 
     The trains at a neuron are one Poisson process of their summed rate, whose number of arrivals
-    in a step is drawn at once. Where a statement does with n spikes n times what it does with one,
-    one synapse delivers them; otherwise there is one for the first, one for the second, and so on.
-    Where synapses have variables or efficacies of their own, every train is a source by itself.
+    in a step is drawn at once; where efficacies are drawn from a law, every train is a process by
+    itself. Where a statement does with n spikes n times what it does with one, one synapse
+    delivers them; otherwise there is one for the first, one for the second, and so on. A synapse
+    that has variables takes one spike of its train in a step, as do trains that are said to have no
+    more.
 
     Parameters
     ----------
@@ -57,13 +60,49 @@ class Trains:
             [np.full(len(n), r.rate) for n, r in zip(drawn, rows, strict=True)]
         )
         self.sizes = [len(n) for n in drawn]
-        if self.synapse.equations or any(isinstance(one.w, Law) for one in rows):
-            self.objects = self._one_by_one(rng)
+        each = bool(self.synapse.equations) or rows[0].one_a_step
+        if each or any(isinstance(one.w, Law) for one in rows):
+            means, targets, ws = self._trains(rng)
         else:
-            self.objects = self._together()
+            means, targets, ws = self.numbers * self.rates * dt, self.targets, self._w()
+        if each:
+            self._tell_of_lost(means)
+            self.objects = self._one_a_step(means, targets, ws)
+        else:
+            self.objects = self._poisson(means, targets, ws)
 
-    def _together(self):
-        means = self.numbers * self.rates * self.dt
+    def _trains(self, rng):
+        """Mean spikes of every train in a step, its target, and efficacies as `make` takes them."""
+        counts = self.numbers.astype(int)
+        if counts.sum() > _MOST_TRAINS:
+            raise ParameterError(
+                f"{self.rows[0].place}.number: got {int(counts.sum())} trains in all; expected at "
+                f"most {_MOST_TRAINS} where each has a synapse of its own; take one w for all, "
+                "fewer trains of a higher rate, or a kind without equations"
+            )
+        ends = np.cumsum([0, *self.sizes])
+        per_row = [int(counts[a:b].sum()) for a, b in zip(ends, ends[1:], strict=False)]
+        ws = [
+            one.w.draw(rng, n) if isinstance(one.w, Law) else one.w
+            for one, n in zip(self.rows, per_row, strict=True)
+        ]
+        if alike(ws):
+            ws = ws[:1]
+        else:
+            ws = [np.concatenate([np.broadcast_to(x, n) for x, n in zip(ws, per_row, strict=True)])]
+        return np.repeat(self.rates, counts) * self.dt, np.repeat(self.targets, counts), ws
+
+    def _tell_of_lost(self, means):
+        """Warn where one spike a step is not asked for, and leaves out some of the noise."""
+        lost = float(means.max(initial=0.0))
+        if lost > _LOST and not self.rows[0].one_a_step:
+            warn(
+                f"{self.rows[0].place}.rate: got trains of {lost:.2g} spikes in a step of "
+                f"{self.dt * 1e3:g} ms onto synapses with variables of their own, which take one; "
+                f"the noise lacks {lost:.0%}: take a shorter dt, or more trains of a lower rate"
+            )
+
+    def _poisson(self, means, targets, ws):
         code = statements.of_held_neurons(self.synapse.on_pre)
         at_once = statements.many_at_once(code, "arrived_pre")
         most = 1
@@ -75,60 +114,45 @@ class Trains:
                 f"{self.dt * 1e3:g} ms; expected fewer for a statement that is run for each of "
                 "them; take a shorter dt"
             )
-        until = self.rows[0].until
-        ends = "" if until is None else f"*int(t < {until!r}*second)"
-        size = len(self.targets)
-        group = brian2.NeuronGroup(
-            size,
+        group = self._group(
+            len(means),
             Equations(
-                f"arrived = poisson(mean_number{ends}) : integer (constant over dt)\n"
-                "mean_number : 1 (constant)"
+                f"arrived = poisson(mean_number{self._while('*int({})')}) : integer "
+                "(constant over dt)\nmean_number : 1 (constant)"
             ),
-            threshold="arrived > 0",
-            namespace={},
-            name=self.name,
+            "arrived > 0",
         )
-        group.set_event_schedule("spike", when="groups", order=1)
-        group.variables["mean_number"].set_value(means)
+        if len(means):
+            group.variables["mean_number"].set_value(means)
         if at_once is None:
             at_once = statements.only_where(code, "level <= arrived_pre")
-        i = np.repeat(np.arange(size), most)
-        w = [np.repeat(w, most) if np.ndim(w) else w for w in self._w()]
-        synapses = self._connect(group, i, self.targets[i], w, at_once)
-        synapses.variables["level"].set_value(np.tile(np.arange(1, most + 1), size))
+        i = np.repeat(np.arange(len(means)), most)
+        ws = [np.repeat(w, most) if np.ndim(w) else w for w in ws]
+        synapses = self._connect(group, i, targets[i], ws, at_once)
+        if len(i):
+            synapses.variables["level"].set_value(np.tile(np.arange(1, most + 1), len(means)))
         return [group, synapses]
 
-    def _one_by_one(self, rng):
-        counts = self.numbers.astype(int)
-        if counts.sum() > _MOST_TRAINS:
-            raise ParameterError(
-                f"{self.rows[0].place}.number: got {int(counts.sum())} trains in all; expected at "
-                f"most {_MOST_TRAINS} where each has a synapse of its own; take one w for all, "
-                "fewer trains of a higher rate, or a kind without equations"
-            )
-        rates, targets = np.repeat(self.rates, counts), np.repeat(self.targets, counts)
+    def _one_a_step(self, means, targets, ws):
+        group = self._group(
+            len(means), "chance : 1 (constant)", f"rand() < chance{self._while(' and {}')}"
+        )
+        if len(means):
+            group.variables["chance"].set_value(means)
+        return [group, self._connect(group, np.arange(len(means)), targets, ws)]
+
+    def _while(self, form):
+        """The condition that the input has not ended, in a form; nothing if it does not end."""
         until = self.rows[0].until
-        ends = "" if until is None else f" and t < {until!r}*second"
+        return "" if until is None else form.format(f"t < {until!r}*second")
+
+    def _group(self, size, equations, threshold):
+        """Sources that spike by themselves."""
         group = brian2.NeuronGroup(
-            max(len(rates), 1),
-            "chance : 1 (constant)",
-            threshold=f"rand() < chance{ends}",
-            namespace={},
-            name=self.name,
+            max(size, 1), equations, threshold=threshold, namespace={}, name=self.name
         )
         group.set_event_schedule("spike", when="groups", order=1)
-        if len(rates):
-            group.variables["chance"].set_value(rates * self.dt)
-        ends = np.cumsum([0, *self.sizes])
-        per_row = [int(counts[a:b].sum()) for a, b in zip(ends, ends[1:], strict=False)]
-        w = [
-            one.w.draw(rng, n) if isinstance(one.w, Law) else one.w
-            for one, n in zip(self.rows, per_row, strict=True)
-        ]
-        if w[0] is not None:
-            w = [np.concatenate([np.broadcast_to(x, n) for x, n in zip(w, per_row, strict=True)])]
-        synapses = self._connect(group, np.arange(len(rates)), targets, w)
-        return [group, synapses]
+        return group
 
     def _w(self):
         ws = [one.w for one in self.rows]

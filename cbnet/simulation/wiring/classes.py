@@ -67,6 +67,8 @@ def refusal(net):
     for one in net.inputs:
         if isinstance(one.w, Law):
             return f"{one.place}: efficacies differ among its trains"
+        if one.one_a_step:
+            return f"{one.place}: a train has at most one spike a step"
     return ""
 
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from ...errors import ConvergenceError
 from ...model.distributions import Uniform
+from ...model.network import Network
 from ..neuron.population_neuron import PopulationNeuron
 from ..neuron.white.linear_response import LinearResponse
 from .arrivals import Transfer
@@ -15,7 +16,7 @@ _STEP, _COSTLY_STEP = 1e-4, 0.03  # of ln R, for slopes of rates by their accura
 
 def is_network(asked):
     """Whether it is a network of named populations, rather than Parameters of E and I."""
-    return hasattr(asked, "arrivals")
+    return isinstance(asked, Network)
 
 
 def neurons_of(net, noise):

@@ -216,6 +216,11 @@ def _numbers(values, name):
 
 def _check_efficacies(net, name):
     for link in (*net.projections, *net.inputs):
+        if link.target == name and getattr(link, "one_a_step", False):
+            raise ParameterError(
+                f"{link.place}.one_a_step: got trains with at most one spike a step; expected "
+                "Poisson trains: the theory has no steps"
+            )
         if link.target == name and not (link.w is None or isinstance(link.w, (int, float))):
             raise ParameterError(
                 f"{link.place}.w: got {_shown(link.w)}; expected one value: the theory takes equal "
