@@ -7,9 +7,10 @@ import numpy as np
 
 from .errors import ParameterError
 from .model import unused
+from .model.entry import SEED, Entry
 from .model.library import load
 from .model.network import Network
-from .model.parameters import SEED, Entry, to_quantity
+from .model.units import to_quantity
 from .network_comparison import compare_network
 from .results import Result, variable
 from .results.pooling import over_graphs

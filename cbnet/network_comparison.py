@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .errors import ModelError, ParameterError
-from .model.parameters import SEED, Entry
+from .model.entry import SEED, Entry
 from .results import Result, plain, variable
 from .results.pooling import over_graphs
 from .simulation.run import simulate

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from cbnet.errors import CbnetWarning, DamagedError, ParameterError
 from cbnet.model import unused
-from cbnet.model.parameters import nearest
+from cbnet.model.entry import nearest
 from cbnet.results import plotting
 from cbnet.support import checksum, code, files
 from cbnet.sweeps import identity

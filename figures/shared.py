@@ -14,7 +14,7 @@ import xarray as xr
 import cbnet
 from cbnet.errors import ConvergenceError
 from cbnet.model import unused
-from cbnet.model.parameters import to_quantity
+from cbnet.model.units import to_quantity
 from cbnet.results import versions
 from cbnet.results.pooling import over_graphs
 from cbnet.simulation.backends import workshop

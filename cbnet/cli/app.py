@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from .. import __version__
 from ..errors import CbnetError, CbnetWarning, ModelError, ParameterError, SimulationError
-from ..model.parameters import nearest
+from ..model.entry import nearest
 from . import (
     cache,
     cite,

@@ -7,7 +7,8 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..model.parameters import SEED, Parameters
+from ..model.entry import SEED
+from ..model.parameters import Parameters
 from . import networks, options, output, progress, tables
 
 EXAMPLES = (

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..model.parameters import SEED
+from ..model.entry import SEED
 from . import options, output, progress, tables
 
 EXAMPLES = (

@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ..errors import ParameterError
-from ..model.parameters import SEED, Entry, Parameters
+from ..model.entry import SEED, Entry
+from ..model.parameters import Parameters
 
 ModelName = Annotated[
     str,

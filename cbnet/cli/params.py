@@ -2,7 +2,8 @@
 
 import math
 
-from ..model.parameters import POPULATIONS, Parameters, unit
+from ..model.parameters import POPULATIONS, Parameters
+from ..model.units import unit
 from . import networks, options, output, tables
 
 EXAMPLES = (

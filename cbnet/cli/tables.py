@@ -8,7 +8,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..model.parameters import POPULATIONS, reference_table
+from ..model.entry import reference_table
+from ..model.parameters import POPULATIONS
 from . import terminal
 
 UNDEFINED = "–"
@@ -144,7 +145,7 @@ def differences(params):
 
 def of_table(entry):
     """The default of a table's row as :meth:`Entry.parse` would give it."""
-    from ..model.parameters import unit
+    from ..model.units import unit
 
     return entry.value if entry.choices or entry.integer else entry.value * unit(entry.unit)[0]
 

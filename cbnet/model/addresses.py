@@ -9,8 +9,8 @@ import re
 import numpy as np
 
 from ..errors import ParameterError
+from .entry import nearest, reference_table
 from .links import Current, Input, Projection
-from .parameters import nearest, reference_table
 
 _FIELDS = {
     Projection: ("w", "delay", "number", "probability", "pair_probability", "wiring"),

@@ -9,7 +9,7 @@ import ast
 import re
 
 from ..errors import ModelError
-from .parameters import unit
+from .units import unit
 
 ONE = (0.0,) * 7
 # Units in which efficacies are usual, and what they are in SI units.

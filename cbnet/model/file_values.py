@@ -2,9 +2,10 @@
 
 from ..errors import ParameterError
 from . import distributions, wirings
-from .parameters import nearest, unit
+from .entry import nearest
 from .quantities import split, text
 from .si import SI
+from .units import unit
 
 _LAWS = {
     "uniform": (distributions.Uniform, ("low", "high")),

@@ -3,7 +3,7 @@
 import math
 
 from ..errors import ParameterError
-from .parameters import Entry
+from .entry import Entry
 from .si import SI
 from .wirings import Explicit, FixedIn
 

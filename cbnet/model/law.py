@@ -6,8 +6,8 @@ import numpy as np
 
 from ..errors import ParameterError
 from .dimensions import name_of
-from .parameters import unit
 from .quantities import ONE, pick, split
+from .units import unit
 
 # Beyond `longest`, and below `shortest`, of a law without bounds there is one value in 10⁵.
 QUANTILE = 4.264890793922602

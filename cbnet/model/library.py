@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from ..errors import ModelError, ParameterError
+from .entry import nearest
 from .model import Model
-from .parameters import Parameters, nearest
+from .parameters import Parameters
 
 
 def model_names():
@@ -49,9 +50,7 @@ def find_model(name, **options):
         return _shipped_network(name, options)
     _refuse(options, name)
     if name.endswith(".toml"):
-        from .network_file import read_network  # which imports numpy
-
-        return read_network(name)
+        return _room("network_file").read_network(name)
     if ":" in name or name.endswith(".py"):
         path, _, attribute = name.rpartition(":") if ":" in name else (name, "", "model")
         return _from_file(Path(path), attribute)
@@ -62,6 +61,11 @@ def find_model(name, **options):
             f"FILE.py:OBJECT ({nearest(name, known)})"
         )
     return importlib.import_module(f"cbnet.models.{name}").model
+
+
+def _room(name):
+    """A module that imports numpy, and names models itself."""
+    return importlib.import_module(f"cbnet.model.{name}")
 
 
 def _shipped_network(name, options):
@@ -86,8 +90,7 @@ def _refuse(options, name):
 
 
 def _from_file(path, attribute):
-    from .network import Network  # which imports numpy
-
+    Network = _room("network").Network
     if not path.is_file():
         raise ParameterError(f"MODEL: got {str(path)!r}; expected an existing Python file")
     name = f"_cbnet_model_{hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]}"

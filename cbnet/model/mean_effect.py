@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ModelError
 from ..support.expressions import parse
 from . import dimensions
-from .parameters import unit
+from .units import unit
 
 _NUMPY = tuple((n, getattr(np, n)) for n in ("exp", "log", "sqrt", "expm1", "log1p"))
 _SAME = 1e-9

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, field
 from ..errors import ModelError, ParameterError
 from ..support.expressions import FUNCTIONS, parse
 from . import names
-from .entries import entry_of
-from .parameters import Entry, Parameters, nearest, reference_table, to_quantity, unit
+from .entry import Entry, entry_of, nearest, reference_table
+from .units import to_quantity, unit
 
 
 @dataclass(frozen=True)
@@ -415,4 +415,4 @@ class Model:
         return cls(**stored)
 
 
-__all__ = ["Coupling", "Derived", "Entry", "Model", "Parameters"]
+__all__ = ["Coupling", "Derived", "Entry", "Model"]

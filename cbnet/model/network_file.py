@@ -11,11 +11,11 @@ from pathlib import Path
 
 from ..errors import ModelError, ParameterError
 from . import file_values
+from .entry import nearest
 from .links import Current, Input, Population, Projection
 from .matrix import matrix
 from .network import Network
 from .neuron import Neuron, Synapse, neuron
-from .parameters import nearest
 
 _TABLES = ("populations", "neuron", "projections", "inputs", "currents")
 _STRINGS = ("equations", "threshold", "reset", "synapses", "parameters")

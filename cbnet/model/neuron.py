@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from ..errors import ModelError, ParameterError
 from ..support.expressions import parse
 from . import dimensions, names
-from .entries import entry_of, shown_in
+from .entry import Entry, entry_of, nearest, reference_table, shown_in
 from .model import Model, identifiers
-from .parameters import Entry, Parameters, nearest, reference_table, unit
+from .parameters import Parameters
 from .quantities import split, text
+from .units import unit
 
 # What a neuron takes from the reference set where its strings name it and nobody gave it.
 _MEMBRANE = {"tau_L", "E_L", "E_E", "E_I", "theta", "V_r"}

@@ -7,9 +7,9 @@ import json
 import numpy as np
 
 from . import distributions, wirings
+from .entry import Entry
 from .links import Current, Input, Population, Projection
 from .neuron import Neuron, Synapse
-from .parameters import Entry
 
 _LAWS = ("Uniform", "Normal", "LogNormal", "Exponential", "Listed")
 _WIRINGS = ("FixedIn", "Bernoulli", "GaussianIn", "FixedTotal", "Explicit")

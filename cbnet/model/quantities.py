@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..errors import ParameterError
-from .parameters import split_quantity, unit
+from .entry import split_quantity
+from .units import unit
 
 ONE = (0,) * 7
 

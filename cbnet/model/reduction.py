@@ -39,8 +39,8 @@ from sympy.core.relational import Relational
 
 from ..errors import ModelError
 from . import names
-from .parameters import unit
-from .reduced import Reduced, strings_of
+from .one_dimension import Reduced, strings_of
+from .units import unit
 
 V = sp.Symbol("v", real=True)
 _OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
@@ -153,7 +153,7 @@ class Diffusion:
 
     @functools.cached_property
     def functions(self):
-        """The expressions as functions of numbers: :class:`cbnet.model.reduced.Reduced`."""
+        """The expressions as functions of numbers: :class:`cbnet.model.one_dimension.Reduced`."""
         expressions = {
             "A": self.A,
             "dA": sp.diff(self.A, V),
@@ -188,15 +188,15 @@ class Diffusion:
         )
 
     def function(self, name, values):
-        """An expression as a function of v: :meth:`cbnet.model.reduced.Reduced.function`."""
+        """An expression as a function of v: :meth:`cbnet.model.one_dimension.Reduced.function`."""
         return self.functions.function(name, values)
 
     def constant(self, name, values):
-        """The threshold or the reset: :meth:`cbnet.model.reduced.Reduced.constant`."""
+        """The threshold or the reset: :meth:`cbnet.model.one_dimension.Reduced.constant`."""
         return self.functions.constant(name, values)
 
     def operating_point(self, values):
-        """μ and τ of the drift: :meth:`cbnet.model.reduced.Reduced.operating_point`."""
+        """μ and τ of the drift: :meth:`cbnet.model.one_dimension.Reduced.operating_point`."""
         return self.functions.operating_point(values)
 
 

@@ -7,11 +7,11 @@ import numpy as np
 
 from ..errors import ParameterError
 from .distributions import Law
+from .entry import Entry, nearest
 from .in_degree import tidy
 from .links import Current
 from .mean_effect import MeanEffect
 from .model import identifiers
-from .parameters import Entry, nearest
 from .replacement import as_given
 from .resolution import RATE
 from .wirings import Explicit, FixedIn

@@ -9,9 +9,10 @@ from ..errors import ModelError, ParameterError
 from ..support.expressions import parse
 from . import dimensions, in_degree, names
 from .distributions import Law, Normal
-from .parameters import Entry, reference_table, unit
+from .entry import Entry, reference_table
 from .quantities import split, text
 from .si import SI
+from .units import unit
 from .wirings import Bernoulli, Explicit, FixedIn, FixedTotal, GaussianIn
 
 _WIRINGS = (FixedIn, Bernoulli, GaussianIn, FixedTotal, Explicit)

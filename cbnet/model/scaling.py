@@ -6,8 +6,9 @@ import numpy as np
 
 from ..errors import ParameterError
 from . import reduced
+from .entry import nearest
 from .model import identifiers
-from .parameters import POPULATIONS, nearest
+from .parameters import POPULATIONS
 
 LAWS = ("sqrt", "inverse", "log", "preserving")
 

@@ -2,7 +2,7 @@
 
 from types import SimpleNamespace
 
-from .parameters import unit
+from .units import unit
 
 
 class SI(float):

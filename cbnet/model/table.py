@@ -1,7 +1,7 @@
 """A network as a table that reads like one of a paper."""
 
 from .distributions import Law, Normal, Uniform
-from .parameters import unit
+from .units import unit
 from .wirings import FixedIn
 
 

@@ -2,7 +2,7 @@
 
 Every public function that answers a question about parameters says which of them it uses, and
 whatever else was set is named, in a CbnetWarning and in the field ``unused`` of its result. What
-one neuron uses follows from its strings (:attr:`cbnet.model.reduced.Reduced.arguments`).
+one neuron uses follows from its strings (:attr:`cbnet.model.one_dimension.Reduced.arguments`).
 """
 
 import contextlib

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from .distributions import Listed
-from .parameters import to_quantity, unit
+from .units import to_quantity, unit
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import ParameterError
-from ..model.parameters import to_quantity
+from ..model.units import to_quantity
 from .result import plain
 
 DIMENSION = "population"

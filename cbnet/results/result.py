@@ -21,7 +21,8 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..model.network import Network
-from ..model.parameters import Parameters, base_units, to_quantity, unit
+from ..model.parameters import Parameters
+from ..model.units import base_units, to_quantity, unit
 from ..support import checksum, files
 
 FORMAT = 2  # of files; those of cbnet 0.1 bear no number and count as 1

@@ -5,7 +5,8 @@ import importlib
 import numpy as np
 
 from ..errors import ParameterError
-from ..model.parameters import Entry, to_quantity
+from ..model.entry import Entry
+from ..model.units import to_quantity
 
 _BIN = 1e-3  # s, of the counts that a result has
 _SEGMENTS = 16  # of the time, over which spectra are averaged, if it is long enough

@@ -12,8 +12,10 @@ import numpy as np
 from .. import results
 from ..errors import ParameterError
 from ..model import unused
-from ..model.parameters import POPULATIONS, SEED, to_quantity
+from ..model.entry import SEED
+from ..model.parameters import POPULATIONS
 from ..model.reduced import of_model
+from ..model.units import to_quantity
 from .step.flow import leak_flow
 
 _FEWEST, _MOST = 100, 1000  # copies of the neuron

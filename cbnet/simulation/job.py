@@ -8,7 +8,8 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..model import reduced
-from ..model.parameters import POPULATIONS, SEED, Entry, Parameters, require
+from ..model.entry import SEED, Entry
+from ..model.parameters import POPULATIONS, Parameters, require
 from . import times
 from .backends.standalone import compiler_missing
 from .measure import recording as recordings

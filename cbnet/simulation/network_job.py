@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError, warn
+from ..model.entry import SEED, Entry
 from ..model.network import Network
-from ..model.parameters import SEED, Entry, unit
+from ..model.units import unit
 from . import network_times, times
 from .backends import network_values, standalone
 from .brian import statements

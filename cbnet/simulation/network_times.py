@@ -5,7 +5,7 @@ import re
 import numpy as np
 
 from ..model.distributions import Law
-from ..model.parameters import unit
+from ..model.units import unit
 from .brian import statements
 from .step.timestep import LADDER
 from .times import Time

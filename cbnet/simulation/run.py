@@ -8,7 +8,7 @@ import numpy as np
 
 from ..errors import ParameterError
 from ..model import unused
-from ..model.parameters import nearest
+from ..model.entry import nearest
 from ..results import plain
 from . import network_job
 from .backends.workshop import run_jobs

@@ -14,7 +14,8 @@ from brian2.utils.stringtools import get_identifiers
 from .. import __version__
 from ..errors import ParameterError
 from ..model import reduced, reduction, unused
-from ..model.parameters import POPULATIONS, unit
+from ..model.parameters import POPULATIONS
+from ..model.units import unit
 from ..support import citations
 from .brian import brian2_text
 from .job import prepare

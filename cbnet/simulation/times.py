@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError, warn
-from ..model.parameters import POPULATIONS, unit
+from ..model.parameters import POPULATIONS
+from ..model.units import unit
 
 SHORTEST_S = 0.2  # transient that is not asked for
 _RELAXED = 10.0  # times of the slowest one until nothing is left of the initial state

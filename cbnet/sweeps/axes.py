@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..errors import ParameterError
-from ..model.parameters import SEED, Entry, nearest, to_quantity, unit
+from ..model.entry import SEED, Entry, nearest
+from ..model.units import to_quantity, unit
 from . import rules
 
 # What may be an axis beside the parameters of the model.

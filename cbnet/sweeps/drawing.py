@@ -7,7 +7,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import NullLocator
 
 from ..errors import ParameterError
-from ..model.parameters import unit
+from ..model.units import unit
 from ..results import plotting
 from ..results.pooling import over_graphs
 

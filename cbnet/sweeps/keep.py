@@ -3,7 +3,7 @@
 import functools
 
 from ..errors import ParameterError
-from ..model.parameters import nearest
+from ..model.entry import nearest
 from ..simulation.measure import recording
 
 # Seconds and memory differ from run to run; they are in the record of a point, not in the data.

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import ModelError, ParameterError
+from ..model.entry import SEED, Entry, nearest
 from ..model.library import load_parameters
 from ..model.model import Model
-from ..model.parameters import SEED, Entry, nearest
 from ..simulation.measure import recording
 from . import keep, rules
 from .axes import LAWS, SETTINGS, few_enough, initial, make_axes

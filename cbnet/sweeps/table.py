@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from ..errors import DamagedError, ParameterError, warn
-from ..model.parameters import base_units, unit
+from ..model.units import base_units, unit
 from ..results.result import KINDS, plain
 from ..support import checksum, files, scratch
 from . import identity, keep, plan

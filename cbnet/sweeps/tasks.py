@@ -7,7 +7,8 @@ import numpy as np
 
 from ..errors import CbnetError, CbnetWarning
 from ..model import unused
-from ..model.parameters import Parameters, to_quantity
+from ..model.parameters import Parameters
+from ..model.units import to_quantity
 from . import identity, keep
 
 

@@ -7,7 +7,8 @@ import numpy as np
 from .. import results
 from ..errors import ParameterError, warn
 from ..model import reduced, unused
-from ..model.parameters import POPULATIONS, to_quantity
+from ..model.parameters import POPULATIONS
+from ..model.units import to_quantity
 from ..support.threads import one_thread
 from . import scaling, self_consistency
 from .neuron.jumps import jump_process, shot_noise

@@ -7,7 +7,9 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError
 from ..model import unused
-from ..model.parameters import POPULATIONS, Parameters, nearest, to_quantity, unit
+from ..model.entry import nearest
+from ..model.parameters import POPULATIONS, Parameters
+from ..model.units import to_quantity, unit
 from ..support.threads import one_thread
 from .network.folds import FoldFinder
 from .network.line import SILENT, Line

@@ -7,7 +7,8 @@ import numpy as np
 from .. import results
 from ..errors import ParameterError
 from ..model import unused
-from ..model.parameters import POPULATIONS, to_quantity, unit
+from ..model.parameters import POPULATIONS
+from ..model.units import to_quantity, unit
 from ..support.threads import one_thread
 from .network.bins import moments
 from .neuron.neuron import Neuron

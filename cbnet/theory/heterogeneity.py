@@ -8,7 +8,8 @@ import numpy as np
 from .. import results
 from ..errors import CbnetWarning, ConvergenceError, ParameterError, warn
 from ..model import unused
-from ..model.parameters import POPULATIONS, to_quantity, unit
+from ..model.parameters import POPULATIONS
+from ..model.units import to_quantity, unit
 from ..support.threads import one_thread
 from .network.modes import check_in_degrees
 from .network.of_network import is_network

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import results
 from ..errors import ConvergenceError
-from ..model.parameters import to_quantity
+from ..model.units import to_quantity
 from ..results.by_population import ByPopulation
 from .network.of_network import method_of, neurons_of, transfer_of
 from .network.rate_statistics import KEPT, SILENT

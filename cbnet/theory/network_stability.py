@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import results
 from ..errors import CbnetWarning, ParameterError
-from ..model.parameters import to_quantity
+from ..model.units import to_quantity
 from .network.fluctuations import spectrum
 from .network.line import SILENT
 from .network.modes_of_network import choose, modes_of_network, sizes_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import results
 from ..errors import ConvergenceError, ParameterError, warn
-from ..model.parameters import to_quantity
+from ..model.units import to_quantity
 from .network.corrected import corrected_states
 from .network.line import SILENT
 from .network.modes_of_network import with_modes

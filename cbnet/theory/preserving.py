@@ -8,7 +8,8 @@ from scipy.optimize import brentq
 
 from ..errors import ConvergenceError, ParameterError
 from ..model import unused
-from ..model.parameters import POPULATIONS, to_quantity
+from ..model.parameters import POPULATIONS
+from ..model.units import to_quantity
 from .network.line import SILENT
 from .network.roots import all_roots
 from .neuron.jumps import jump_process, shot_noise

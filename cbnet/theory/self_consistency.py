@@ -7,7 +7,8 @@ import numpy as np
 from .. import results
 from ..errors import ConvergenceError, ParameterError, warn
 from ..model import unused
-from ..model.parameters import POPULATIONS, to_quantity
+from ..model.parameters import POPULATIONS
+from ..model.units import to_quantity
 from ..support.threads import one_thread
 from .network.line import SILENT, Line, unknown
 from .network.modes import check_in_degrees, check_sizes, modes

@@ -7,7 +7,8 @@ import warnings
 from .. import results
 from ..errors import CbnetWarning, ParameterError
 from ..model import unused
-from ..model.parameters import POPULATIONS, to_quantity
+from ..model.parameters import POPULATIONS
+from ..model.units import to_quantity
 from ..support.threads import one_thread
 from .network.fluctuations import spectrum
 from .network.line import SILENT

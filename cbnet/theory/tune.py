@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import results
 from ..errors import ConvergenceError, ParameterError
-from ..model.parameters import to_quantity, unit
+from ..model.units import to_quantity, unit
 from ..support.threads import one_thread
 from .network.of_network import method_of, neurons_of, transfer_of
 from .network.tuning import NoValue, felt_by, value_for_rate, values_for_rates

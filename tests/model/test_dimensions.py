@@ -12,7 +12,7 @@ from brian2.units.fundamentalunits import DIMENSIONLESS, get_or_create_dimension
 from cbnet import Current, Network, Neuron, Population, Synapse
 from cbnet.errors import ModelError
 from cbnet.model import dimensions
-from cbnet.model.parameters import unit
+from cbnet.model.units import unit
 
 LEAK = "dv/dt = (E_L - v)/tau_L : volt (unless refractory)"
 HODGKIN_HUXLEY = """

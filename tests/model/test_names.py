@@ -13,7 +13,7 @@ from brian2.core.namespace import DEFAULT_UNITS
 import cbnet
 from cbnet.errors import CbnetWarning, ModelError, ParameterError
 from cbnet.model import names
-from cbnet.model.parameters import reference_table
+from cbnet.model.entry import reference_table
 from cbnet.simulation.backends import standalone
 from cbnet.simulation.script import script
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 import cbnet
 from cbnet.cli import app
 from cbnet.errors import CbnetWarning, ParameterError
-from cbnet.model.parameters import SEED, Entry
+from cbnet.model.entry import SEED, Entry
 
 
 @pytest.fixture(scope="module")

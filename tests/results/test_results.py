@@ -14,7 +14,7 @@ from brian2 import Hz, mV
 import cbnet
 from cbnet import results
 from cbnet.errors import CbnetWarning, DamagedError, ParameterError
-from cbnet.model.parameters import base_units, to_quantity
+from cbnet.model.units import base_units, to_quantity
 from cbnet.results import result
 from cbnet.support import files
 

@@ -7,7 +7,7 @@ from brian2 import Hz, ms, mV, second, volt
 import cbnet
 from cbnet import results
 from cbnet.errors import CbnetWarning
-from cbnet.model.parameters import to_quantity
+from cbnet.model.units import to_quantity
 from cbnet.simulation.backends import standalone, workshop
 from cbnet.simulation.backends.workshop import run_jobs
 from cbnet.simulation.job import prepare

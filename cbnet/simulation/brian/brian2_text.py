@@ -3,7 +3,7 @@
 from brian2.parsing.sympytools import sympy_to_str
 from brian2.utils.stringtools import word_substitute
 
-from ...model.parameters import unit
+from ...model.units import unit
 
 _BASE = ("metre", "kilogram", "second", "amp", "kelvin", "mole", "candle")
 

@@ -32,7 +32,8 @@ from brian2.utils.stringtools import get_identifiers, word_substitute
 
 from ...errors import ParameterError
 from ...model import reduction
-from ...model.parameters import POPULATIONS, to_quantity, unit
+from ...model.parameters import POPULATIONS
+from ...model.units import to_quantity, unit
 from ..wiring.layout import inputs, projections
 from . import arrivals as arriving
 from . import brian2_text

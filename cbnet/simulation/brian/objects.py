@@ -23,7 +23,7 @@ from brian2.equations.equations import (
 from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
 
 from ...model.distributions import Law
-from ...model.parameters import unit
+from ...model.units import unit
 from ..wiring import edges
 from . import statements
 from .synapses import alike, constant, make

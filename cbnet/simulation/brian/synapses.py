@@ -6,7 +6,7 @@ import brian2
 from brian2.equations.equations import PARAMETER, Equations, SingleEquation
 from brian2.units.fundamentalunits import Quantity, get_or_create_dimension
 
-from ...model.parameters import unit
+from ...model.units import unit
 from . import statements
 
 _ARRIVALS = "before_thresholds"

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ...errors import ParameterError
-from ...model.parameters import POPULATIONS, Entry, nearest
+from ...model.entry import Entry, nearest
+from ...model.parameters import POPULATIONS
 
 KEYS = ("spikes", "v", "every", "dtype")
 TYPES = ("float64", "float32")

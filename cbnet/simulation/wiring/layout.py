@@ -5,7 +5,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from ...errors import ParameterError
-from ...model.parameters import POPULATIONS, Entry, require
+from ...model.entry import Entry
+from ...model.parameters import POPULATIONS, require
 
 _MOST_NEURONS = 1e12
 NAMES = {"E": "excitation", "I": "inhibition"}

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from ...errors import ConvergenceError, ParameterError, warn
-from ...model.parameters import to_quantity
+from ...model.units import to_quantity
 from ..neuron.white.first_passage import known
 from .fluctuations import fano_factor
 from .leading_mode import leading_mode

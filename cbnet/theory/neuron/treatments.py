@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 from ...errors import ParameterError, warn
 from ...model import reduced
-from ...model.parameters import POPULATIONS, nearest, require
+from ...model.entry import nearest
+from ...model.parameters import POPULATIONS, require
 from .colored import colored_noise
 from .colored import colored_noise_limits as limits
 from .jumps import jump_density, jump_intervals, shot_noise
