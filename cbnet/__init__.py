@@ -49,6 +49,7 @@ _PUBLIC = {
 _MODULES = {
     "errors": "errors",
     "plotting": "results.plotting",
+    "plotting_networks": "results.plotting_networks",
     "results": "results",
     "theory": "theory",
 }

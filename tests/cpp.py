@@ -16,22 +16,31 @@ HEADERS = Path(cbnet.__file__).parent / "simulation" / "cpp"
 WARNINGS = ("-Wall", "-Wextra", "-Werror")
 
 
-def program(source, folder, *flags, name="driver"):
+def program(source, folder, *flags):
     """Compile a text against cbnet's headers; the path of what it makes."""
-    if not shutil.which(COMPILER):  # optional: without one cbnet simulates in numpy
-        pytest.skip(f"no C++ compiler: {COMPILER} is not on the path")
-    (folder / "driver.cpp").write_text(source)
-    subprocess.run(
-        [COMPILER, "-std=c++17", f"-I{HEADERS}", *flags, "driver.cpp", "-o", name],
-        cwd=folder,
-        check=True,
-    )
-    return folder / name
+    return _made(source, folder, flags, [], "driver")
 
 
 def compiled(source, folder, *flags):
     """The same as a shared library."""
-    return program(source, folder, "-shared", "-fPIC", *(flags or ("-O2",)), name="driver.so")
+    return _made(source, folder, ["-fPIC", *(flags or ("-O2",))], ["-shared"], "driver.so")
+
+
+def _made(source, folder, flags, how, name):
+    """Compiled with some flags, and linked without them.
+
+    What is linked with -ffast-math lets the process that loads it flush the smallest numbers to
+    zero, those of Python too, for all that it computes afterwards.
+    """
+    if not shutil.which(COMPILER):  # optional: without one cbnet simulates in numpy
+        pytest.skip(f"no C++ compiler: {COMPILER} is not on the path")
+    (folder / "driver.cpp").write_text(source)
+    for step in (
+        ["-std=c++17", f"-I{HEADERS}", *flags, "-c", "driver.cpp", "-o", "driver.o"],
+        [*how, "driver.o", "-o", name],
+    ):
+        subprocess.run([COMPILER, *step], cwd=folder, check=True)
+    return folder / name
 
 
 def load(source, folder, *flags):

@@ -87,8 +87,9 @@ def test_models_import_strings_and_parameters_only():
 
 
 def test_plotting_sees_results_only():
-    mine = [i for i in imports("cbnet.results.plotting") if inside(i, "cbnet")]
-    assert all(i == "cbnet" or inside(i, "cbnet.results", "cbnet.errors") for i in mine)
+    for name in ("cbnet.results.plotting", "cbnet.results.plotting_networks"):
+        mine = [i for i in imports(name) if inside(i, "cbnet")]
+        assert all(i == "cbnet" or inside(i, "cbnet.results", "cbnet.errors") for i in mine)
 
 
 def test_only_the_command_line_imports_the_command_line():

@@ -164,13 +164,13 @@ def _compare_network(net, out, as_json, quiet, given):
         )
     with output.saving(out or output.unused(FOLDER)) as save:
         from ..network_comparison import compare_network
-        from ..results import plotting
+        from ..results import plotting_networks
 
         with progress.reporter(quiet) as reporter:
             result = compare_network(net, progress=reporter, **given)
         if not as_json:
             networks.show_comparison(result)
-        figure = plotting.network_comparison(result)
+        figure = plotting_networks.comparison(result)
         files = [save.result(result, "comparison")]
         files += [save.figure(figure, "comparison", ending) for ending in ("png", "pdf")]
         files = [path for path in files if path is not None]

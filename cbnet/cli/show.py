@@ -87,12 +87,12 @@ def _drawn(result, kind):
     if kind == "Results":
         from ..sweeps.drawing import draw
     else:
-        from ..results import plotting
+        from ..results import plotting, plotting_networks
 
         draw = {
             "Comparison": plotting.comparison,
-            "NetworkComparison": plotting.network_comparison,
-            "NetworkSimulation": plotting.network,
+            "NetworkComparison": plotting_networks.comparison,
+            "NetworkSimulation": plotting_networks.simulation,
         }.get(kind, plotting.quick)
     return draw(result)
 

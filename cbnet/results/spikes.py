@@ -199,7 +199,7 @@ class SpikeReadings:
         matplotlib.axes.Axes
         """
         # by name: what draws is no part of the code whose numbers are kept
-        return importlib.import_module(".plotting", __package__).raster(self, ax)
+        return importlib.import_module(".plotting_networks", __package__).raster(self, ax)
 
     def to_neo(self):
         """The recorded spikes for neo, elephant and others.

@@ -15,7 +15,8 @@ from . import cache
 # Of the package, what makes no number of its own, or only one of two kinds; all else is in.
 _APART = (
     *("theory", "simulation", "sweeps", "models", "figures", "cli", "__main__.py"),
-    *("results/plotting.py", "support/citations.py", "support/machine.py"),
+    *("results/plotting.py", "results/plotting_networks.py"),
+    *("support/citations.py", "support/machine.py"),
 )
 THEORY = ("theory", "sweeps/tasks.py", "sweeps/keep.py")
 SIMULATION = ("simulation", "sweeps/tasks.py", "sweeps/keep.py")

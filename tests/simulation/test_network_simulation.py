@@ -136,7 +136,8 @@ def test_readings_of_spikes(run):
     correlations = run.correlations("20 ms").correlation.values
     assert np.allclose(correlations, correlations.T) and np.all(np.abs(correlations) < 0.5)
     axes = run.raster()
-    assert [line.get_label() for line in axes.get_lines()] == NAMES
+    assert [text.get_text() for text in axes.get_yticklabels()] == NAMES
+    assert sum(len(line.get_xdata()) for line in axes.get_lines()) == len(run.spike_neurons)
     neo = pytest.importorskip("neo", reason="neo is optional")
     segment = run.to_neo()
     assert isinstance(segment, neo.Segment) and len(segment.spiketrains) == 30

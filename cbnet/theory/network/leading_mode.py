@@ -4,6 +4,8 @@ import numpy as np
 
 from .characteristic import leading
 
+BIN = 1e-3  # s, of the spike count whose Fano factor is told with a mode
+FINER = {"order": 12, "finer": 1.5}  # grid that the first answer is compared with
 HIGHEST = 5e3  # Hz: white noise is no picture of the input at shorter times
 
 

@@ -13,14 +13,12 @@ from ..neuron.jumps.jump_response import JumpResponse
 from ..neuron.neuron import Neuron
 from ..neuron.white.first_passage import known
 from .fluctuations import fano_factor, rough_fano_factor
-from .leading_mode import highest_of_interest, leading_mode
+from .leading_mode import BIN, FINER, highest_of_interest, leading_mode
 from .line import SILENT
 from .linearised import linearised
 
-_BIN = 1e-3  # s, of the spike count
 _ALONG = 40  # frequencies at which the response to finite jumps is asked whether something grows
 _SURELY = 0.8  # feedback below which it does not, though a coarse grid said so
-_FINER = {"order": 12, "finer": 1.5}  # what the first answer is compared with
 
 
 @dataclass(frozen=True)
@@ -64,18 +62,16 @@ def modes(params, rates, N, fraction_excitatory, white=False):
     growth = frequency = np.nan
     fano, numerical, of_jumps, stable = np.full(2, np.nan), 0.0, 0.0, True
     if max(rates) > SILENT:
-        rough, fine = feedback_at(params, rates), feedback_at(params, rates, **_FINER)
+        rough, fine = feedback_at(params, rates), feedback_at(params, rates, **FINER)
         mode, highest, numerical = leading_mode(rough, fine, highest)
         growth, frequency, stable = mode.real, mode.imag / (2 * np.pi), mode.real < 0
         if stable:
-            fano, inaccuracy = fano_factor(rough, fine, N, shares_of(fraction_excitatory), _BIN)
+            fano, inaccuracy = fano_factor(rough, fine, N, shares_of(fraction_excitatory), BIN)
             numerical = max(numerical, inaccuracy)
             if np.any(fano < 0):  # the feedback explains more than there is
                 fano, of_jumps = np.full(2, np.nan), np.inf
         if not treatments.has_filters(params):
-            wanted = (
-                (N, shares_of(fraction_excitatory), _BIN) if stable and np.isfinite(N) else None
-            )
+            wanted = (N, shares_of(fraction_excitatory), BIN) if stable and np.isfinite(N) else None
             distance, other = _from_white_noise_to_jumps(
                 params, rates, rough, mode, wanted, 2 * np.pi * highest
             )

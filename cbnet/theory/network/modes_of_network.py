@@ -8,12 +8,9 @@ from ...errors import ConvergenceError, ParameterError, warn
 from ...model.units import to_quantity
 from ..neuron.white.first_passage import known
 from .fluctuations import fano_factor
-from .leading_mode import leading_mode
+from .leading_mode import BIN, FINER, leading_mode
 from .line import SILENT
 from .of_network import feedback_of, neurons_of
-
-_BIN = 1e-3  # s, of the spike count
-_FINER = {"order": 12, "finer": 1.5}  # what the first answer is compared with
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,12 +32,12 @@ def modes_of_network(net, rates):
     if not max(rates) > SILENT:
         return ModesOfNetwork(np.nan, np.nan, True, fano, np.nan, 0.0)
     rough = feedback_of(net, neurons, rates)
-    fine = feedback_of(net, neurons, rates, **_FINER)
+    fine = feedback_of(net, neurons, rates, **FINER)
     mode, highest, error = leading_mode(rough, fine)
     stable = mode.real < 0
     N, shares = sizes_of(net)
     if stable and N is not None:
-        fano, inaccuracy = fano_factor(rough, fine, N, shares, _BIN)
+        fano, inaccuracy = fano_factor(rough, fine, N, shares, BIN)
         error = max(error, inaccuracy)
         if np.any(fano < 0):  # the feedback explains more than there is
             fano, error = np.full(len(rates), np.nan), np.inf
