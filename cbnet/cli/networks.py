@@ -13,10 +13,7 @@ _SIMULATED = (
     *(("rate", "rate\nHz"), ("cv", "CV\n"), ("cv2", "CV2\n"), ("lvr", "LvR\n")),
     *(("V_mean", "V mean\nmV"), ("V_sd", "V sd\nmV"), ("fano_1ms", "Fano\n1 ms")),
 )
-_COMPARED = (
-    *(("rate_Hz", "rate", "Hz"), ("cv", "CV", "")),
-    *(("V_mean_mV", "V mean", "mV"), ("V_sd_mV", "V sd", "mV")),
-)
+_COMPARED = (("rate_Hz", "rate, Hz"), ("cv", "CV"), ("V_mean_mV", "V mean, mV"))
 
 
 def refuse_given(ctx, *names):
@@ -106,8 +103,23 @@ def show_simulation(result):
         ]
         table.add_row(str(name), tables.value(int(result.sizes[p])), *cells)
     out.print(table)
+    _tell_together(out, list(result.populations), result)
     for note in filter(None, result.notes.split("; ")):
         out.print(f"Not known: {note}", markup=False)
+
+
+def _tell_together(out, names, result, prefix=""):
+    """Name the populations whose neurons fire together."""
+    counts = result.in_si(f"{prefix}rate") * result.sizes * 1e-3
+    swings = map(tables.swing, getattr(result, f"{prefix}fano_1ms"), counts)
+    pairs = zip(names, swings, strict=True)
+    found = [f"{name} by {x:.0%}" for name, x in pairs if x > tables.SYNCHRONOUS]
+    if found:
+        out.print(
+            "From one ms to the next population rates vary by much of their mean ("
+            f"{', '.join(found)}): neurons fire together, and no theory of an asynchronous state "
+            "holds."
+        )
 
 
 def _or_none(x):
@@ -124,12 +136,12 @@ def show_comparison(result):
         data["noise"] if data["noise"].startswith("no theory") else
         tables.describe_noise(data["noise"]), markup=False
     )  # fmt: skip
-    headers = [h for _, word, unit in _COMPARED for h in (f"{word}\ntheory", f"{unit}\nsimulation")]
+    headers = [h for _, word in _COMPARED for h in (f"{word}\ntheory", "\nsimulation")]
     table = tables.grid("population\n", *headers)
     table.collapse_padding = True
     for name in data["populations"]:
         cells = []
-        for key, *_ in _COMPARED:
+        for key, _ in _COMPARED:
             show = tables.rate if key == "rate_Hz" else tables.value
             cells.append(show(data["theory"][key][name], digits=4))
             measured = data["simulation"]
@@ -138,6 +150,7 @@ def show_comparison(result):
             )
         table.add_row(name, *cells)
     out.print(table)
+    _tell_together(out, data["populations"], result, "simulation_")
     what = "over graphs and noise" if data["seeds"] > 1 else "over noise in one graph"
     out.print(f"simulation: mean ± standard error {what}, {data['seeds']} seed(s)")
     if data["fixed_points"] > 1:

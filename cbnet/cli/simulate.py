@@ -1,6 +1,5 @@
 """``cbnet simulate``: one network simulation."""
 
-import math
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ from . import networks, options, output, progress, tables
 
 # What says something of E and I that a network of named populations says itself.
 _OF_E_AND_I = ("N", "initial", "fraction_excitatory", "arrivals", "storage")
-_SYNCHRONOUS = 0.5  # of the mean: fluctuations beyond are not those of independent neurons
 EXAMPLES = (
     "cbnet simulate conductance -N 1250 --set K=100 --set a=0.005 --set nu_X=80Hz",
     "cbnet simulate current -N 2500 --set K=400 --set a=.0024 --duration .2s --json",
@@ -144,15 +142,9 @@ def show(result):
     out.print(tables.currents(result, " of E neurons"))
     for note in filter(None, result.notes.split("; ")):
         out.print(f"Not known: {note}", markup=False)
-    if (swing := _swing(result)) > _SYNCHRONOUS:
+    count = float(result.in_si("rate_E")) * result.N_E * 1e-3
+    if (swing := tables.swing(result.fano_1ms, count)) > tables.SYNCHRONOUS:
         out.print(
             f"The population rate varies by {swing:.0%} of its mean from one ms to the next: "
             "neurons fire together, and no theory of an asynchronous state holds."
         )
-
-
-def _swing(result):
-    """Relative sd of the population's rate in bins of 1 ms, Poisson counts taken off."""
-    count = float(result.in_si("rate_E")) * result.N_E * 1e-3
-    excess = (result.fano_1ms - 1) / count if count > 0 else 0.0
-    return math.sqrt(excess) if excess > 0 else 0.0

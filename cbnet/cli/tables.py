@@ -13,6 +13,7 @@ from ..model.parameters import POPULATIONS
 from . import terminal
 
 UNDEFINED = "–"
+SYNCHRONOUS = 0.5  # of the mean: fluctuations beyond are not those of independent neurons
 SILENT_BELOW = 1e-6  # Hz, less than a spike in eleven days: where the theory's scan of rates begins
 
 _NOISES = {
@@ -99,6 +100,20 @@ def value(x, sem=None, digits=6, sem_digits=2):
         return f"{x:,}".replace(",", " ") if isinstance(x, int) else f"{x:.{digits}g}"
     places = max(0, sem_digits - 1 - math.floor(math.log10(sem)))
     return f"{x:.{places}f} ± {sem:.{places}f}"
+
+
+def swing(fano, count):
+    """Relative sd of a population's rate in bins of 1 ms, Poisson counts taken off.
+
+    Parameters
+    ----------
+    fano : float
+        Of its counts in 1 ms.
+    count : float
+        Mean of these.
+    """
+    excess = (fano - 1) / count if count > 0 else 0.0
+    return math.sqrt(excess) if excess > 0 else 0.0
 
 
 def size(count):

@@ -43,7 +43,7 @@ def comparison(result):
             axes.set_ylabel(label)
             axes.text(-0.02, 1.04, letter, transform=axes.transAxes, weight="bold", ha="right")
             if name != "V_mean":
-                axes.set_ylim(bottom=0)
+                axes.set_ylim(0, 1.08 * axes.dataLim.y1)
         _theory_and_simulation(figure, not result.noise.startswith("no theory"), result.noise)
     return figure
 
@@ -82,7 +82,7 @@ def simulation(result, solution=None):
                 axes, names, result.in_units(name), result.in_units(f"{name}_sem"), theory
             )
             axes.set_ylabel(label)
-            axes.set_ylim(bottom=0)
+            axes.set_ylim(0, 1.08 * axes.dataLim.y1)
         for letter, axes in zip("abc", panels, strict=False):
             axes.text(-0.02, 1.04, letter, transform=axes.transAxes, weight="bold", ha="right")
         _theory_and_simulation(figure, shown is not None, solution.noise if shown else "")
@@ -101,7 +101,14 @@ def _by_population(axes, names, seen, error, theory):
             axes.plot([k - 0.35, k + 0.35], [theory[k]] * 2, color=shade, lw=1.8)
         if np.isfinite(seen[k]):
             axes.errorbar(
-                k, seen[k], yerr=2 * error[k], fmt="o", color=shade, mec="0.1", mew=0.5, zorder=3
+                k,
+                seen[k],
+                yerr=2 * np.nan_to_num(error[k]),
+                fmt="o",
+                color=shade,
+                mec="0.1",
+                mew=0.5,
+                zorder=3,
             )
     turned = {"rotation": 90} if max(map(len, names)) * len(names) > 18 else {}
     axes.set_xticks(range(len(names)), names, **turned)
@@ -148,7 +155,9 @@ def raster(result, ax=None):
 
 
 def _theory_and_simulation(figure, theory, noise):
-    handles = [Line2D([], [], ls="", marker="o", color="0.2", label="simulation ±2 s.e.")]
+    handles = [
+        Line2D([], [], ls="", marker="o", color="0.2", label="simulation, ±2 s.e. where known")
+    ]
     if theory:
         handles.insert(0, Line2D([], [], color="0.2", lw=1.8, label=f"theory ({noise})"))
     figure.legend(handles=handles, loc="outside upper center", ncols=2)
