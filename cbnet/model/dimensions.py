@@ -95,7 +95,7 @@ def of_efficacy(synapse, known, place):
     --------
     >>> from cbnet import Synapse
     >>> from cbnet.model.dimensions import name_of, of_efficacy
-    >>> from cbnet.model.parameters import unit
+    >>> from cbnet.model.units import unit
     >>> volt = unit("volt")[1]
     >>> name_of(of_efficacy(Synapse("v_post += w*(E_E - v_post)"), {"v": volt, "E_E": volt}, ""))
     '1'
